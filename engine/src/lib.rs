@@ -1,0 +1,12 @@
+//! The engine of muster: the language, the plan and the run.
+//! `Sources → Node → Playbook (+ Inventory) → Plan → Run ⇒ Event… → Recap`: each station is a folder, each arrow one
+//! function, and each folder imports only stations to its left. No ssh, no kube, no argv, no terminal here.
+
+pub mod connection;
+pub mod diagnostic;
+pub mod module;
+pub mod node;
+pub mod secret;
+pub mod source;
+pub mod template;
+pub mod vault;

@@ -1,0 +1,49 @@
+//! The typed trait, erased once, so that a registry can hold every module.
+
+use super::{Check, Context, Failure, Map, Module, Output, Spec};
+use futures_util::future::BoxFuture;
+use serde_json::Value as Json;
+
+/// A module whose types are its own business.
+pub trait AnyModule: Send + Sync {
+    /// The full name.
+    fn name(&self) -> &str;
+
+    /// What it takes.
+    fn spec(&self) -> &Spec;
+
+    /// Converts the arguments, looks, and unless in check mode makes the change.
+    fn run<'a>(&'a self, args: Map, cx: &'a Context) -> BoxFuture<'a, Result<Output, Failure>>;
+}
+
+impl<M: Module> AnyModule for M {
+    fn name(&self) -> &str {
+        M::NAME
+    }
+
+    fn spec(&self) -> &Spec {
+        const { &M::SPEC }
+    }
+
+    fn run<'a>(&'a self, args: Map, cx: &'a Context) -> BoxFuture<'a, Result<Output, Failure>> {
+        Box::pin(async move {
+            let args = M::SPEC.convert(M::NAME, args).map_err(Failure::new)?;
+            let args: M::Args = serde_json::from_value(Json::Object(args))
+                .map_err(|error| Failure::new(format!("invalid arguments: {error}")))?;
+            match self.check(&args, cx).await? {
+                Check::Done(output) => Ok(output),
+                Check::Would { mut foreseen, .. } if cx.check_mode => {
+                    foreseen.result.entry("changed").or_insert(Json::Bool(true));
+                    Ok(foreseen)
+                }
+                Check::Would { change, foreseen } => {
+                    let mut output = self.apply(change, cx).await?;
+                    if let Some(diff) = foreseen.result.get("diff") {
+                        output.result.entry("diff").or_insert_with(|| diff.clone());
+                    }
+                    Ok(output)
+                }
+            }
+        })
+    }
+}

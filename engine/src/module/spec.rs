@@ -1,0 +1,232 @@
+//! Which arguments a module takes, as data: checked and converted with Ansible's rules and messages, and the source
+//! of `muster doc`. Arguments as rendered come in, arguments of the declared types with defaults go out.
+
+use super::Map;
+
+/// The type of an option, as Ansible's argument specs name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text; numbers and booleans become text.
+    Str,
+    /// A boolean, or one of the words for one.
+    Bool,
+    /// An integer, or the text of one.
+    Int,
+    /// A float, or the text of one.
+    Float,
+    /// A list; text is split at commas, another scalar becomes a list of one.
+    List,
+    /// A mapping; text is JSON or `k=v` pairs.
+    Dict,
+    /// A path: text with `~` and `$VAR` of the target kept for the target to expand.
+    Path,
+    /// Anything, as it is.
+    Raw,
+    /// JSON text; collections become their JSON.
+    Json,
+    /// Bytes: a number with a unit.
+    Bytes,
+    /// A bare expression (or list of them) that the module evaluates itself: never rendered before.
+    Expr,
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct Opt {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
+    /// Whether it must be given.
+    pub required: bool,
+    /// Its default, as YAML text.
+    pub default: Option<&'static str>,
+    /// The values it may have.
+    pub choices: &'static [&'static str],
+    /// The type of a list's elements.
+    pub elements: Option<Kind>,
+    /// The options of a mapping (or of each mapping of a list).
+    pub options: &'static [Opt],
+    /// Whether its value is a secret.
+    pub no_log: bool,
+    /// One or two sentences.
+    pub doc: &'static str,
+}
+
+impl Opt {
+    /// An option of a type.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            aliases: &[],
+            required: false,
+            default: None,
+            choices: &[],
+            elements: None,
+            options: &[],
+            no_log: false,
+            doc,
+        }
+    }
+
+    /// With other names.
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// That must be given.
+    #[must_use]
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// With a default, as YAML text.
+    #[must_use]
+    pub const fn default(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    /// With the values it may have.
+    #[must_use]
+    pub const fn choices(mut self, choices: &'static [&'static str]) -> Self {
+        self.choices = choices;
+        self
+    }
+
+    /// With the type of a list's elements.
+    #[must_use]
+    pub const fn elements(mut self, kind: Kind) -> Self {
+        self.elements = Some(kind);
+        self
+    }
+
+    /// With the options of a mapping.
+    #[must_use]
+    pub const fn options(mut self, options: &'static [Opt]) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Whose value is a secret.
+    #[must_use]
+    pub const fn no_log(mut self) -> Self {
+        self.no_log = true;
+        self
+    }
+}
+
+/// What a module takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// One sentence: what the module does.
+    pub doc: &'static str,
+    /// Its options.
+    pub options: &'static [Opt],
+    /// The option that free-form text (`command: ls -l`) becomes; without one only `k=v` text is taken.
+    pub free_form: Option<&'static str>,
+    /// Whether unknown options are passed through (`set_fact`, `add_host`, executables).
+    pub open: bool,
+    /// Options of which at most one may be given.
+    pub exclusive: &'static [&'static [&'static str]],
+    /// Options of which one must be given.
+    pub one_of: &'static [&'static [&'static str]],
+    /// Options that go together.
+    pub together: &'static [&'static [&'static str]],
+    /// `(option, value, needed)`: what must be given when an option has a value.
+    pub required_if: &'static [(&'static str, &'static str, &'static [&'static str])],
+    /// Example tasks as YAML, planned in a test.
+    pub examples: &'static str,
+}
+
+impl Spec {
+    /// A module's description and options.
+    #[must_use]
+    pub const fn new(doc: &'static str, options: &'static [Opt]) -> Self {
+        Self {
+            doc,
+            options,
+            free_form: None,
+            open: false,
+            exclusive: &[],
+            one_of: &[],
+            together: &[],
+            required_if: &[],
+            examples: "",
+        }
+    }
+
+    /// With the option that free-form text becomes.
+    #[must_use]
+    pub const fn free_form(mut self, option: &'static str) -> Self {
+        self.free_form = Some(option);
+        self
+    }
+
+    /// That passes unknown options through.
+    #[must_use]
+    pub const fn open(mut self) -> Self {
+        self.open = true;
+        self
+    }
+
+    /// With options that exclude each other.
+    #[must_use]
+    pub const fn exclusive(mut self, groups: &'static [&'static [&'static str]]) -> Self {
+        self.exclusive = groups;
+        self
+    }
+
+    /// With options of which one must be given.
+    #[must_use]
+    pub const fn one_of(mut self, groups: &'static [&'static [&'static str]]) -> Self {
+        self.one_of = groups;
+        self
+    }
+
+    /// With options that go together.
+    #[must_use]
+    pub const fn together(mut self, groups: &'static [&'static [&'static str]]) -> Self {
+        self.together = groups;
+        self
+    }
+
+    /// With options needed when another has a value.
+    #[must_use]
+    pub const fn required_if(
+        mut self,
+        rules: &'static [(&'static str, &'static str, &'static [&'static str])],
+    ) -> Self {
+        self.required_if = rules;
+        self
+    }
+
+    /// With example tasks.
+    #[must_use]
+    pub const fn examples(mut self, yaml: &'static str) -> Self {
+        self.examples = yaml;
+        self
+    }
+
+    /// The option of that name or alias.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&'static Opt> {
+        self.options.iter().find(|o| o.name == name || o.aliases.contains(&name))
+    }
+
+    /// Checks rendered arguments and gives them under their first names, of their types, with defaults. An option
+    /// that is not given and has no default is absent.
+    ///
+    /// # Errors
+    /// The message Ansible gives: unsupported, missing, mutually exclusive, wrong type, not a choice.
+    pub fn convert(&self, _module: &str, _args: Map) -> Result<Map, String> {
+        todo!()
+    }
+}

@@ -1,0 +1,55 @@
+//! Jinja as ansible-core 2.19 has it, on minijinja. Written [`Node`]s and names come in, [`Value`]s go out.
+//! Only text a person wrote is ever rendered; what a host answered is a value and stays one. Each distinct text is
+//! compiled once per process. A template's result keeps its type when it is one expression.
+
+use crate::node::Node;
+use crate::source::Span;
+use std::fmt;
+use std::sync::Arc;
+
+pub use minijinja::Value;
+
+/// A variable before anybody looked at it.
+#[derive(Clone, Debug)]
+pub enum Variable {
+    /// Written by a person: rendered each time it is touched.
+    Written(Node),
+    /// Learned by the run: final, never rendered.
+    Known(Value),
+}
+
+/// What names mean for one host at one moment. Implemented by the run; asked only for names that are used.
+pub trait Names: Send + Sync + fmt::Debug {
+    /// The variable of that name.
+    fn get(&self, name: &str) -> Option<Variable>;
+
+    /// All names, in no particular order (for `vars`, `lookup('varnames')`).
+    fn names(&self) -> Vec<Arc<str>>;
+}
+
+/// Why a template gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What happened, as Ansible phrases it.
+    pub message: String,
+    /// Where, in the file that holds the template.
+    pub span: Option<Span>,
+    /// Whether an undefined variable is the cause.
+    pub undefined: bool,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+mod expression;
+mod scope;
+mod surroundings;
+
+pub use expression::Expr;
+pub use scope::{FileOptions, Scope};
+pub use surroundings::Surroundings;

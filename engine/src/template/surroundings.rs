@@ -1,0 +1,15 @@
+//! What rendering may look at besides names: where lookups and includes find files, and how to open a vault.
+
+use crate::vault::Secrets;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The world around a scope. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Directories searched for `files/x`, `templates/x`, `vars/x` and then `x` itself, nearest first:
+    /// the role's, the including file's, the play's.
+    pub search: Arc<[PathBuf]>,
+    /// Vault passwords.
+    pub secrets: Arc<Secrets>,
+}
