@@ -4,8 +4,11 @@
 
 pub mod connection;
 pub mod diagnostic;
+pub mod event;
 pub mod module;
 pub mod node;
+pub mod playbook;
+pub mod recap;
 pub mod secret;
 pub mod source;
 pub mod template;

@@ -49,7 +49,9 @@ impl std::error::Error for Fault {}
 mod expression;
 mod scope;
 mod surroundings;
+mod vars;
 
 pub use expression::Expr;
 pub use scope::{FileOptions, Scope};
 pub use surroundings::Surroundings;
+pub use vars::{Layer, Vars};

@@ -1,0 +1,112 @@
+//! The keywords that plays, roles, blocks and tasks share, as written on one level; and how an inner level stands
+//! within an outer one. Nothing is inherited by copying values about: the inner level wins, lists are joined.
+
+use crate::node::Node;
+use crate::template::{Expr, Layer};
+
+/// A keyword's value: known when read, or a template for each host.
+#[derive(Clone, Debug)]
+pub enum Setting<T> {
+    /// Known.
+    Fixed(T),
+    /// Rendered per host, then converted as Ansible converts it.
+    Template(Node),
+}
+
+/// Keywords of one level, or of a level with all around it ([`Keywords::within`]).
+#[derive(Clone, Debug, Default)]
+pub struct Keywords {
+    /// `when`: all must hold; outer conditions come first.
+    pub when: Vec<Expr>,
+    /// `tags`: strings or templates, joined.
+    pub tags: Vec<Node>,
+    /// `vars`, innermost first.
+    pub vars: Vec<Layer>,
+    /// `environment`, outermost first: mappings, or templates that give mappings.
+    pub environment: Vec<Node>,
+    /// `module_defaults`, outermost first.
+    pub module_defaults: Vec<Node>,
+    /// `collections`, innermost first.
+    pub collections: Vec<String>,
+    /// `connection`.
+    pub connection: Option<Setting<String>>,
+    /// `port`.
+    pub port: Option<Setting<i64>>,
+    /// `remote_user`.
+    pub remote_user: Option<Setting<String>>,
+    /// `become`.
+    pub escalate: Option<Setting<bool>>,
+    /// `become_user`.
+    pub become_user: Option<Setting<String>>,
+    /// `become_method`.
+    pub become_method: Option<Setting<String>>,
+    /// `become_flags`.
+    pub become_flags: Option<Setting<String>>,
+    /// `become_exe`.
+    pub become_exe: Option<Setting<String>>,
+    /// `no_log`.
+    pub no_log: Option<Setting<bool>>,
+    /// `run_once`.
+    pub run_once: Option<Setting<bool>>,
+    /// `ignore_errors`.
+    pub ignore_errors: Option<Setting<bool>>,
+    /// `ignore_unreachable`.
+    pub ignore_unreachable: Option<Setting<bool>>,
+    /// `any_errors_fatal`.
+    pub any_errors_fatal: Option<Setting<bool>>,
+    /// `check_mode`.
+    pub check_mode: Option<Setting<bool>>,
+    /// `diff`.
+    pub diff: Option<Setting<bool>>,
+    /// `throttle`.
+    pub throttle: Option<Setting<i64>>,
+    /// `timeout`, in seconds.
+    pub timeout: Option<Setting<i64>>,
+    /// `delegate_to` (blocks and tasks).
+    pub delegate_to: Option<Node>,
+    /// `delegate_facts` (blocks and tasks).
+    pub delegate_facts: Option<Setting<bool>>,
+    /// `notify` (blocks and tasks): names or templates, joined.
+    pub notify: Vec<Node>,
+}
+
+impl Keywords {
+    /// These keywords as they stand inside `outer`.
+    #[must_use]
+    pub fn within(&self, outer: &Self) -> Self {
+        fn joined<T: Clone>(first: &[T], then: &[T]) -> Vec<T> {
+            first.iter().chain(then).cloned().collect()
+        }
+        fn or<T: Clone>(inner: &Option<T>, outer: &Option<T>) -> Option<T> {
+            inner.as_ref().or(outer.as_ref()).cloned()
+        }
+        Self {
+            when: joined(&outer.when, &self.when),
+            tags: joined(&outer.tags, &self.tags),
+            vars: joined(&self.vars, &outer.vars),
+            environment: joined(&outer.environment, &self.environment),
+            module_defaults: joined(&outer.module_defaults, &self.module_defaults),
+            collections: joined(&self.collections, &outer.collections),
+            connection: or(&self.connection, &outer.connection),
+            port: or(&self.port, &outer.port),
+            remote_user: or(&self.remote_user, &outer.remote_user),
+            escalate: or(&self.escalate, &outer.escalate),
+            become_user: or(&self.become_user, &outer.become_user),
+            become_method: or(&self.become_method, &outer.become_method),
+            become_flags: or(&self.become_flags, &outer.become_flags),
+            become_exe: or(&self.become_exe, &outer.become_exe),
+            no_log: or(&self.no_log, &outer.no_log),
+            run_once: or(&self.run_once, &outer.run_once),
+            ignore_errors: or(&self.ignore_errors, &outer.ignore_errors),
+            ignore_unreachable: or(&self.ignore_unreachable, &outer.ignore_unreachable),
+            any_errors_fatal: or(&self.any_errors_fatal, &outer.any_errors_fatal),
+            check_mode: or(&self.check_mode, &outer.check_mode),
+            diff: or(&self.diff, &outer.diff),
+            throttle: or(&self.throttle, &outer.throttle),
+            timeout: or(&self.timeout, &outer.timeout),
+            delegate_to: or(&self.delegate_to, &outer.delegate_to),
+            delegate_facts: or(&self.delegate_facts, &outer.delegate_facts),
+            notify: joined(&outer.notify, &self.notify),
+        }
+    }
+}

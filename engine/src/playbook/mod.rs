@@ -1,0 +1,13 @@
+//! The document as its author meant it: plays, blocks, tasks, roles. Nodes come in, typed keywords with compiled
+//! expressions go out; a module is still a name, a pattern still text. Everything wrong is reported at once, each
+//! thing at its place, and nothing unknown is passed over.
+
+mod keywords;
+mod play;
+mod role;
+mod task;
+
+pub use keywords::{Keywords, Setting};
+pub use play::{Order, Play, Playbook, Prompt, Strategy};
+pub use role::{Argspec, Role, RoleUse};
+pub use task::{Action, Args, Block, Entry, Include, Loop, LoopControl, Loops, Task};

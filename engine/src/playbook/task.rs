@@ -1,0 +1,157 @@
+//! Tasks and blocks as written. A task names one action and the keywords around it; handlers are tasks too.
+
+use super::{Keywords, RoleUse, Setting};
+use crate::node::Node;
+use crate::source::Span;
+use crate::template::Expr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What may stand in a list of tasks.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A task (or an import or include).
+    Task(Arc<Task>),
+    /// A block.
+    Block(Arc<Block>),
+}
+
+/// `block`, `rescue`, `always`.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Where.
+    pub span: Span,
+    /// `name`.
+    pub name: Option<Node>,
+    /// Its keywords.
+    pub keywords: Keywords,
+    /// `block`.
+    pub body: Vec<Entry>,
+    /// `rescue`.
+    pub rescue: Vec<Entry>,
+    /// `always`.
+    pub always: Vec<Entry>,
+}
+
+/// One task or handler.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Where.
+    pub span: Span,
+    /// `name`.
+    pub name: Option<Node>,
+    /// Its keywords.
+    pub keywords: Keywords,
+    /// What it asks for.
+    pub action: Action,
+    /// `loop`, `with_*`.
+    pub repeat: Option<Loop>,
+    /// `register`: a plain name.
+    pub register: Option<Arc<str>>,
+    /// `changed_when`; empty when not given.
+    pub changed_when: Vec<Expr>,
+    /// `failed_when`; empty when not given.
+    pub failed_when: Vec<Expr>,
+    /// `until`; empty when not given.
+    pub until: Vec<Expr>,
+    /// `retries`.
+    pub retries: Option<Setting<i64>>,
+    /// `delay`, in seconds.
+    pub delay: Option<Setting<f64>>,
+    /// `async`, in seconds.
+    pub background: Option<Setting<i64>>,
+    /// `poll`, in seconds.
+    pub poll: Option<Setting<i64>>,
+    /// `listen`: topics of a handler.
+    pub listen: Vec<Node>,
+    /// The directory of the file it is written in.
+    pub dir: Arc<Path>,
+}
+
+/// What a task asks for.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A module.
+    Module {
+        /// Its name as written.
+        name: Arc<str>,
+        /// The name's place.
+        span: Span,
+        /// Its arguments.
+        args: Args,
+    },
+    /// `import_tasks`.
+    ImportTasks(Include),
+    /// `include_tasks`.
+    IncludeTasks(Include),
+    /// `import_role`.
+    ImportRole(Arc<RoleUse>),
+    /// `include_role`.
+    IncludeRole(Arc<RoleUse>),
+    /// `meta`: its one word.
+    Meta {
+        /// The word: `flush_handlers`, `end_play`, ...
+        word: Arc<str>,
+        /// Its place.
+        span: Span,
+    },
+}
+
+/// Arguments of a module as written.
+#[derive(Clone, Debug)]
+pub struct Args {
+    /// Named arguments: a mapping node (empty when there are none).
+    pub named: Node,
+    /// Free-form text left after the named ones (`command: ls -l`), a string node.
+    pub raw: Option<Node>,
+    /// A template that gives a mapping of further arguments (`args: "{{ more }}"`).
+    pub spread: Option<Node>,
+}
+
+/// A file of tasks to import or include.
+#[derive(Clone, Debug)]
+pub struct Include {
+    /// `file`, perhaps a template.
+    pub file: Node,
+    /// `apply`: keywords for what is included.
+    pub apply: Option<Arc<Keywords>>,
+}
+
+/// Where a loop's items come from.
+#[derive(Clone, Debug)]
+pub enum Loops {
+    /// `loop`.
+    Loop,
+    /// `with_<lookup>`.
+    With(Arc<str>),
+}
+
+/// `loop` or `with_*`, with `loop_control`.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// Which of the two.
+    pub loops: Loops,
+    /// The items as written.
+    pub items: Node,
+    /// `loop_control`.
+    pub control: LoopControl,
+}
+
+/// `loop_control`.
+#[derive(Clone, Debug)]
+pub struct LoopControl {
+    /// `loop_var`; `item` unless given.
+    pub loop_var: Option<Node>,
+    /// `index_var`.
+    pub index_var: Option<Node>,
+    /// `label`.
+    pub label: Option<Node>,
+    /// `pause`, in seconds.
+    pub pause: Option<Setting<f64>>,
+    /// `extended`.
+    pub extended: Option<Setting<bool>>,
+    /// `extended_allitems`.
+    pub extended_allitems: Option<Setting<bool>>,
+    /// `break_when`.
+    pub break_when: Vec<Expr>,
+}
