@@ -2,6 +2,9 @@
 //! resolves them (YAML 1.1 scalars, merge keys, `!vault` and `!unsafe` kept). Cloning a node is cheap: collections
 //! are shared. A node is what a person wrote; what a run learned is a [`crate::template::Value`].
 
+mod events;
+mod hint;
+mod json;
 mod parse;
 mod scalar;
 
