@@ -3,9 +3,12 @@
 
 mod any;
 mod context;
+mod convert;
 mod output;
+mod python;
 mod registry;
 mod spec;
+mod types;
 
 pub use any::AnyModule;
 pub use context::{Context, Opens};

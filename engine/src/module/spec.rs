@@ -226,7 +226,7 @@ impl Spec {
     ///
     /// # Errors
     /// The message Ansible gives: unsupported, missing, mutually exclusive, wrong type, not a choice.
-    pub fn convert(&self, _module: &str, _args: Map) -> Result<Map, String> {
-        todo!()
+    pub fn convert(&self, module: &str, args: Map) -> Result<Map, String> {
+        super::convert::convert(self, module, args)
     }
 }
