@@ -302,4 +302,4 @@ fn tidy(options: &[Opt], args: &mut Map) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

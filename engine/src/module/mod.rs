@@ -9,6 +9,7 @@ mod python;
 mod registry;
 mod spec;
 mod types;
+mod written;
 
 pub use any::AnyModule;
 pub use context::{Context, Opens};

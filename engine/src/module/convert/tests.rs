@@ -30,7 +30,7 @@ const OPTIONS: &[Opt] = &[
     Opt::new("opts", Kind::Dict, "").options(SUB),
     Opt::new("rules", Kind::List, "").elements(Kind::Dict).options(RULE),
 ];
-pub(crate) const SPEC: Spec = Spec::new("", OPTIONS)
+pub(in crate::module) const SPEC: Spec = Spec::new("", OPTIONS)
     .exclusive(&[&["content", "src"]])
     .together(&[&["owner", "group"]])
     .one_of(&[&["content", "src", "path"]])
