@@ -94,6 +94,16 @@ impl Keyword {
     pub fn stands(&self, place: Place) -> bool {
         self.places.contains(&place)
     }
+
+    /// Where it may stand, in a sentence: `blocks, tasks and handlers`.
+    #[must_use]
+    pub fn where_it_stands(&self) -> String {
+        let places: Vec<&str> = self.places.iter().map(|place| place.many()).collect();
+        match places.as_slice() {
+            [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            places => places.concat(),
+        }
+    }
 }
 
 /// All keywords, by name.

@@ -1,12 +1,13 @@
 //! What a task asks for: the module's name and its arguments, in all the ways they may be written.
 
 use super::entry::Draft;
-use super::{Field, Reader, plain_name, values};
+use super::{Field, Reader, plain_name};
 use crate::diagnostic::{Class, Diagnostic};
 use crate::node::{Kind, Mapping, Node, freeform};
 use crate::playbook::table::Place;
 use crate::playbook::{Action, Args};
 use crate::source::Span;
+use crate::template::is_template;
 use std::sync::Arc;
 
 /// A key that says what the task asks for.
@@ -324,7 +325,7 @@ impl Reader<'_> {
 
     /// Free text, for a module that has no use for it.
     fn stray_text(&mut self, gathered: &mut Gathered, name: &str) {
-        if takes_text(name) || values::is_template(name) {
+        if takes_text(name) || is_template(name) {
             return;
         }
         let Some(raw) = gathered.raw.take() else { return };

@@ -277,31 +277,28 @@ impl Reader<'_> {
     }
 
     fn conflict(&mut self, calls: &[Call<'_>], place: Place) {
+        let near = |name: &str| nearest(name, table::names(place).filter(|known| *known != "name"));
+        let elsewhere = |name: &str| table::keyword(name).filter(|known| known.name != "user" && !known.stands(place));
+        let help = |name: &str| {
+            let near = near(name).map(|near| format!("did you mean `{near}`?"));
+            near.or_else(|| Some(format!("`{name}` belongs on {}", elsewhere(name)?.where_it_stands())))
+        };
         let names: Vec<&str> = calls.iter().map(|call| call.field().name).collect();
         let message = format!("conflicting action statements: {}", names.join(", "));
         let mut diagnostic = Diagnostic::parse("muster::playbook::action", message);
-        let near = |name: &str| nearest(name, table::names(place).filter(|known| *known != "name"));
-        let belongs = |name: &str| table::keyword(name).filter(|known| known.name != "user");
-        let strange = |call: &&Call<'_>| belongs(call.field().name).or_else(|| {
-            table::keyword(near(call.field().name)?)
-        });
         // The one that looks like a keyword is the mistake; the other is the module.
-        let slip = calls.iter().find(strange);
-        for call in slip.into_iter().chain(calls.iter().filter(|call| slip.is_none_or(|slip| !std::ptr::eq(*call, slip)))) {
-            let key = call.field().key;
-            diagnostic = diagnostic.at(key.span, if slip.is_some_and(|slip| std::ptr::eq(slip, call)) { "not a keyword of tasks" } else { "" });
+        let slip = calls.iter().find_map(|call| Some((call.field(), help(call.field().name)?)));
+        if let Some((field, _)) = &slip {
+            diagnostic = diagnostic.at(field.key.span, "not a keyword of tasks");
         }
-        let help = match slip.map(|call| call.field().name) {
-            Some(name) => match near(name) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    let places = belongs(name).map_or(&[][..], |known| known.places);
-                    let places: Vec<&str> = places.iter().map(|place| place.many()).collect();
-                    format!("`{name}` belongs on {}", super::join(&places))
-                }
-            },
-            None => "a task has one module; make the others tasks of their own".to_owned(),
-        };
+        let others = calls.iter().map(Call::field);
+        for field in others.filter(|field| slip.as_ref().is_none_or(|(slip, _)| slip.key.span != field.key.span)) {
+            diagnostic = diagnostic.at(field.key.span, "");
+        }
+        let help = slip.map_or_else(
+            || "a task has one module; make the others tasks of their own".to_owned(),
+            |(_, help)| help,
+        );
         self.diagnostics.push(diagnostic.help(help));
     }
 

@@ -2,7 +2,7 @@
 
 use super::action::Request;
 use super::entry::Draft;
-use super::{Field, Reader, plain_name, values};
+use super::{Field, Reader, plain_name};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::node::{Mapping, Node};
 use crate::playbook::table::{self, Place};

@@ -3,6 +3,7 @@
 
 mod action;
 mod entry;
+mod import;
 mod include;
 mod play;
 mod repeat;
@@ -13,7 +14,7 @@ mod values;
 pub(super) use entry::Around;
 pub(super) use role::Requirement;
 pub(super) use values::is_open;
-use values::is_template;
+use crate::template::is_template;
 
 use super::table::{self, Place};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
@@ -117,18 +118,7 @@ fn suggestion(name: &str, place: Place) -> Option<String> {
     if let Some(near) = nearest(name, table::names(place)) {
         return Some(format!("did you mean `{near}`?"));
     }
-    let keyword = table::keyword(name)?;
-    let places: Vec<&str> = keyword.places.iter().map(|place| place.many()).collect();
-    Some(format!("`{name}` belongs on {}", join(&places)))
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn join(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
+    Some(format!("`{name}` belongs on {}", table::keyword(name)?.where_it_stands()))
 }
 
 /// A module's name without the prefixes of Ansible's own collection.

@@ -4,7 +4,7 @@ use super::{Field, Reader, values};
 use crate::diagnostic::{Class, Diagnostic};
 use crate::node::{Kind, Mapping, Node};
 use crate::playbook::Keywords;
-use crate::template::Vars;
+use crate::template::{Vars, is_template};
 use std::sync::Arc;
 
 /// Names that Jinja takes for itself.
@@ -152,7 +152,7 @@ impl Reader<'_> {
             if let Some(map) = self.mapping(item, message) {
                 for (key, value) in map.iter() {
                     let arguments = value.as_map().is_some() || value.is_null() || values::is_open(value);
-                    if key.as_str().is_none_or(values::is_template) || !arguments {
+                    if key.as_str().is_none_or(is_template) || !arguments {
                         let message = format!("`{}` is not a module with a mapping of arguments", self.show(key));
                         let label = format!("this is {}", value.describe());
                         self.error(Class::Parse, "muster::playbook::type", message, value.span, &label);

@@ -2,19 +2,14 @@
 //! A template is kept for later; anything else that does not convert is reported with what would.
 
 use super::{Field, Reader};
-use crate::diagnostic::{Class, Diagnostic};
+use crate::diagnostic::{Class, Diagnostic, Severity};
 use crate::node::{Kind, Node};
 use crate::playbook::Setting;
 use crate::source::Span;
-use crate::template::Expr;
-
-/// Whether a text may be a template.
-pub(in crate::playbook) fn is_template(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
-}
+use crate::template::{self, Expr, is_template};
 
 /// Whether a node's value is only known when rendered or decrypted.
-pub(super) fn is_open(node: &Node) -> bool {
+pub(in crate::playbook) fn is_open(node: &Node) -> bool {
     match &node.kind {
         Kind::Str(text) => is_template(text),
         Kind::Vault(_) => true,
@@ -189,7 +184,13 @@ impl Reader<'_> {
     pub(super) fn conditions(&mut self, field: Field<'_>) -> Vec<Expr> {
         let mut conditions = vec![];
         for item in self.items(field.value) {
-            conditions.extend(self.diagnostics.keep(Expr::parse(item)));
+            match Expr::parse(item) {
+                Ok(expr) => conditions.push(expr),
+                Err(mut fault) => {
+                    failing(&mut fault);
+                    self.diagnostics.push(fault);
+                }
+            }
         }
         conditions
     }
@@ -217,6 +218,19 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports templates in a tree that do not parse.
-    pub(super) fn syntax(&mut self, _node: &Node) {}
+    /// Reports templates in a tree that do not parse. Ansible finds them when it renders them, and the task fails.
+    pub(in crate::playbook) fn syntax(&mut self, node: &Node) {
+        let before = self.diagnostics.0.len();
+        template::syntax(node, self.diagnostics);
+        for found in self.diagnostics.0.iter_mut().skip(before) {
+            failing(found);
+        }
+    }
+}
+
+/// The diagnostic as one that fails a task.
+fn failing(diagnostic: &mut Diagnostic) {
+    if matches!(diagnostic.severity, Severity::Error(_)) {
+        diagnostic.severity = Severity::Error(Class::Undefined);
+    }
 }
