@@ -16,3 +16,6 @@ pub use play::{Order, Play, Playbook, Prompt, Strategy};
 pub use role::{Argspec, Role, RoleUse};
 pub use table::{Keyword, Place, Takes, keyword, keywords};
 pub use task::{Action, Args, Block, Entry, Include, Loop, LoopControl, Loops, Task};
+
+#[cfg(test)]
+mod tests;

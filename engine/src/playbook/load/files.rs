@@ -1,7 +1,7 @@
 //! One file: its text, decrypted if it is a vault, its one document, and a reader for it.
 
 use super::Loader;
-use crate::diagnostic::{Class, Diagnostic, Diagnostics};
+use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use crate::node::{self, Limits, Node};
 use crate::playbook::Entry;
 use crate::playbook::read::{Around, Home, Reader};
@@ -103,8 +103,12 @@ impl Loader {
             );
             return None;
         };
-        let mut reader = self.reader(&file, Home::Anything, diagnostics);
-        reader.syntax(&file.node);
+        let before = diagnostics.0.len();
+        self.reader(&file, Home::Anything, diagnostics).syntax(&file.node);
+        // Nobody may ever use them, so a broken template does not keep the others from running.
+        for found in diagnostics.0.iter_mut().skip(before) {
+            found.severity = Severity::Warning;
+        }
         Some(Arc::new(Vars::written(map)))
     }
 }
