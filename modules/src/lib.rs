@@ -1,1 +1,11 @@
 //! x
+
+mod files;
+
+use muster_engine::module::Registry;
+
+/// Every module there is.
+#[must_use]
+pub fn registry() -> Registry {
+    files::register(Registry::default())
+}
