@@ -62,7 +62,20 @@ pub fn emit(value: &Value, layout: &Layout) -> Result<String, libyaml_safer::Err
     emitter.emit(Event::stream_end())?;
     emitter.flush()?;
     drop(emitter);
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(escaped(&String::from_utf8_lossy(&bytes)))
+}
+
+/// Characters beyond the basic plane, which libyaml takes for unprintable, as escapes. They are between double quotes.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_beyond(c) { out.push_str(&format!("\\U{:08X}", u32::from(c))) } else { out.push(c) }
+    }
+    out
+}
+
+fn is_beyond(c: char) -> bool {
+    u32::from(c) > 0xffff
 }
 
 fn write(emitter: &mut Emitter<'_>, value: &Value, layout: &Layout) -> Result<(), libyaml_safer::Error> {
@@ -134,7 +147,8 @@ fn text(emitter: &mut Emitter<'_>, text: &str, layout: &Layout) -> Result<(), li
     // Only text that would be read as text may stand without quotes; `<<` and `=` would be read as marks.
     let is_text = !matches!(text, "<<" | "=") && matches!(scalar::plain(text), Ok(Kind::Str(_)));
     let tag = format!("{}str", scalar::STANDARD);
-    emitter.emit(Event::scalar(None, Some(&tag), text, is_text, true, style(layout)))
+    let style = if text.contains(is_beyond) { ScalarStyle::DoubleQuoted } else { style(layout) };
+    emitter.emit(Event::scalar(None, Some(&tag), text, is_text, true, style))
 }
 
 #[cfg(test)]
