@@ -96,7 +96,8 @@ impl Bench {
         };
         let source = Sources::default().add("test", "");
         let span = Span { source, start: 0, end: 0 };
-        let around = Surroundings { search: Arc::from([self.playbook_dir.clone()]), ..Surroundings::default() };
+        let around =
+            Surroundings { search: Arc::from([self.playbook_dir.clone()]), ..Surroundings::default() };
         Context {
             host: Arc::from("testhost"),
             road: Arc::new(Here { target }),
@@ -125,7 +126,9 @@ impl Bench {
 /// A shell that finds nothing but busybox's applets, if there is busybox: a directory of links to it.
 pub fn busybox(dir: &Path) -> Option<String> {
     let list = std::process::Command::new("busybox").arg("--list").output().ok()?;
-    let program = std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join("busybox")).find(|p| p.exists())?;
+    let program = std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|dir| dir.join("busybox"))
+        .find(|p| p.exists())?;
     for applet in String::from_utf8_lossy(&list.stdout).lines() {
         std::os::unix::fs::symlink(&program, dir.join(applet)).ok()?;
     }
