@@ -1,2 +1,5 @@
-//! x
+//! The face of muster: argv in, exit code out.
+
+mod report;
+
 fn main() {}
