@@ -12,6 +12,7 @@ mod result;
 pub mod style;
 pub mod yaml;
 
+pub use findings::has_errors;
 pub use style::{Colour, Palette, harmless};
 
 use muster_engine::event::Event;
