@@ -16,6 +16,9 @@ pub enum Trouble {
     Escalation,
     /// The command ran longer than it may: the task's failure.
     TimedOut,
+    /// The command's shell or channel ended before its answer, on a connection that stands: the task's failure. The
+    /// command may have done part of its work.
+    Lost,
     /// This kind of connection cannot do what was asked: the task's failure.
     Unsupported,
 }

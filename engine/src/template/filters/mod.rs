@@ -1,0 +1,69 @@
+//! Filters: Jinja's own as Ansible has them, Ansible's, and those of collections that playbooks use. Each theme is a
+//! file with a table; here they are registered under their short and full names. A failing filter says its name.
+
+use super::Value;
+use super::arguments::Args;
+use super::fault;
+use minijinja::value::Rest;
+use minijinja::{Environment, Error, ErrorKind, State};
+use std::collections::BTreeSet;
+
+/// What a filter is: the piped value and the arguments come in.
+pub type Filter = fn(&mut State<'_, '_>, &Value, &Args) -> Result<Value, Error>;
+
+/// Filters by name.
+pub type Table = &'static [(&'static str, Filter)];
+
+/// Filters that take an undefined value.
+const TOLERANT: &[&str] = &["default", "d", "mandatory", "type_debug"];
+
+/// Adds all filters and gives their names.
+pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = "safe escape e lower upper title capitalize replace length count dictsort items reverse trim join split lines default d round abs int float attr first last min max sort list string bool batch slice sum indent select reject selectattr rejectattr map groupby unique chain zip pprint format tojson urlencode".split(" ").map(String::from).collect();
+    for (name, filter) in Table::default() {
+        let (name, filter) = (*name, *filter);
+        for full in full_names(name) {
+            env.add_filter(full.clone(), move |state: &mut State, value: Value, rest: Rest<Value>| {
+                call(state, name, filter, &value, rest.0)
+            });
+            names.insert(full);
+        }
+    }
+    names
+}
+
+/// The names a plugin goes by: those of a collection have a short one too.
+pub fn full_names(name: &str) -> Vec<String> {
+    match name.rsplit_once('.') {
+        Some((_, short)) => vec![name.into(), short.into()],
+        None => vec![name.into(), format!("ansible.builtin.{name}"), format!("ansible.legacy.{name}")],
+    }
+}
+
+fn call(
+    state: &mut State<'_, '_>,
+    name: &str,
+    filter: Filter,
+    value: &Value,
+    rest: Vec<Value>,
+) -> Result<Value, Error> {
+    let args = Args::new(rest);
+    if !TOLERANT.contains(&name) {
+        fault::defined(value)?;
+        args.defined()?;
+    }
+    filter(state, value, &args).map_err(|error| named("filter", name, error))
+}
+
+/// The error with the name of the plugin, unless it comes from deeper or is about something undefined.
+pub fn named(plugin: &str, name: &str, error: Error) -> Error {
+    if error.kind() != ErrorKind::InvalidOperation || fault::carried(&error).is_some() {
+        return error;
+    }
+    let detail = error.detail().unwrap_or("");
+    if detail.contains("` is undefined") || detail.starts_with("The ") && detail.contains(" plugin '") {
+        return error;
+    }
+    let full = if name.contains('.') { name.to_string() } else { format!("ansible.builtin.{name}") };
+    fault::error(format!("The {plugin} plugin '{full}' failed: {detail}"))
+}

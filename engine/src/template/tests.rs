@@ -1,0 +1,158 @@
+//! Scopes over written and known variables.
+
+use super::*;
+use crate::node::{Kind, Mapping};
+use crate::source::Sources;
+use indexmap::IndexMap;
+
+#[derive(Debug, Default)]
+pub struct Table(pub IndexMap<Arc<str>, Variable>);
+
+impl Names for Table {
+    fn get(&self, name: &str) -> Option<Variable> {
+        self.0.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        self.0.keys().cloned().collect()
+    }
+}
+
+pub fn node(kind: Kind) -> Node {
+    let sources = Sources::default();
+    let source = sources.add("t.yml", "");
+    let end = match &kind {
+        Kind::Str(text) => u32::try_from(text.len()).unwrap(),
+        _ => 0,
+    };
+    Node { span: Span { source, start: 0, end }, kind }
+}
+
+pub fn text(text: &str) -> Node {
+    node(Kind::Str(text.into()))
+}
+
+pub fn json_node(json: &serde_json::Value) -> Node {
+    use serde_json::Value as J;
+    node(match json {
+        J::Null => Kind::Null,
+        J::Bool(b) => Kind::Bool(*b),
+        J::Number(n) if n.is_i64() => Kind::Int(n.as_i64().unwrap()),
+        J::Number(n) if n.as_f64().is_some_and(|f| f.fract() == 0.0 && f > 1e20) => {
+            Kind::BigInt(format!("{:.0}", n.as_f64().unwrap()).into())
+        }
+        J::Number(n) => Kind::Float(n.as_f64().unwrap()),
+        J::String(s) => Kind::Str(s.as_str().into()),
+        J::Array(items) => Kind::Seq(items.iter().map(json_node).collect()),
+        J::Object(map) => {
+            Kind::Map(Arc::new(Mapping(map.iter().map(|(k, v)| (text(k), json_node(v))).collect())))
+        }
+    })
+}
+
+pub fn scope(vars: &serde_json::Value) -> Scope {
+    let written = vars.as_object().unwrap().iter();
+    let table = written.map(|(k, v)| (k.as_str().into(), Variable::Written(json_node(v)))).collect();
+    Scope::new(Arc::new(Table(table)), Surroundings::default())
+}
+
+fn vars() -> Scope {
+    scope(&serde_json::json!({
+        "x": 5, "s": "hello", "d": {"a": 1, "k": "{{ nope }}"}, "l": [1, 2], "lazy": "{{ x + 1 }}", "t": true,
+        "rec": "{{ rec2 }}", "rec2": "{{ rec }}", "dd": {"a": "{{ omit }}", "b": 1}, "nul": null, "cs": "x == 5",
+    }))
+}
+
+fn shown(scope: &Scope, template: &str) -> String {
+    match scope.render(&text(template)) {
+        Ok(value) => python::repr(&value),
+        Err(fault) => fault.message,
+    }
+}
+
+#[test]
+fn results_keep_their_type_and_errors_their_words() {
+    let scope = vars();
+    for (template, want) in [
+        ("{{ lazy }}", "6"),
+        ("a {{ l }} b", "'a [1, 2] b'"),
+        ("{{ l }}\n", "[1, 2]"),
+        ("{{ nope }}", "'nope' is undefined"),
+        ("a {{ nope }}", "'nope' is undefined"),
+        ("{{ d.z }}", "object of type 'dict' has no attribute 'z'"),
+        ("{{ l[9] }}", "object of type 'list' has no attribute 9"),
+        ("{{ x.foo }}", "object of type 'int' has no attribute 'foo'"),
+        ("{{ d.k }}", "'nope' is undefined"),
+        ("{{ d }}", "'nope' is undefined"),
+        ("{{ [nope] }}", "'nope' is undefined"),
+        ("{{ {'a': nope} }}", "'nope' is undefined"),
+        ("{{ d.k | default('z') }}", "'z'"),
+        ("{{ d.z.y | default('z') }}", "'z'"),
+        ("{{ [d.z] }}", "object of type 'dict' has no attribute 'z'"),
+        ("{{ rec }}", "Recursive loop detected in template: maximum recursion depth exceeded"),
+        ("{{ dd }}", "{'b': 1}"),
+        ("{{ [omit, 1] }}", "[1]"),
+        ("a {{ omit }}", "'a '"),
+        ("a{{ nul }}b", "'ab'"),
+        ("{{ 'a' < 1 }}", "'<' not supported between instances of 'str' and 'int'"),
+        ("{{ 'a' + 1 }}", "can only concatenate str (not \"int\") to str"),
+        ("{{ 1/0 }}", "division by zero"),
+        ("{{ undef(hint='do it') }}", "do it"),
+        ("{{ nof(1) }}", "'nof' is undefined"),
+        ("{{ l.foo() }}", "object of type 'list' has no attribute 'foo'"),
+        ("{{ x | nofil }}", "Syntax error in template: No filter named 'nofil'."),
+        ("{{ '%s-%05.1f' % (s, 2.25) }}", "'hello-002.2'"),
+        (r"{{ 'a\tb' }}", r"'a\\tb'"),
+    ] {
+        assert_eq!(shown(&scope, template), want, "{template}");
+    }
+    assert!(Scope::is_omit(&scope.render(&text("{{ omit }}")).unwrap()));
+}
+
+#[test]
+fn conditions_must_be_booleans() {
+    let scope = vars();
+    let holds = |text_: &str| match Expr::parse(&text(text_)) {
+        Ok(expr) => scope.holds(&expr).map_err(|fault| fault.message),
+        Err(diagnostic) => Err(diagnostic.message),
+    };
+    for (condition, want) in [
+        ("x == 5", Ok(true)),
+        ("{{ x == 5 }}", Ok(true)),
+        ("{{ cs }}", Ok(true)),
+        ("x and t", Ok(true)),
+        ("not s", Ok(false)),
+        ("lazy > 5", Ok(true)),
+        ("nope is defined", Ok(false)),
+        (
+            "x",
+            Err(
+                "Conditional result (True) was derived from value of type 'int'. Conditionals must have a boolean result.",
+            ),
+        ),
+        ("yes", Err("'yes' is undefined")),
+        ("{{ s }}", Err("'hello' is undefined")),
+        ("", Err("empty conditional expressions are not allowed")),
+        ("x is notest", Err("no test named `notest`")),
+    ] {
+        assert_eq!(holds(condition), want.map_err(String::from), "{condition}");
+    }
+}
+
+#[test]
+fn what_the_run_learned_is_never_rendered() {
+    let evil = Variable::Known(from_json(&serde_json::json!({"stdout": "{{ x }}", "lines": ["{{ x }}"]})));
+    let scope = vars().with([("r".into(), evil)].into_iter().collect());
+    assert_eq!(shown(&scope, "{{ r.stdout }}"), "'{{ x }}'");
+    assert_eq!(shown(&scope, "got {{ r.stdout }}"), "'got {{ x }}'");
+    assert_eq!(shown(&scope, "{{ r.lines | first }}"), "'{{ x }}'");
+    assert_eq!(shown(&scope, "{{ '{' ~ '{ x }' ~ '}' }}"), "'{{ x }}'");
+}
+
+#[test]
+fn faults_point_into_the_scalar() {
+    let scope = vars();
+    let fault = scope.render(&text("a {{ x }} {{ nope }}")).unwrap_err();
+    assert_eq!(fault.span.map(|span| (span.start, span.end)), Some((13, 17)));
+    assert!(fault.undefined);
+}
