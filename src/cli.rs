@@ -394,7 +394,9 @@ mod tests {
 
     #[test]
     fn called_ansible_playbook_it_takes_that_command_s_line() {
-        let run = run("/usr/bin/ansible-playbook -i a,b -i hosts site.yml -vvv -CD -b -e x=1 -e @f --ssh-common-args -J --tags t");
+        let run = run(
+            "/usr/bin/ansible-playbook -i a,b -i hosts site.yml -vvv -CD -b -e x=1 -e @f --ssh-common-args -J --tags t",
+        );
         assert_eq!(run.playbooks, [PathBuf::from("site.yml")]);
         assert_eq!(run.options.site.inventory, ["a,b", "hosts"]);
         assert_eq!(run.options.site.extra_vars, ["x=1", "@f"]);
@@ -405,7 +407,9 @@ mod tests {
 
     #[test]
     fn both_names_of_an_option_are_known() {
-        let run = run("muster playbook --key-file k --become-pass-file b --vault-pass-file v --inventory-file i p.yml");
+        let run = run(
+            "muster playbook --key-file k --become-pass-file b --vault-pass-file v --inventory-file i p.yml",
+        );
         assert_eq!(run.options.connect.private_key, Some(PathBuf::from("k")));
         assert_eq!(run.options.escalate.become_password_file, Some(PathBuf::from("b")));
         assert_eq!(run.options.site.vault_password_file, [PathBuf::from("v")]);

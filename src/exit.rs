@@ -61,7 +61,8 @@ mod tests {
     use serde_json::json;
 
     fn recap(exit: u8, verdict: &str, severity: &str) -> Recap {
-        let check = json!({"id": "a", "verdict": verdict, "severity": severity}).as_object().cloned().unwrap();
+        let check =
+            json!({"id": "a", "verdict": verdict, "severity": severity}).as_object().cloned().unwrap();
         Recap { exit: Some(exit), findings: vec![Finding { host: "h".into(), check }], ..Recap::default() }
     }
 

@@ -1,5 +1,8 @@
 //! The face of muster: argv in, exit code out.
 
+mod cli;
+mod exit;
 mod report;
+mod settings;
 
 fn main() {}

@@ -31,13 +31,11 @@ impl Verdict {
     /// The verdict of a finding.
     #[must_use]
     pub fn of(finding: &Finding, ignored: &[String]) -> Self {
-        let text = |key: &str| finding.check.get(key).and_then(Json::as_str).unwrap_or("");
-        let warning = text("severity") == "warning";
-        match text("verdict") {
-            "pass" | "passed" | "ok" => Self::Passed,
-            _ if ignored.iter().any(|id| id == text("id")) => Self::Ignored,
-            _ if warning => Self::Warning,
-            "unknown" => Self::Unknown,
+        match (text(finding, "verdict"), text(finding, "severity")) {
+            ("pass", _) => Self::Passed,
+            _ if ignored.iter().any(|id| id == text(finding, "id")) => Self::Ignored,
+            ("unknown", _) => Self::Unknown,
+            ("warn", _) | (_, "warning") => Self::Warning,
             _ => Self::Error,
         }
     }
@@ -63,15 +61,30 @@ impl Verdict {
     }
 }
 
+fn text<'a>(finding: &'a Finding, key: &str) -> &'a str {
+    finding.check.get(key).and_then(Json::as_str).unwrap_or("")
+}
+
+/// Whether a finding must not pass unseen: an error, or something nobody could tell and that is more than a warning.
+fn counts(finding: &Finding, ignored: &[String]) -> bool {
+    match Verdict::of(finding, ignored) {
+        Verdict::Error => true,
+        Verdict::Unknown => text(finding, "severity") != "warning",
+        Verdict::Passed | Verdict::Ignored | Verdict::Warning => false,
+    }
+}
+
 /// Whether anything was found that must not pass unseen.
 #[must_use]
 pub fn has_errors(recap: &Recap, ignored: &[String]) -> bool {
-    recap.findings.iter().any(|finding| Verdict::of(finding, ignored) >= Verdict::Unknown)
+    recap.findings.iter().any(|finding| counts(finding, ignored))
 }
 
 /// One check on every host that has it.
 struct Check<'a> {
     worst: Verdict,
+    /// Whether it must not pass unseen.
+    counts: bool,
     title: &'a str,
     /// What was found, and on which hosts, alike ones together.
     found: IndexMap<Vec<(&'static str, String)>, Vec<Arc<str>>>,
@@ -107,11 +120,11 @@ pub fn lines(recap: &Recap, look: &Look) -> Vec<String> {
 fn grouped<'a>(recap: &'a Recap, look: &Look) -> IndexMap<&'a str, Check<'a>> {
     let mut checks: IndexMap<&str, Check<'_>> = IndexMap::new();
     for finding in &recap.findings {
-        let text = |key: &str| finding.check.get(key).and_then(Json::as_str).unwrap_or("");
-        let id = if text("id").is_empty() { text("title") } else { text("id") };
         let verdict = Verdict::of(finding, &look.ignored);
-        let fresh = || Check { worst: verdict, title: text("title"), found: IndexMap::new() };
-        let check = checks.entry(id).or_insert_with(fresh);
+        let fresh =
+            || Check { worst: verdict, counts: false, title: text(finding, "title"), found: IndexMap::new() };
+        let check = checks.entry(text(finding, "id")).or_insert_with(fresh);
+        check.counts |= counts(finding, &look.ignored);
         check.worst = check.worst.max(verdict);
         if verdict != Verdict::Passed {
             check.found.entry(facts(&finding.check)).or_default().push(finding.host.clone());
@@ -121,7 +134,7 @@ fn grouped<'a>(recap: &'a Recap, look: &Look) -> IndexMap<&'a str, Check<'a>> {
 }
 
 fn facts(check: &Map) -> Vec<(&'static str, String)> {
-    let known = ["observed", "required", "remedy"];
+    let known = ["observed", "required", "remedy", "reason"];
     let text = |key: &'static str| {
         let text = super::result::plain(check.get(key).filter(|value| !value.is_null())?);
         (!text.is_empty()).then_some((key, text))
@@ -165,7 +178,7 @@ fn summary(checks: &IndexMap<&str, Check<'_>>, recap: &Recap) -> String {
 }
 
 fn failed(checks: &IndexMap<&str, Check<'_>>) -> Option<String> {
-    let bad = checks.iter().filter(|(_, check)| check.worst >= Verdict::Unknown);
+    let bad = checks.iter().filter(|(_, check)| check.counts);
     let ids: Vec<_> = bad.map(|(id, _)| harmless(id)).collect();
     (!ids.is_empty()).then(|| {
         format!("Error: the following {} did not pass: [ {} ]", counted(ids.len(), "check"), ids.join(", "))
@@ -211,11 +224,11 @@ swap                                                                   [ERROR]
     observed: 2 GiB
     required: none
     remedy:   swapoff -a
-time                                                                   [WARNING]
+time                                                                   [UNKNOWN]
   [n2]
     observed: no chronyd
 
-3 checks on 2 hosts: 1 passed, 1 failed, 1 with warnings
+3 checks on 2 hosts: 1 passed, 1 failed, 1 could not be told
 Error: the following 1 check did not pass: [ swap ]"
         );
     }

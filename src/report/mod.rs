@@ -10,7 +10,6 @@ pub mod progress;
 mod recap;
 mod result;
 pub mod style;
-pub mod yaml;
 
 pub use findings::has_errors;
 pub use style::{Colour, Palette, harmless};

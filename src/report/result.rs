@@ -4,6 +4,7 @@
 use super::style::{harmless, is_harmful};
 use super::{Format, Look};
 use muster_engine::module::Map;
+use muster_engine::node::emit::{Layout, emit};
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -132,12 +133,28 @@ fn yaml(mut map: Map, look: &Look) -> String {
             }
         }
     }
-    let text = super::yaml::emit(&Json::Object(map));
+    let layout = Layout { literal: true, ..Layout::NICE };
+    let value = Json::Object(map.into_iter().map(|(key, value)| (key, without_trailing(value))).collect());
+    // JSON is YAML, so nothing is lost when the emitter refuses a text.
+    let text = emit(&value, &layout).unwrap_or_else(|_| json(&value, Some(4)));
     let lines: Vec<String> = text
         .lines()
         .map(|line| if line.is_empty() { String::new() } else { format!("    {line}") })
         .collect();
     format!("\n{}", lines.join("\n"))
+}
+
+/// Texts of several lines without blanks before line ends, which a literal block cannot hold.
+fn without_trailing(value: Json) -> Json {
+    match value {
+        Json::String(text) if text.contains('\n') => {
+            let lines: Vec<&str> = text.split('\n').map(str::trim_end).collect();
+            Json::String(lines.join("\n"))
+        }
+        Json::Array(items) => items.into_iter().map(without_trailing).collect(),
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, without_trailing(value))).collect(),
+        other => other,
+    }
 }
 
 /// JSON with sorted keys, on one line or indented.
