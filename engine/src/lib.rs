@@ -5,6 +5,7 @@
 pub mod connection;
 pub mod diagnostic;
 pub mod event;
+pub mod inventory;
 pub mod module;
 pub mod node;
 pub mod playbook;

@@ -65,7 +65,20 @@ pub fn emit(value: &Value, layout: &Layout) -> Result<String, libyaml_safer::Err
     emitter.emit(Event::stream_end())?;
     emitter.flush()?;
     drop(emitter);
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(escaped(&String::from_utf8_lossy(&bytes)))
+}
+
+/// Characters beyond the basic plane, which libyaml takes for unprintable, as escapes. They are between double quotes.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_beyond(c) { out.push_str(&format!("\\U{:08X}", u32::from(c))) } else { out.push(c) }
+    }
+    out
+}
+
+fn is_beyond(c: char) -> bool {
+    u32::from(c) > 0xffff
 }
 
 fn write(emitter: &mut Emitter<'_>, value: &Value, layout: &Layout) -> Result<(), libyaml_safer::Error> {
@@ -138,7 +151,11 @@ fn text(emitter: &mut Emitter<'_>, text: &str, layout: &Layout) -> Result<(), li
     let is_text = !matches!(text, "<<" | "=") && matches!(scalar::plain(text), Ok(Kind::Str(_)));
     let tag = format!("{}str", scalar::STANDARD);
     let several = text.trim_end_matches('\n').contains('\n');
-    let style = if layout.literal && several { ScalarStyle::Literal } else { style(layout) };
+    let style = match () {
+        () if text.contains(is_beyond) => ScalarStyle::DoubleQuoted,
+        () if layout.literal && several => ScalarStyle::Literal,
+        () => style(layout),
+    };
     emitter.emit(Event::scalar(None, Some(&tag), text, is_text, true, style))
 }
 
