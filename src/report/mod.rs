@@ -90,6 +90,12 @@ impl Default for Look {
     }
 }
 
+/// JSON with sorted keys and an indent of 4, as Ansible's programs print it.
+#[must_use]
+pub fn json_text(value: &serde_json::Value) -> String {
+    result::json(value, Some(4))
+}
+
 /// Something that shows events.
 pub trait Report {
     /// Shows one event; `recap` counts it already.
