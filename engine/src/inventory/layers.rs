@@ -59,6 +59,15 @@ impl Inventory {
         layers
     }
 
+    /// The variables of a host that the sources themselves give, strongest first.
+    pub(super) fn inline_layers(&self, host: &str) -> Vec<Layer> {
+        let lineage = self.lineage(host);
+        let groups = lineage.as_ref().map(|lineage| &*lineage.groups).unwrap_or_default();
+        let host = self.host(host).map(|host| host.vars.clone());
+        let all = self.group("all").map(|all| all.vars.clone());
+        host.into_iter().chain(groups.iter().map(|group| group.vars.clone())).chain(all).collect()
+    }
+
     /// Every name that a host, a group or a file beside the inventory or in `playbook_dirs` may define.
     #[must_use]
     pub fn all_names(&self, playbook_dirs: &[VarsDir]) -> HashSet<Arc<str>> {

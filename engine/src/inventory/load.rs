@@ -2,20 +2,73 @@
 //! everything that is wrong with any source goes into the diagnostics at once.
 //! A source that fails leaves nothing of itself in the inventory.
 
-use super::{Inventory, VarsDir, ini, yaml};
+use super::{Inventory, VarsDir, address, constructed, ini, script, toml, yaml};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
-use crate::node::{self, Limits};
+use crate::node::{self, Limits, Node};
 use crate::source::{SourceId, Sources};
 use crate::template::{Value, Variable};
 use crate::vault::Secrets;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A kind of source, by the name of Ansible's plugin for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `a,b,`.
+    HostList,
+    /// `a[1:3],b,`; used where [`Format::HostList`] is not enabled.
+    AdvancedHostList,
+    /// A program that prints JSON.
+    Script,
+    /// The configuration of a plugin: `constructed` is built in.
+    Auto,
+    /// YAML and JSON.
+    Yaml,
+    /// INI.
+    Ini,
+    /// TOML.
+    Toml,
+}
+
+impl Format {
+    /// The formats that Ansible enables.
+    pub const DEFAULT: [Self; 6] =
+        [Self::HostList, Self::Script, Self::Auto, Self::Yaml, Self::Ini, Self::Toml];
+
+    /// The format of a plugin's name, with or without `ansible.builtin.`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name.strip_prefix("ansible.builtin.").unwrap_or(name) {
+            "host_list" => Self::HostList,
+            "advanced_host_list" => Self::AdvancedHostList,
+            "script" => Self::Script,
+            "auto" | "constructed" => Self::Auto,
+            "yaml" => Self::Yaml,
+            "ini" => Self::Ini,
+            "toml" => Self::Toml,
+            _ => return None,
+        })
+    }
+
+    /// Whether a file with that extension may be of this format.
+    fn may_be(self, likely: bool, extension: &str) -> bool {
+        match self {
+            Self::HostList | Self::AdvancedHostList => false,
+            Self::Script | Self::Auto => likely,
+            Self::Yaml => matches!(extension, "" | "yml" | "yaml" | "json"),
+            Self::Ini => true,
+            Self::Toml => extension == "toml",
+        }
+    }
+}
+
 /// How sources are read.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Vault passwords, for `group_vars` and `host_vars`.
     pub secrets: Arc<Secrets>,
+    /// Which formats are tried, in this order (`INVENTORY_ENABLED`).
+    pub enabled: Vec<Format>,
     /// Endings of file names that are passed over in a directory (`INVENTORY_IGNORE`).
     pub ignored_extensions: Vec<String>,
     /// Whether a source that cannot be read is an error; otherwise it is a warning, as Ansible has it unless
@@ -29,6 +82,7 @@ impl Default for LoadOptions {
             [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"];
         Self {
             secrets: Arc::default(),
+            enabled: Format::DEFAULT.to_vec(),
             ignored_extensions: ignored.map(String::from).to_vec(),
             unparsed_is_failed: true,
         }
@@ -85,6 +139,8 @@ impl Loader<'_> {
 
     fn list(&mut self, input: &str) {
         let source = self.sources.add("<inventory>", input);
+        let listed = |format| self.options.enabled.contains(&format);
+        let ranges = listed(Format::AdvancedHostList) && !listed(Format::HostList);
         for name in input.split(',') {
             let trimmed = name.trim();
             if trimmed.is_empty() {
@@ -93,7 +149,22 @@ impl Loader<'_> {
             let start = name.as_ptr() as usize - input.as_ptr() as usize;
             let whole = crate::source::Span { source, start: 0, end: self.sources.get(source).len() };
             let span = whole.part(start + (name.len() - name.trim_start().len()), trimmed.len());
-            let address = super::address::parse(trimmed, false);
+            if ranges {
+                match address::expand(trimmed) {
+                    Ok((names, port)) => {
+                        names.iter().for_each(|host| {
+                            yaml::put_host(&mut self.inventory, "ungrouped", host, port, span)
+                        });
+                    }
+                    Err(message) => {
+                        self.unparsed(vec![
+                            Diagnostic::parse("muster::inventory::range", message).at(span, ""),
+                        ]);
+                    }
+                }
+                continue;
+            }
+            let address = address::parse(trimmed, false);
             let (host, port) = address.map_or((trimmed, None), |address| (address.name, address.port));
             yaml::put_host(&mut self.inventory, "ungrouped", host, port, span);
         }
@@ -136,6 +207,8 @@ impl Loader<'_> {
     fn file(&mut self, path: &Path) {
         let source = match self.sources.read(path) {
             Ok(source) => source,
+            // A compiled program is no text.
+            Err(_) if script::is_program(path, b"\x7fELF") => self.sources.add(path, ""),
             Err(error) => return self.unreadable(path, &error.to_string()),
         };
         match self.attempt(path, source) {
@@ -148,44 +221,84 @@ impl Loader<'_> {
         }
     }
 
-    /// Reads a file in every format that its name allows; of the errors those of the likeliest format.
+    /// Reads a file in every format that may be it; of the errors those of the likeliest.
     fn attempt(&self, path: &Path, source: SourceId) -> Result<(Inventory, Diagnostics), Vec<Diagnostic>> {
+        let text = self.sources.get(source).text.clone();
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
-        let mut errors = vec![];
-        if matches!(extension, "" | "yml" | "yaml" | "json") {
-            match self.yaml(source) {
-                Ok(done) => return Ok(done),
-                Err(found) => errors = found,
+        let likely = likely(path, extension, &text);
+        let mut formats: Vec<Format> = self.options.enabled.clone();
+        // What a file is by its own account comes first.
+        formats.sort_by_key(|format| *format != likely);
+        let (mut told, mut other) = (vec![], vec![]);
+        for format in formats.into_iter().filter(|format| format.may_be(*format == likely, extension)) {
+            let mut inventory = self.inventory.clone();
+            let mut warnings = Diagnostics::default();
+            match self.format(format, &mut inventory, path, source, &mut warnings) {
+                Ok(()) => return Ok((inventory, warnings)),
+                Err(errors) if format == likely => told = errors,
+                Err(errors) => other = errors,
             }
         }
-        let mut inventory = self.inventory.clone();
-        let mut warnings = Diagnostics::default();
-        match ini::read(&mut inventory, self.sources, source, &mut warnings) {
-            Ok(()) => Ok((inventory, warnings)),
-            Err(found) => {
-                let text = self.sources.get(source).text.clone();
-                Err(if extension.is_empty() && !looks_like_yaml(&text) || errors.is_empty() {
-                    found
-                } else {
-                    errors
-                })
+        if told.is_empty() && other.is_empty() {
+            let message = format!("Unable to parse {} as an inventory source", path.display());
+            let help = "no enabled inventory plugin takes a file of this kind";
+            return Err(vec![Diagnostic::parse("muster::inventory::format", message).file(path).help(help)]);
+        }
+        Err(if told.is_empty() { other } else { told })
+    }
+
+    fn format(
+        &self,
+        format: Format,
+        inventory: &mut Inventory,
+        path: &Path,
+        source: SourceId,
+        warnings: &mut Diagnostics,
+    ) -> Result<(), Vec<Diagnostic>> {
+        match format {
+            Format::Script => script::read(inventory, path, source, warnings),
+            Format::Ini => ini::read(inventory, self.sources, source, warnings),
+            Format::Toml => yaml::read(inventory, &toml::tree(self.sources, source)?, warnings),
+            Format::Yaml => yaml::read(inventory, &self.document(source, warnings)?, warnings),
+            Format::Auto => {
+                let root = self.document(source, warnings)?;
+                let Some((plugin, span)) = constructed::plugin(&root) else {
+                    let message = format!(
+                        "no root 'plugin' key found, '{}' is not a valid YAML inventory plugin config file",
+                        path.display()
+                    );
+                    return Err(vec![
+                        Diagnostic::parse("muster::inventory::plugin", message).at(root.span.part(0, 1), ""),
+                    ]);
+                };
+                match (&*plugin, root.as_map()) {
+                    ("constructed", Some(map)) => constructed::read(inventory, map, self.options, warnings),
+                    _ => {
+                        let message = format!(
+                            "inventory config '{}' specifies unknown plugin '{plugin}'",
+                            path.display()
+                        );
+                        let help = "`constructed` is the one that is built in; a program that prints JSON can be any other";
+                        Err(vec![
+                            Diagnostic::parse("muster::inventory::plugin", message).at(span, "").help(help),
+                        ])
+                    }
+                }
             }
+            Format::HostList | Format::AdvancedHostList => Err(vec![]),
         }
     }
 
-    fn yaml(&self, source: SourceId) -> Result<(Inventory, Diagnostics), Vec<Diagnostic>> {
-        let mut warnings = Diagnostics::default();
+    /// The one document of a source.
+    fn document(&self, source: SourceId, warnings: &mut Diagnostics) -> Result<Node, Vec<Diagnostic>> {
         let documents =
-            node::parse(self.sources, source, Limits::default(), &mut warnings).map_err(|e| vec![e])?;
-        let (Some(root), second) = (documents.first(), documents.get(1)) else { return Err(vec![]) };
-        if let Some(second) = second {
+            node::parse(self.sources, source, Limits::default(), warnings).map_err(|e| vec![e])?;
+        if let Some(second) = documents.get(1) {
             let message =
                 "YAML parsing failed: Expected a single document in the stream but found another document.";
             return Err(vec![Diagnostic::parse("muster::inventory::yaml", message).at(second.span, "")]);
         }
-        let mut inventory = self.inventory.clone();
-        yaml::read(&mut inventory, root, &mut warnings)?;
-        Ok((inventory, warnings))
+        documents.into_iter().next().ok_or_else(Vec::new)
     }
 
     /// What remains to be said when every source is read.
@@ -217,6 +330,20 @@ fn stamp(inventory: &mut Inventory, before: usize, path: &Path) {
         let vars = Arc::make_mut(&mut host.vars);
         vars.0.entry(file_key.clone()).or_insert_with(|| file.clone());
         vars.0.entry(dir_key.clone()).or_insert_with(|| dir.clone());
+    }
+}
+
+/// What a file is, by its look.
+fn likely(path: &Path, extension: &str, text: &str) -> Format {
+    let configures = || text.lines().any(|line| line.trim_start_matches(['"', '\'']).starts_with("plugin"));
+    match extension {
+        _ if text.is_empty() && script::is_program(path, b"\x7fELF") => Format::Script,
+        _ if script::is_program(path, text.as_bytes()) => Format::Script,
+        "" | "yml" | "yaml" | "config" if configures() => Format::Auto,
+        "toml" => Format::Toml,
+        "yml" | "yaml" | "json" => Format::Yaml,
+        "" if looks_like_yaml(text) => Format::Yaml,
+        _ => Format::Ini,
     }
 }
 

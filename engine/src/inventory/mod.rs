@@ -4,20 +4,24 @@
 //! Invariant: groups form a tree without loops below `all`, and every host is in `all` and in a group or `ungrouped`.
 
 mod address;
+mod constructed;
 mod grow;
 mod ini;
 mod layers;
 mod load;
 mod pattern;
 mod python;
+mod script;
 mod select;
+mod show;
+mod toml;
 mod vars_dir;
 mod yaml;
 
-pub use load::LoadOptions;
+pub use load::{Format, LoadOptions};
 pub use pattern::{BadPattern, Pattern};
 pub use select::Selection;
-pub use vars_dir::VarsDir;
+pub use vars_dir::{VarsDir, read_vars};
 
 use crate::source::Span;
 use crate::template::Layer;
@@ -108,7 +112,8 @@ impl Inventory {
         self.state.hosts.is_empty()
     }
 
-    /// The host of that name; for a name of the controller that no source mentions, the implicit one.
+    /// The host of that name. For a name of the controller (`localhost`, `127.0.0.1`, `::1`) that no source mentions, the
+    /// first host that has another of these names, or else the implicit one.
     #[must_use]
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.shared(name).map(|host| &**host)
@@ -166,6 +171,8 @@ impl Inventory {
     }
 
     fn localhost(&self, name: &str) -> Option<&Arc<Host>> {
-        self.state.implicit.iter().find(|host| &*host.name == name)
+        let implicit = self.state.implicit.iter().find(|host| &*host.name == name)?;
+        let mentioned = LOCALHOST.iter().filter_map(|name| self.state.hosts.get_full(*name));
+        Some(mentioned.min_by_key(|(at, _, _)| *at).map_or(implicit, |(_, _, host)| host))
     }
 }

@@ -6,7 +6,7 @@ use crate::diagnostic::{Class, Diagnostic, Diagnostics};
 use crate::node::{self, Kind, Limits, Mapping, Node};
 use crate::source::{Sources, Span};
 use crate::template::{Layer, Vars};
-use crate::vault::Secrets;
+use crate::vault::{self, Secrets};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -137,8 +137,10 @@ pub fn read_vars(
     let source = sources.read(file).map_err(|error| unreadable(error.to_string()))?;
     let text = sources.get(source);
     let whole = Span { source, start: 0, end: text.len() };
-    let documents = if text.text.starts_with("$ANSIBLE_VAULT;") {
-        let plain = open(secrets, &text.text).map_err(|why| unreadable(why).at(whole.part(0, 14), ""))?;
+    let documents = if vault::is_encrypted(&text.text) {
+        let plain = secrets
+            .decrypt(&text.text)
+            .map_err(|why| unreadable(why.to_string()).at(whole.part(0, 14), ""))?;
         let hidden = Sources::default();
         let id = hidden.add(file, plain);
         // A diagnostic of the plain text would show a line of it.
@@ -166,11 +168,6 @@ pub fn read_vars(
                 .help("write one `name: value` on each line"))
         }
     }
-}
-
-/// The plain text of a vault.
-fn open(_secrets: &Secrets, _text: &str) -> Result<String, String> {
-    Err("it is a vault, and no password opens it".into())
 }
 
 /// The variables of a mapping; keys that are no strings become text.
