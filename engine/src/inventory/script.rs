@@ -46,7 +46,7 @@ pub(super) fn read(
         let error = Diagnostic::parse("muster::inventory::script", message).file(&script.path);
         let help = format!("see what it prints: `{} --list`", script.path.display());
         vec![
-            if source.is_some() { error.at(script.span, "what this program prints") } else { error }
+            error.at(script.span, "what this program prints")
                 .help(help),
         ]
     })

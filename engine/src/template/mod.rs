@@ -70,6 +70,7 @@ mod vault;
 
 pub use expression::Expr;
 pub use json::{from_json, to_json};
+pub use python::text as text_of;
 pub use reads::{Use, reads, syntax};
 pub use scope::{FileOptions, Scope};
 pub use surroundings::Surroundings;
