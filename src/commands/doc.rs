@@ -175,9 +175,11 @@ fn rules(spec: &Spec) -> Vec<String> {
     rules.extend(groups(spec.exclusive, &|names| format!("Only one of: {names}.")));
     rules.extend(groups(spec.one_of, &|names| format!("At least one of: {names}.")));
     rules.extend(groups(spec.together, &|names| format!("All or none of: {names}.")));
-    rules.extend(spec.required_if.iter().map(|(option, value, needed)| {
-        format!("With `{option}: {value}`: {}.", needed.join(", "))
-    }));
+    rules.extend(
+        spec.required_if
+            .iter()
+            .map(|(option, value, needed)| format!("With `{option}: {value}`: {}.", needed.join(", "))),
+    );
     rules
 }
 
@@ -204,10 +206,14 @@ mod tests {
 
     const OPTIONS: &[Opt] = &[
         Opt::new("id", Kind::Str, "A name.").required().aliases(&["name"]),
-        Opt::new("how", Kind::List, "Ways to do it, one after another until one of them works on this host here.")
-            .elements(Kind::Str)
-            .default("[]")
-            .choices(&["a", "b"]),
+        Opt::new(
+            "how",
+            Kind::List,
+            "Ways to do it, one after another until one of them works on this host here.",
+        )
+        .elements(Kind::Str)
+        .default("[]")
+        .choices(&["a", "b"]),
     ];
 
     #[test]

@@ -35,7 +35,12 @@ pub fn run(session: &Session, action: &PlaybooksAction) -> Result<Exit, Exit> {
             let done = write_out(dir).map(|()| format!("written to {}\n", dir.display()));
             done.map(|text| print(&text)).map_err(|error| {
                 let message = format!("cannot write the playbooks to `{}`: {error}", dir.display());
-                session.stop(Class::Error, "muster::playbooks::eject", message, "name an empty directory, or a new one")
+                session.stop(
+                    Class::Error,
+                    "muster::playbooks::eject",
+                    message,
+                    "name an empty directory, or a new one",
+                )
             })
         }
     }
@@ -63,7 +68,12 @@ fn find(session: &Session, name: &str) -> Result<Shipped, Exit> {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`muster playbooks list` shows them all".into(),
         };
-        session.stop(Class::Error, "muster::playbooks::unknown", format!("no playbook is called `{name}`"), &help)
+        session.stop(
+            Class::Error,
+            "muster::playbooks::unknown",
+            format!("no playbook is called `{name}`"),
+            &help,
+        )
     })
 }
 

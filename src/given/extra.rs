@@ -41,7 +41,8 @@ fn of_file(session: &Session, file: &Path, secrets: &Arc<Secrets>, found: &mut D
 fn of_text(session: &Session, text: &str, found: &mut Diagnostics) -> Vars {
     let source = session.sources.add("<extra vars>", text);
     let whole = Span { source, start: 0, end: session.sources.get(source).len() };
-    let wrong = |message: String| Diagnostic::error(Class::Usage, "muster::extra_vars::wrong", message).at(whole, "");
+    let wrong =
+        |message: String| Diagnostic::error(Class::Usage, "muster::extra_vars::wrong", message).at(whole, "");
     match text.chars().next() {
         Some('{' | '[') => {
             let documents = node::parse(&session.sources, source, Limits::default(), found);
@@ -55,7 +56,8 @@ fn of_text(session: &Session, text: &str, found: &mut Diagnostics) -> Vars {
             }
         }
         Some('/' | '.') => {
-            found.push(wrong(format!("`{text}` is a file")).help(format!("write an @ before it: -e @{text}")));
+            found
+                .push(wrong(format!("`{text}` is a file")).help(format!("write an @ before it: -e @{text}")));
             Vars::default()
         }
         _ => words(source, whole, text, found, wrong),

@@ -97,7 +97,12 @@ fn expanded(file: &str) -> std::path::PathBuf {
 fn asked(session: &Session, question: &str) -> Result<Secret, Exit> {
     ask_secret(question).map_err(|error| {
         let help = "name a file that holds the password, for example with --become-password-file";
-        session.stop(Class::Usage, "muster::password::nobody", format!("cannot ask for a password: {error}"), help)
+        session.stop(
+            Class::Usage,
+            "muster::password::nobody",
+            format!("cannot ask for a password: {error}"),
+            help,
+        )
     })
 }
 

@@ -81,7 +81,9 @@ impl View<'_> {
             hosts.insert(host.to_string(), vars);
         }
         let vars = if self.export { self.group_vars(name).marked(&mut seen.marks) } else { json!({}) };
-        for (key, value) in [("children", Json::Object(children)), ("hosts", Json::Object(hosts)), ("vars", vars)] {
+        for (key, value) in
+            [("children", Json::Object(children)), ("hosts", Json::Object(hosts)), ("vars", vars)]
+        {
             if value.as_object().is_some_and(|map| !map.is_empty()) {
                 entry.insert(key.into(), value);
             }

@@ -141,7 +141,8 @@ fn the_yaml_form_is_an_inventory_again() {
 
 #[test]
 fn a_vault_stays_a_vault() {
-    let hosts = "all:\n  hosts:\n    q:\n      s: !vault |\n        $ANSIBLE_VAULT;1.1;AES256\n        3738\n";
+    let hosts =
+        "all:\n  hosts:\n    q:\n      s: !vault |\n        $ANSIBLE_VAULT;1.1;AES256\n        3738\n";
     let yaml = view(hosts, None, |view| values::yaml(&view.host_vars("q")));
     assert_eq!(yaml, "s: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3738\n");
     let json = view(hosts, None, |view| values::json(&view.host_vars("q"), false));

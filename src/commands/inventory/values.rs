@@ -22,7 +22,11 @@ impl Shown {
             Variable::Written(node) => node_json(node, tagged),
             Variable::Known(value) => to_json(value).unwrap_or_default(),
         };
-        self.0.iter().map(|(name, variable)| (name.to_string(), value(variable))).collect::<Map<_, _>>().into()
+        self.0
+            .iter()
+            .map(|(name, variable)| (name.to_string(), value(variable)))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     /// As JSON in which what YAML tells apart is a mark.
@@ -131,7 +135,8 @@ impl Marks {
             return Some(format!("{before}{text}"));
         }
         let indent = before.len() - before.trim_start_matches([' ', '-']).len() + 2;
-        let lines: Vec<String> = text.lines().map(|line| format!("\n{:indent$}{}", "", line.trim())).collect();
+        let lines: Vec<String> =
+            text.lines().map(|line| format!("\n{:indent$}{}", "", line.trim())).collect();
         Some(format!("{before}!vault |{}", lines.concat()))
     }
 }
