@@ -55,10 +55,13 @@ pub fn fault(fault: &Fault) -> Map {
 pub fn skipped(condition: &str) -> Map {
     let mut result = Map::new();
     result.insert("changed".into(), json!(false));
-    result.insert("false_condition".into(), match condition {
-        "False" | "false" => json!(false),
-        text => json!(text),
-    });
+    result.insert(
+        "false_condition".into(),
+        match condition {
+            "False" | "false" => json!(false),
+            text => json!(text),
+        },
+    );
     result.insert("skip_reason".into(), json!("Conditional result was False"));
     result.insert("skipped".into(), json!(true));
     result

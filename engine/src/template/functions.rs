@@ -3,8 +3,8 @@
 use super::arguments::{Args, entries, items};
 use super::filters::times::{Moment, zoned_text};
 use super::{Value, fault, lazy, lookups};
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use minijinja::value::{Object, ObjectRepr, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::sync::Arc;

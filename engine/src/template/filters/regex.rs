@@ -91,7 +91,10 @@ fn translated(pattern: &str, multiline: bool) -> String {
 }
 
 fn flags(args: &Args, at: usize) -> Flags {
-    Flags { multiline: args.truth(at, "multiline", false), ignorecase: args.truth(at + 1, "ignorecase", false) }
+    Flags {
+        multiline: args.truth(at, "multiline", false),
+        ignorecase: args.truth(at + 1, "ignorecase", false),
+    }
 }
 
 fn broke(error: fancy_regex::Error) -> Error {
@@ -159,7 +162,10 @@ fn replace(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
     let text = python::text(value)?;
     let pattern = args.text(0, "pattern")?.unwrap_or_default();
     let with = args.text(1, "replacement")?.unwrap_or_default();
-    let flags = Flags { ignorecase: args.truth(2, "ignorecase", false), multiline: args.truth(3, "multiline", false) };
+    let flags = Flags {
+        ignorecase: args.truth(2, "ignorecase", false),
+        multiline: args.truth(3, "multiline", false),
+    };
     let most = args.int(4, "count")?.and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
     let needed = usize::try_from(args.int(5, "mandatory_count")?.unwrap_or(0)).unwrap_or(0);
     let regex = regex(&pattern, flags)?;

@@ -72,7 +72,10 @@ fn dict(request: &Request) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
     for term in flat(&request.terms)? {
         if term.kind() != ValueKind::Map {
-            return Err(fault::error(format!("the 'dict' lookup expects a dictionary, got '{}'", python::repr(&term))));
+            return Err(fault::error(format!(
+                "the 'dict' lookup expects a dictionary, got '{}'",
+                python::repr(&term)
+            )));
         }
         let pair = |(key, value)| Value::from_pairs([("key", key), ("value", value)]);
         out.extend(entries(&term)?.into_iter().map(pair));
