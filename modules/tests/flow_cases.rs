@@ -50,7 +50,8 @@ async fn one(path: &Path) -> Result<(), String> {
     for (name, value) in case["environment"].as_object().into_iter().flatten() {
         cx.environment.push((name.clone(), value.as_str().unwrap().to_string()));
     }
-    let module = muster_modules::builtin().get(case["module"].as_str().unwrap()).unwrap().clone();
+    let registry = muster_modules::builtin();
+    let Some(module) = registry.get(case["module"].as_str().unwrap()) else { return Err("no such module".into()) };
     let (answer, result) = match run(module.as_ref(), args, &cx).await {
         Ok(output) => (if output.result.contains_key("skipped") { "skipped" } else { "ok" }, full(output, &cx)),
         Err(Failure { result, .. }) => ("failed", result),

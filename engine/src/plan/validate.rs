@@ -62,7 +62,7 @@ pub fn arguments(module: &dyn AnyModule, args: &Args, diagnostics: &mut Diagnost
     spec.check_written(module.name(), &args.named, &mut found);
     let free = args.raw.is_some();
     for diagnostic in found.0 {
-        if !(free && diagnostic.code == "muster::module::missing_argument") {
+        if !(free && diagnostic.code == "muster::module::missing") {
             diagnostics.push(diagnostic);
         }
     }

@@ -159,9 +159,15 @@ fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
         Some(node) => scope.text(node).unwrap_or_else(|_| node.as_str().unwrap_or_default().to_string()),
         None => String::new(),
     };
-    let name = if name.is_empty() { task.action().to_string() } else { name };
+    let named = !name.is_empty();
+    let name = if named { name } else { task.action().to_string() };
     match (&task.around.role, act) {
-        (Some(role), Act::Module(_) | Act::IncludeTasks(_) | Act::IncludeRole(..) | Act::Meta(..) | Act::Flush(_)) => {
+        (_, Act::IncludeRole(..)) if named => name,
+        (_, Act::IncludeRole(_, role)) => {
+            let role = scope.text(&role.name).unwrap_or_else(|_| role.name.as_str().unwrap_or_default().to_string());
+            format!("{name} : {role}")
+        }
+        (Some(role), Act::Module(_) | Act::IncludeTasks(_) | Act::Meta(..) | Act::Flush(_)) => {
             format!("{} : {name}", role.role.name)
         }
         _ => name,

@@ -57,6 +57,7 @@ mod finish;
 mod functions;
 mod json;
 mod lazy;
+mod lookups;
 mod methods;
 mod place;
 mod predicates;
@@ -69,6 +70,7 @@ mod vars;
 mod vault;
 
 pub use expression::Expr;
+pub use lookups::{is_lookup, lookup};
 pub use json::{from_json, to_json};
 pub use python::text as text_of;
 pub use reads::{Use, reads, syntax};

@@ -67,6 +67,7 @@ impl Batch {
         };
         for h in struck {
             self.strike(h);
+            self.state_mut(h).moved |= h != host;
         }
         if self.is_lost(host) {
             self.state_mut(host).doomed = true;
@@ -144,6 +145,7 @@ impl Batch {
         let blocks = &self.drawing.blocks;
         for state in &mut self.states {
             state.doomed = false;
+            state.moved = true;
             state.reachable = true;
             state.path.clear(blocks);
         }
@@ -204,7 +206,9 @@ impl Batch {
     fn doom(&mut self, left: &FixedBitSet, hit: &FixedBitSet) {
         for host in left.ones().filter(|host| !hit.contains(*host)) {
             self.strike(host);
-            self.state_mut(host).doomed = true;
+            let state = self.state_mut(host);
+            state.doomed = true;
+            state.moved = true;
         }
     }
 

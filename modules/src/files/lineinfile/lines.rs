@@ -174,7 +174,9 @@ impl Wish<'_> {
         }
         Ok(match anchored {
             // The line is already where it would go.
-            Some(at) if after.is_some() && lines.get(at).is_some_and(|line| bare(line) == wanted) => Place::Nowhere,
+            Some(at) if after.is_some() && lines.get(at).is_some_and(|line| bare(line) == wanted) => {
+                Place::Nowhere
+            }
             Some(at) => Place::Before(at),
             None => Place::Before(lines.len()),
         })
