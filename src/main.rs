@@ -4,9 +4,11 @@ mod cli;
 mod commands;
 mod exit;
 mod given;
+mod log;
 mod report;
 mod session;
 mod settings;
+mod site;
 mod terminal;
 
 use std::process::ExitCode;

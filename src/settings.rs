@@ -73,8 +73,11 @@ settings! {
     /// Whether an inventory source that cannot be read ends the run.
     any_unparsed_is_failed: bool = "false", env ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"],
         ini ["inventory" "any_unparsed_is_failed"];
-    /// How many hosts are worked on at once.
-    forks: u32 = "5", env ["ANSIBLE_FORKS"], ini ["defaults" "forks"];
+    /// The kinds of inventory sources, in the order in which they are tried.
+    enable_plugins: Vec<String> = "host_list,script,auto,yaml,ini,toml", env ["ANSIBLE_INVENTORY_ENABLED"],
+        ini ["inventory" "enable_plugins"];
+    /// How many hosts are worked on at once; many, unless called as ansible-playbook (5).
+    forks: Option<u32> = "", env ["ANSIBLE_FORKS"], ini ["defaults" "forks"];
     /// The user to log in as.
     remote_user: Option<String> = "", env ["ANSIBLE_REMOTE_USER"], ini ["defaults" "remote_user"];
     /// The port to connect to.
@@ -89,7 +92,7 @@ settings! {
     timeout: u64 = "10", env ["ANSIBLE_TIMEOUT" "ANSIBLE_SSH_TIMEOUT"],
         ini ["defaults" "timeout" "ssh_connection" "timeout"];
     /// The kind of connection.
-    transport: String = "ssh", env ["ANSIBLE_TRANSPORT"], ini ["defaults" "transport"];
+    transport: Option<String> = "", env ["ANSIBLE_TRANSPORT"], ini ["defaults" "transport"];
     /// Arguments of ssh.
     ssh_args: Option<String> = "", env ["ANSIBLE_SSH_ARGS"], ini ["ssh_connection" "ssh_args"];
     /// Arguments of ssh that are common to all its programs.

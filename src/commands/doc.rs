@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::report::{Colour, Palette};
 use crate::session::Session;
 use muster_engine::diagnostic::{Class, nearest};
-use muster_engine::module::{AnyModule, Kind, Opt, Registry, Spec};
+use muster_engine::module::{Kind, Opt, Registry, Spec};
 use serde_json::{Value as Json, json};
 use std::fmt::Write;
 

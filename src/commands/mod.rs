@@ -1,9 +1,14 @@
 //! The verbs, one file each: an invocation comes in, an exit code goes out.
 
+mod check;
 mod completion;
 mod doc;
 mod inventory;
+mod listing;
+mod plan;
 mod playbooks;
+mod retry;
+mod run;
 
 use crate::cli::{Color, Invocation, Verb};
 use crate::exit::Exit;
@@ -18,7 +23,9 @@ pub fn run(invocation: Invocation) -> Exit {
 fn dispatch(invocation: Invocation) -> Result<Exit, Exit> {
     let open = |color| Session::open(color, invocation.as_ansible);
     match invocation.verb {
-        Verb::Run(_) | Verb::Check(_) | Verb::Plan(_) => Err(Exit(1)),
+        Verb::Run(asked) => run::run(&open(asked.options.show.color)?, &asked.playbooks, &asked.options),
+        Verb::Check(asked) => check::run(&open(asked.options.show.color)?, &asked),
+        Verb::Plan(asked) => plan::run(&open(asked.options.show.color)?, &asked),
         Verb::Inventory(asked) => inventory::run(&open(Color::Auto)?, &asked),
         Verb::Doc(asked) => doc::run(&open(Color::Auto)?, &asked),
         Verb::Playbooks(asked) => playbooks::run(&open(Color::Auto)?, &asked.action),

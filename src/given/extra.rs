@@ -6,7 +6,7 @@ use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics};
 use muster_engine::node::{self, Kind, Limits, Node, freeform};
 use muster_engine::playbook::Loader;
 use muster_engine::source::{SourceId, Span};
-use muster_engine::template::{Scope, Surroundings, Variable, Vars};
+use muster_engine::template::{Layer, Names, Scope, Surroundings, Variable, Vars};
 use muster_engine::vault::Secrets;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn of_file(session: &Session, file: &Path, secrets: &Arc<Secrets>, found: &mut D
         found.push(Diagnostic::error(Class::Error, "muster::extra_vars::missing", message).file(file));
         return Vars::default();
     }
-    let nothing = Scope::new(Arc::new(Nothing), Surroundings::default());
+    let nothing = Scope::new(Arc::new(Known::default()), Surroundings::default());
     let loader = Loader::new(session.sources.clone(), secrets.clone(), nothing, vec![], vec![]);
     loader.vars(file, found).map(|layer| Vars::clone(&layer)).unwrap_or_default()
 }
@@ -88,17 +88,17 @@ fn words(
     Vars(words.pairs.into_iter().map(variable).collect())
 }
 
-/// No names at all.
-#[derive(Debug)]
-pub struct Nothing;
+/// Only these names.
+#[derive(Debug, Default)]
+pub struct Known(pub Layer);
 
-impl muster_engine::template::Names for Nothing {
-    fn get(&self, _: &str) -> Option<Variable> {
-        None
+impl Names for Known {
+    fn get(&self, name: &str) -> Option<Variable> {
+        self.0.get(name).cloned()
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        vec![]
+        self.0.0.keys().cloned().collect()
     }
 }
 

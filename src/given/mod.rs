@@ -10,8 +10,8 @@ use crate::cli::Site;
 use crate::exit::Exit;
 use crate::session::Session;
 use muster_engine::diagnostic::{Diagnostic, Diagnostics};
-use muster_engine::inventory::{Inventory, LoadOptions};
-use muster_engine::template::Layer;
+use muster_engine::inventory::{Format, Inventory, LoadOptions};
+use muster_engine::template::{Layer, Scope, Surroundings};
 use muster_engine::vault::Secrets;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub struct Given {
     pub inventory: Inventory,
     /// The inventory's sources, as given.
     pub inputs: Vec<String>,
+    /// How they are read.
+    pub options: LoadOptions,
     /// `-e`.
     pub extra: Layer,
 }
@@ -43,6 +45,7 @@ impl Given {
             ignored_extensions: session.settings.inventory_ignore.clone(),
             // A name that is misspelt must not become a run on no host; Ansible only warns.
             unparsed_is_failed: !session.as_ansible || session.settings.any_unparsed_is_failed,
+            enabled: session.settings.enable_plugins.iter().filter_map(|name| Format::named(name)).collect(),
         };
         let inventory = Inventory::load(&session.sources, &inputs, &options, &mut found);
         if inventory.is_empty() && !found.has_errors() {
@@ -51,7 +54,14 @@ impl Given {
             found.push(Diagnostic::warning("muster::inventory::empty", empty));
         }
         session.weigh(&found)?;
-        Ok(Self { secrets, inventory, inputs, extra: Arc::new(extra) })
+        Ok(Self { secrets, inventory, inputs, options, extra: Arc::new(extra) })
+    }
+
+    /// What names mean when there is only `-e`.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let around = Surroundings { secrets: self.secrets.clone(), ..Surroundings::default() };
+        Scope::new(Arc::new(extra::Known(self.extra.clone())), around)
     }
 }
 

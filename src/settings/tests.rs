@@ -22,7 +22,10 @@ fn the_environment_stands_above_the_file_and_the_file_above_defaults() {
     let cfg = "[defaults]\nforks = 20 ; many\nremote_user=core\n[privilege_escalation]\nbecome: yes\n";
     let (settings, found, _) = load(cfg, &[("ANSIBLE_FORKS", "7")]);
     assert_eq!(found, Diagnostics::default());
-    assert_eq!((settings.forks, settings.remote_user.as_deref(), settings.become_), (7, Some("core"), true));
+    assert_eq!(
+        (settings.forks, settings.remote_user.as_deref(), settings.become_),
+        (Some(7), Some("core"), true)
+    );
     assert_eq!((settings.timeout, settings.become_method.as_str()), (10, "sudo"));
 }
 
@@ -42,7 +45,7 @@ fn paths_start_at_the_file_they_are_written_in() {
 fn what_is_wrong_is_said_all_at_once() {
     let cfg = "[defaults]\nforks = many\nfork = 3\nhash_behaviour = merge\npipelining = true\n[ssh_connection]\nremote_user=x\n";
     let (settings, found, _) = load(cfg, &[("ANSIBLE_GATHERING", "clever")]);
-    assert_eq!(settings.forks, 5);
+    assert_eq!(settings.forks, None);
     let said: Vec<&str> = found.0.iter().map(|one| one.message.as_str()).collect();
     assert_eq!(
         said,
@@ -66,7 +69,7 @@ fn a_file_that_anybody_could_have_written_is_not_read() {
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let world = World { env: &|_| None, names: &[], dir: dir.path(), home: None };
     let (settings, found) = Settings::load(&world);
-    assert_eq!((settings.forks, found.0.len()), (5, 1));
+    assert_eq!((settings.forks, found.0.len()), (None, 1));
 }
 
 #[test]

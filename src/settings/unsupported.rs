@@ -5,7 +5,7 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 46] = [
+const HARMLESS: [&str; 45] = [
     "action_warnings",
     "agnostic_become_prompt",
     "allow_broken_conditionals",
@@ -23,7 +23,6 @@ const HARMLESS: [&str; 46] = [
     "devel_warning",
     "display_args_to_stdout",
     "duplicate_dict_key",
-    "enable_plugins",
     "fact_caching_connection",
     "fact_caching_prefix",
     "fact_caching_timeout",
