@@ -93,7 +93,9 @@ pub fn registered(result: &Map) -> Map {
 #[must_use]
 pub fn shown(result: &Map, no_log: bool) -> Map {
     if !no_log {
-        return result.clone();
+        // The status says these; Ansible does not show them either.
+        let said = |key: &str| matches!(key, "failed" | "skipped") || key.starts_with("_ansible_");
+        return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     }
     let mut censored = Map::new();
     censored.insert(
