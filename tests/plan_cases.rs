@@ -108,7 +108,11 @@ async fn differences(dir: &Path, forks: usize) -> Option<String> {
             let lines = |order: &Json| {
                 order.as_array().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n    ")
             };
-            wrong.push(format!("order: expected\n    {}\n  got\n    {}", lines(&wanted), lines(&own["order"])));
+            wrong.push(format!(
+                "order: expected\n    {}\n  got\n    {}",
+                lines(&wanted),
+                lines(&own["order"])
+            ));
         }
     }
     (!wrong.is_empty()).then(|| wrong.join("\n"))

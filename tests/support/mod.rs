@@ -7,8 +7,8 @@ use muster_engine::connection::{Connection, ConnectionError, Connector, Target, 
 use muster_engine::diagnostic::Diagnostics;
 use muster_engine::event::Event;
 use muster_engine::inventory::{Inventory, LoadOptions};
-use muster_engine::playbook::Loader;
 use muster_engine::plan::{Defaults, Plan, Selection, Site};
+use muster_engine::playbook::Loader;
 use muster_engine::run::Run;
 use muster_engine::source::Sources;
 use muster_engine::template::{Layer, Scope, Surroundings, Vars};
