@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use muster_engine::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 use muster_engine::source::{Source, SourceId, Sources};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 /// All of them as one text.
@@ -32,7 +33,7 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
         .into_iter()
         .map(|(id, labels)| {
             let source = sources.get(id);
-            let path = harmless(&source.path.display().to_string()).into_owned();
+            let path = named(&source.path);
             (source, path, labels)
         })
         .collect();
@@ -52,7 +53,7 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
         }
         group = group.element(snippet);
     }
-    let path = diagnostic.path.as_ref().map(|path| harmless(&path.display().to_string()).into_owned());
+    let path = diagnostic.path.as_deref().map(named);
     if let Some(path) = path.filter(|_| shown.is_empty()) {
         group = group.element(annotate_snippets::Origin::path(path));
     }
@@ -60,6 +61,13 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
         group = group.element(Level::HELP.message(harmless(help)));
     }
     renderer.render(&[group])
+}
+
+/// A path as a person would type it: from the current directory, if it lies there.
+fn named(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok());
+    harmless(&below.unwrap_or(path).display().to_string()).into_owned()
 }
 
 /// The span's bytes on its first line: a caret under a whole task says less than one under its beginning.

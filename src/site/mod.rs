@@ -8,12 +8,14 @@ use crate::cli::Options;
 use crate::exit::Exit;
 use crate::given::{Given, Passwords};
 use crate::session::Session;
+use crate::terminal;
 use muster_engine::diagnostic::{Class, Diagnostics};
 use muster_engine::inventory::Pattern;
 use muster_engine::module::Registry;
 use muster_engine::plan::{Plan, Selection, Site};
 use muster_engine::playbook::{Loader, Playbook};
 use muster_engine::template::{Layer, Scope};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,7 +51,9 @@ impl Prepared {
         );
         let (mut playbook, mut counts) = (Playbook::default(), vec![]);
         for path in playbooks {
-            let read = loader.playbook(path, &mut found);
+            // `playbook_dir` and included files are shown whole, wherever the run was started.
+            let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let read = loader.playbook(&whole, &mut found);
             counts.push((path.clone(), read.plays.len()));
             playbook.plays.extend(read.plays);
         }
@@ -93,10 +97,11 @@ impl Prepared {
     }
 }
 
-/// How roads are opened.
+/// How roads are opened: a key's passphrase is asked for where a person is there to answer.
 #[must_use]
 pub fn connections() -> muster_connections::Options {
-    muster_connections::Options::default()
+    let prompter = io::stdin().is_terminal().then(|| Arc::new(terminal::Person) as Arc<_>);
+    muster_connections::Options { prompter, ..muster_connections::Options::default() }
 }
 
 /// Flags that mean something to Ansible and cannot mean anything here.
@@ -158,9 +163,13 @@ fn selection(session: &Session, options: &Options) -> Selection {
         let tags = given.iter().flat_map(|tags| tags.split(',')).map(str::trim);
         tags.filter(|tag| !tag.is_empty()).map(String::from).collect()
     };
+    let mut tags = split(&options.select.tags, &session.settings.run_tags);
+    if options.select.list_tags && tags.is_empty() {
+        tags = ["all", "never"].map(String::from).to_vec();
+    }
     Selection {
         limit: options.site.limit.clone(),
-        tags: split(&options.select.tags, &session.settings.run_tags),
+        tags,
         skip_tags: split(&options.select.skip_tags, &session.settings.skip_tags),
         start_at: options.select.start_at_task.clone(),
     }
