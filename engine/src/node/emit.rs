@@ -25,6 +25,8 @@ pub struct Layout {
     pub allow_unicode: bool,
     /// The quotes every string gets: `'"'`, `'\''`, `'|'`, `'>'`; nothing for as few as can be.
     pub default_style: Option<char>,
+    /// Whether strings of several lines become literal blocks, as results on the console do.
+    pub literal: bool,
 }
 
 impl Layout {
@@ -38,6 +40,7 @@ impl Layout {
         explicit_end: false,
         allow_unicode: true,
         default_style: None,
+        literal: false,
     };
     /// The defaults of the filter `to_nice_yaml`.
     pub const NICE: Self = Self { indent: 4, default_flow_style: Some(false), ..Self::YAML };
@@ -62,7 +65,20 @@ pub fn emit(value: &Value, layout: &Layout) -> Result<String, libyaml_safer::Err
     emitter.emit(Event::stream_end())?;
     emitter.flush()?;
     drop(emitter);
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(escaped(&String::from_utf8_lossy(&bytes)))
+}
+
+/// Characters beyond the basic plane, which libyaml takes for unprintable, as escapes. They are between double quotes.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_beyond(c) { out.push_str(&format!("\\U{:08X}", u32::from(c))) } else { out.push(c) }
+    }
+    out
+}
+
+fn is_beyond(c: char) -> bool {
+    u32::from(c) > 0xffff
 }
 
 fn write(emitter: &mut Emitter<'_>, value: &Value, layout: &Layout) -> Result<(), libyaml_safer::Error> {
@@ -134,7 +150,13 @@ fn text(emitter: &mut Emitter<'_>, text: &str, layout: &Layout) -> Result<(), li
     // Only text that would be read as text may stand without quotes; `<<` and `=` would be read as marks.
     let is_text = !matches!(text, "<<" | "=") && matches!(scalar::plain(text), Ok(Kind::Str(_)));
     let tag = format!("{}str", scalar::STANDARD);
-    emitter.emit(Event::scalar(None, Some(&tag), text, is_text, true, style(layout)))
+    let several = text.trim_end_matches('\n').contains('\n');
+    let style = match () {
+        () if text.contains(is_beyond) => ScalarStyle::DoubleQuoted,
+        () if layout.literal && several => ScalarStyle::Literal,
+        () => style(layout),
+    };
+    emitter.emit(Event::scalar(None, Some(&tag), text, is_text, true, style))
 }
 
 #[cfg(test)]

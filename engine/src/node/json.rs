@@ -60,7 +60,7 @@ pub(super) fn float(value: f64) -> String {
 }
 
 /// Python's `repr` of a finite float: the shortest digits that read back, with an exponent below 1e-4 and from 1e16.
-pub(super) fn repr(value: f64) -> String {
+pub(crate) fn repr(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);

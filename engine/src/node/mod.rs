@@ -11,6 +11,7 @@ mod json;
 mod parse;
 mod scalar;
 
+pub(crate) use json::repr as float_repr;
 pub use parse::{Document, Limits, parse};
 
 use crate::source::Span;
