@@ -121,7 +121,7 @@ impl Bench {
     /// Runs a module.
     pub async fn run(&self, module: &str, args: &Json) -> Result<Output, Failure> {
         let args: Map = args.as_object().cloned().unwrap_or_default();
-        let registry = muster_modules::registry();
+        let registry = muster_modules::builtin();
         let module =
             registry.get(module).ok_or_else(|| Failure::new(format!("no module is called {module}")))?;
         module.run(args, &self.context()).await
