@@ -58,14 +58,16 @@ impl Module for IncludeVars {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         if args.hash_behaviour.as_deref() == Some("merge") {
-            let hint = "hash_behaviour: merge is not supported; give the file a `name` and use the `combine` filter";
+            let hint =
+                "hash_behaviour: merge is not supported; give the file a `name` and use the `combine` filter";
             return Err(Failure::new(hint));
         }
         let file = args.file.as_deref().or(args._raw_params.as_deref());
         let mut reading = Reading { span: cx.written.span, files: vec![], vars: vec![] };
         match (file, &args.dir) {
             (Some(_), Some(_)) => {
-                let mixed = "Task failed: You are mixing file only and dir only arguments, these are incompatible";
+                let mixed =
+                    "Task failed: You are mixing file only and dir only arguments, these are incompatible";
                 return Err(Failure::new(mixed));
             }
             (Some(file), None) => {
@@ -109,7 +111,9 @@ fn directory(dir: &str, cx: &Context) -> Result<PathBuf, Failure> {
 }
 
 fn failed(message: String) -> Failure {
-    Failure::new(message.clone()).with("message", message).with("ansible_included_var_files", Json::Array(vec![]))
+    Failure::new(message.clone())
+        .with("message", message)
+        .with("ansible_included_var_files", Json::Array(vec![]))
 }
 
 /// What has been read so far.
@@ -124,14 +128,20 @@ impl Reading {
     /// The files of a directory, in the order they are read.
     fn chosen(&self, args: &Args, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         let regex = |text: &str| {
-            Regex::new(text).map_err(|_| Failure::new(format!("Task failed: Invalid regular expression: {text}")))
+            Regex::new(text)
+                .map_err(|_| Failure::new(format!("Task failed: Invalid regular expression: {text}")))
         };
         let matching = args.files_matching.as_deref().map(regex).transpose()?;
-        let ignored = args.ignore_files.iter().map(|end| regex(&format!("{end}$"))).collect::<Result<Vec<_>, _>>()?;
+        let ignored =
+            args.ignore_files.iter().map(|end| regex(&format!("{end}$"))).collect::<Result<Vec<_>, _>>()?;
         let walk = walkdir::WalkDir::new(dir).follow_links(true);
         let walk = if args.depth > 0 { walk.max_depth(args.depth) } else { walk };
-        let mut paths: Vec<PathBuf> =
-            walk.into_iter().flatten().map(walkdir::DirEntry::into_path).filter(|path| path.is_file()).collect();
+        let mut paths: Vec<PathBuf> = walk
+            .into_iter()
+            .flatten()
+            .map(walkdir::DirEntry::into_path)
+            .filter(|path| path.is_file())
+            .collect();
         paths.sort_by(|a, b| (a.parent(), a.file_name()).cmp(&(b.parent(), b.file_name())));
         let mut chosen = vec![];
         for path in paths {
@@ -146,7 +156,10 @@ impl Reading {
                 false if args.ignore_unknown_extensions => {}
                 false => {
                     let known = args.extensions.join(", ");
-                    return Err(failed(format!("{} does not have a valid extension: {known}", path.display())));
+                    return Err(failed(format!(
+                        "{} does not have a valid extension: {known}",
+                        path.display()
+                    )));
                 }
             }
         }

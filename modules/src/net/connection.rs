@@ -21,12 +21,20 @@ pub struct Args {
 
 impl Module for WaitForConnection {
     const NAME: &'static str = "ansible.builtin.wait_for_connection";
-    const SPEC: Spec = Spec::new("Waits until the target can be logged in to and runs commands.", &[
-        Opt::new("connect_timeout", Kind::Int, "Seconds for one try; at least what connecting itself may take.").default("5"),
-        Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
-        Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
-        Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("600"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Waits until the target can be logged in to and runs commands.",
+        &[
+            Opt::new(
+                "connect_timeout",
+                Kind::Int,
+                "Seconds for one try; at least what connecting itself may take.",
+            )
+            .default("5"),
+            Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
+            Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
+            Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("600"),
+        ],
+    )
     .examples("- wait_for_connection:\n    delay: 10\n    timeout: 300\n");
     type Args = Args;
     type Change = Args;

@@ -37,14 +37,21 @@ pub struct Args {
 
 impl Module for WaitSsh {
     const NAME: &'static str = "wait_ssh";
-    const SPEC: Spec = Spec::new("Waits for the target's ssh: first for a server that answers, then for a login that works.", &[
-        Opt::new("phase", Kind::Str, "`socket` waits for a server at the address and port, `login` until commands run.")
+    const SPEC: Spec = Spec::new(
+        "Waits for the target's ssh: first for a server that answers, then for a login that works.",
+        &[
+            Opt::new(
+                "phase",
+                Kind::Str,
+                "`socket` waits for a server at the address and port, `login` until commands run.",
+            )
             .choices(&["socket", "login"])
             .default("socket"),
-        Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("180"),
-        Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
-        Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
-    ])
+            Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("180"),
+            Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
+            Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
+        ],
+    )
     .examples("- wait_ssh:\n    phase: socket\n- wait_ssh:\n    phase: login\n    timeout: 60\n");
     type Args = Args;
     type Change = Infallible;

@@ -48,8 +48,9 @@ const OPTIONS: &[Opt] = &[
 
 impl Module for Setup {
     const NAME: &'static str = "ansible.builtin.setup";
-    const SPEC: Spec = Spec::new("Gathers facts about the target: system, hardware, network, times.", OPTIONS)
-        .examples("- setup:\n    gather_subset: [min, network]\n- setup:\n    filter: ansible_mem*\n");
+    const SPEC: Spec =
+        Spec::new("Gathers facts about the target: system, hardware, network, times.", OPTIONS)
+            .examples("- setup:\n    gather_subset: [min, network]\n- setup:\n    filter: ansible_mem*\n");
     type Args = Args;
     type Change = Infallible;
 
@@ -67,9 +68,10 @@ pub struct GatherFacts;
 
 impl Module for GatherFacts {
     const NAME: &'static str = "ansible.builtin.gather_facts";
-    const SPEC: Spec = Spec::new("Gathers facts about the target, as a play does by itself at its start.", OPTIONS)
-        .open()
-        .examples("- gather_facts:\n");
+    const SPEC: Spec =
+        Spec::new("Gathers facts about the target, as a play does by itself at its start.", OPTIONS)
+            .open()
+            .examples("- gather_facts:\n");
     type Args = Args;
     type Change = Infallible;
 
