@@ -2,6 +2,7 @@
 //! it is about. Modules know the engine's interfaces and nothing of plays, ssh or the terminal.
 
 pub mod command;
+pub mod files;
 pub mod flow;
 pub mod net;
 pub mod system;
@@ -12,6 +13,7 @@ use muster_engine::module::Registry;
 #[must_use]
 pub fn builtin() -> Registry {
     let registry = command::add(Registry::default());
+    let registry = files::register(registry);
     let registry = flow::add(registry);
     let registry = net::add(registry);
     system::add(registry)

@@ -223,14 +223,14 @@ pub(super) fn chosen(option: &Opt, value: &mut Value, path: Path<'_>) -> Result<
 }
 
 fn together(spec: &Spec, args: &Map) -> Result<(), String> {
-    let given = |name: &&str| args.contains_key(*name);
+    let given = |name: &str| args.contains_key(name);
     for group in spec.together {
-        if group.iter().any(|name| given(&name)) && !group.iter().all(|name| given(&name)) {
+        if group.iter().any(|name| given(name)) && !group.iter().all(|name| given(name)) {
             return Err(format!("parameters are required together: {}", group.join(", ")));
         }
     }
     for group in spec.one_of {
-        if !group.iter().any(|name| given(&name)) {
+        if !group.iter().any(|name| given(name)) {
             return Err(format!("one of the following is required: {}", group.join(", ")));
         }
     }

@@ -104,8 +104,10 @@ fn int(text: &str) -> Option<Kind> {
         Some(rest) => (2, rest),
         None => match digits.strip_prefix("0x") {
             Some(rest) => (16, rest),
-            None if digits.starts_with('0') && digits.len() > 1 => (8, &digits[1..]),
-            None => (10, digits.as_str()),
+            None => match digits.strip_prefix('0').filter(|rest| !rest.is_empty()) {
+                Some(rest) => (8, rest),
+                None => (10, digits.as_str()),
+            },
         },
     };
     let magnitude = if digits.contains(':') {
@@ -178,4 +180,39 @@ fn date(text: &str) -> Option<Result<Kind, String>> {
     } else {
         Err(format!("`{text}` looks like a date or time, but there is no such day or hour"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::float_repr;
+
+    #[test]
+    fn random_scalars_are_what_pyyaml_makes_of_them() {
+        let cases: Vec<[String; 3]> = serde_json::from_str(include_str!("testdata/scalars.json")).unwrap();
+        let mut wrong = vec![];
+        for [text, kind, value] in cases {
+            let got = match plain(&text) {
+                Ok(Kind::Null) => ("null", String::new()),
+                Ok(Kind::Bool(value)) => ("bool", value.to_string()),
+                Ok(Kind::Int(value)) => ("int", value.to_string()),
+                Ok(Kind::BigInt(value)) => ("int", value.to_string()),
+                Ok(Kind::Float(value)) => (
+                    "float",
+                    match () {
+                        () if value.is_nan() => "nan".to_owned(),
+                        () if value.is_infinite() => value.to_string(),
+                        () => float_repr(value),
+                    },
+                ),
+                Ok(Kind::Date(_)) => ("date", String::new()),
+                Ok(_) => ("str", text.clone()),
+                Err(_) => ("error", String::new()),
+            };
+            if (got.0, got.1.as_str()) != (kind.as_str(), value.as_str()) {
+                wrong.push(format!("{text}: {got:?}, not {kind} {value}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
 }

@@ -35,6 +35,16 @@ pub fn remember_result(core: &Arc<Core>, compiled: &Arc<Compiled>) {
     });
 }
 
+/// Remembers, in words, why a value is undefined.
+pub fn remember(said: String) {
+    MISSING.with_borrow_mut(|missing| *missing = Some(Missing::Said(said)));
+}
+
+/// The error about what was remembered last.
+pub fn missing() -> Error {
+    Error::from(ErrorKind::UndefinedError)
+}
+
 /// Forgets what was remembered: a new evaluation begins.
 pub fn forget_missing() {
     MISSING.with_borrow_mut(|missing| *missing = None);

@@ -57,6 +57,7 @@ mod finish;
 mod functions;
 mod json;
 mod lazy;
+mod lookups;
 mod methods;
 mod place;
 mod predicates;
@@ -69,7 +70,9 @@ mod vars;
 mod vault;
 
 pub use expression::Expr;
+pub use lookups::{is_lookup, lookup};
 pub use json::{from_json, to_json};
+pub use python::text as text_of;
 pub use reads::{Use, reads, syntax};
 pub use scope::{FileOptions, Scope};
 pub use surroundings::Surroundings;

@@ -107,6 +107,11 @@ impl Secrets {
         Self { passwords, keys: Mutex::default() }
     }
 
+    /// Adds a password, to be tried after the others.
+    pub fn push(&mut self, id: impl Into<String>, password: Secret) {
+        self.passwords.push((id.into(), password));
+    }
+
     /// Whether there is no password.
     #[must_use]
     pub fn is_empty(&self) -> bool {

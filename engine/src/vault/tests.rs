@@ -6,7 +6,9 @@ const WITH_ID: &str = include_str!("testdata/whole-1.2");
 const INLINE: &str = include_str!("testdata/inline.yml");
 
 fn secrets(passwords: &[(&str, &str)]) -> Secrets {
-    Secrets::new(passwords.iter().map(|(id, text)| ((*id).to_owned(), Secret::new(*text))).collect())
+    let mut secrets = Secrets::default();
+    passwords.iter().for_each(|(id, text)| secrets.push(*id, Secret::new(*text)));
+    secrets
 }
 
 #[test]

@@ -204,8 +204,8 @@ fn mangled_text_never_panics() {
     for _ in 0..3_000 {
         let mut chars: Vec<char> = seed.chars().collect();
         for _ in 0..=random(4) {
-            let at = random(chars.len().max(1)).min(chars.len().saturating_sub(1));
-            chars.push(' ');
+            chars.insert(0, ' ');
+            let at = random(chars.len());
             match random(3) {
                 0 => drop(chars.remove(at)),
                 1 => chars.truncate(at.max(1)),

@@ -1,6 +1,24 @@
 //! Filters: Jinja's own as Ansible has them, Ansible's, and those of collections that playbooks use. Each theme is a
 //! file with a table; here they are registered under their short and full names. A failing filter says its name.
 
+pub mod attributes;
+pub mod crypt;
+mod data;
+mod dicts;
+mod hashes;
+mod html;
+mod logic;
+mod numbers;
+pub mod paths;
+mod pretty;
+pub mod random;
+pub mod regex;
+pub mod sequences;
+mod sets;
+mod text;
+pub mod times;
+mod yaml;
+
 use super::Value;
 use super::arguments::Args;
 use super::fault;
@@ -19,8 +37,24 @@ const TOLERANT: &[&str] = &["default", "d", "mandatory", "type_debug"];
 
 /// Adds all filters and gives their names.
 pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = "safe escape e lower upper title capitalize replace length count dictsort items reverse trim join split lines default d round abs int float attr first last min max sort list string bool batch slice sum indent select reject selectattr rejectattr map groupby unique chain zip pprint format tojson urlencode".split(" ").map(String::from).collect();
-    for (name, filter) in Table::default() {
+    let tables = [
+        logic::TABLE,
+        text::TABLE,
+        html::TABLE,
+        numbers::TABLE,
+        sequences::TABLE,
+        attributes::TABLE,
+        sets::TABLE,
+        dicts::TABLE,
+        data::TABLE,
+        regex::TABLE,
+        hashes::TABLE,
+        paths::TABLE,
+        times::TABLE,
+        random::TABLE,
+    ];
+    let mut names = BTreeSet::new();
+    for (name, filter) in tables.into_iter().flatten() {
         let (name, filter) = (*name, *filter);
         for full in full_names(name) {
             env.add_filter(full.clone(), move |state: &mut State, value: Value, rest: Rest<Value>| {

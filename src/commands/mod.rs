@@ -1,0 +1,38 @@
+//! The verbs, one file each: an invocation comes in, an exit code goes out.
+
+mod completion;
+mod doc;
+mod inventory;
+mod playbooks;
+
+use crate::cli::{Color, Invocation, Verb};
+use crate::exit::Exit;
+use crate::session::Session;
+
+/// Does what was asked for.
+#[must_use]
+pub fn run(invocation: Invocation) -> Exit {
+    dispatch(invocation).unwrap_or_else(|exit| exit)
+}
+
+fn dispatch(invocation: Invocation) -> Result<Exit, Exit> {
+    let open = |color| Session::open(color, invocation.as_ansible);
+    match invocation.verb {
+        Verb::Run(_) | Verb::Check(_) | Verb::Plan(_) => Err(Exit(1)),
+        Verb::Inventory(asked) => inventory::run(&open(Color::Auto)?, &asked),
+        Verb::Doc(asked) => doc::run(&open(Color::Auto)?, &asked),
+        Verb::Playbooks(asked) => playbooks::run(&open(Color::Auto)?, &asked.action),
+        Verb::Completion { shell } => completion::run(shell),
+    }
+}
+
+/// Writes a text to stdout; a reader that went away wants no more of it.
+fn print(text: &str) -> Exit {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Exit(crate::exit::OK),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit(crate::exit::OK),
+        Err(_) => Exit(crate::exit::ERROR),
+    }
+}
