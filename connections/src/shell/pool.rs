@@ -88,6 +88,7 @@ impl<R: Road> Pool<R> {
                 Ok(shell) => return self.in_shell(shell, permit, command).await,
                 Err(NoShell::Busy) => return Err(self.full()),
                 Err(NoShell::Failed(error)) => return Err(error),
+                Err(NoShell::Unsuited(_)) if !self.road.is_open() => return Err(self.lost()),
                 Err(NoShell::Unsuited(why)) => {
                     tracing::debug!(host = self.road.host(), %why, "no long-lived shell: each command gets a channel");
                     self.state().unsuited.insert(command.escalation.clone(), why);

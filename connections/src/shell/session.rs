@@ -121,20 +121,21 @@ impl<R: Road> Shell<R> {
                     heard = ear.hear() => heard,
                 }
             };
-            match heard {
+            let ended = match heard {
+                None => Some(None),
+                Some(Heard::Ended(ending)) => Some(Some(ending)),
+                Some(Heard::Quiet) => Some(None),
                 Some(heard) => {
-                    if let Some(ending) = listen(heard, (&mut *out, &mut *err), mark, *streams, tainted) {
-                        *tainted = true;
-                        // The rest of what it said may still be on its way.
-                        drain(ear, (&mut *out, &mut *err), mark, *streams).await;
-                        if !(out.ended() && err.ended()) {
-                            return Err(Lost::of(running.take(), Some(ending)));
-                        }
-                    }
+                    listen(heard, (&mut *out, &mut *err), mark, *streams, tainted);
+                    None
                 }
-                None => {
-                    *tainted = true;
-                    return Err(Lost::of(running.take(), None));
+            };
+            if let Some(ending) = ended {
+                *tainted = true;
+                // The rest of what it said, and how it ended, may still be on its way.
+                let later = drain(ear, (&mut *out, &mut *err), mark, *streams).await;
+                if !(out.ended() && err.ended()) {
+                    return Err(Lost::of(running.take(), ending.or(later)));
                 }
             }
         }
@@ -151,15 +152,12 @@ impl<R: Road> Shell<R> {
         let listening = async {
             while !(out.ended() && err.ended()) {
                 match ear.hear().await {
-                    Some(heard) => {
-                        if listen(heard, (&mut *out, &mut *err), mark, *streams, tainted).is_some() {
-                            *tainted = true;
-                            return;
-                        }
-                    }
-                    None => {
+                    None | Some(Heard::Quiet | Heard::Ended(_)) => {
                         *tainted = true;
                         return;
+                    }
+                    Some(heard) => {
+                        listen(heard, (&mut *out, &mut *err), mark, *streams, tainted);
                     }
                 }
             }
@@ -214,7 +212,7 @@ fn listen(
         }
         Heard::Err(bytes) => feed(err, &bytes, mark, tainted),
         Heard::Ended(ending) => return Some(ending),
-        Heard::Quiet => return Some(Ending { rc: -1, signal: None }),
+        Heard::Quiet => {}
     }
     None
 }
@@ -225,16 +223,19 @@ fn feed(err: &mut Gathered, bytes: &[u8], mark: &Mark, tainted: &mut bool) {
     }
 }
 
+/// Hears the last words; gives how the program ended when that is told.
 async fn drain<E: Ear>(
     ear: &mut E,
     (out, err): (&mut Gathered, &mut Gathered),
     mark: &Mark,
     streams: Streams,
-) {
+) -> Option<Ending> {
     let mut ignored = false;
+    let mut ending = None;
     while let Ok(Some(heard)) = tokio::time::timeout(Duration::from_millis(200), ear.hear()).await {
-        listen(heard, (&mut *out, &mut *err), mark, streams, &mut ignored);
+        ending = listen(heard, (&mut *out, &mut *err), mark, streams, &mut ignored).or(ending);
     }
+    ending
 }
 
 /// A shell that ended before its command's answer.

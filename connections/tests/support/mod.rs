@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod sshd;
+
 use muster_connections::{Options, builtin};
 use muster_engine::connection::{Command, Completed, Connection, ConnectionError, Connector, Target};
 use std::sync::Arc;
@@ -28,10 +30,12 @@ pub fn target(kind: &str) -> Target {
 
 /// The connector of a kind, with default options.
 pub fn connector(kind: &str) -> Arc<dyn Connector> {
-    builtin(Options::default())
-        .into_iter()
-        .find(|connector| connector.name() == kind)
-        .expect("such a connector")
+    connector_with(kind, Options::default())
+}
+
+/// The connector of a kind.
+pub fn connector_with(kind: &str, options: Options) -> Arc<dyn Connector> {
+    builtin(options).into_iter().find(|connector| connector.name() == kind).expect("such a connector")
 }
 
 /// This machine through a shell.

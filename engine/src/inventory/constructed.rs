@@ -263,7 +263,7 @@ impl Maker<'_> {
             return Ok(());
         };
         let empty = value.as_str() == Some("");
-        if !value.is_true() && !(empty && keyed.default.is_some()) {
+        if !(value.is_true() || empty && keyed.default.is_some()) {
             return match self.config.strict {
                 true => Err(mistake(
                     format!("No key or key resulted empty for host {}, invalid entry", self.host),

@@ -60,6 +60,7 @@ pub(super) fn read(
         }
     }
     reader.finish();
+    reader.errors.sort_by_key(|error| error.labels.first().map(|label| label.span.start));
     if reader.errors.is_empty() { Ok(()) } else { Err(reader.errors) }
 }
 
@@ -198,7 +199,7 @@ fn words(line: &str) -> Result<Vec<String>, &'static str> {
     while let Some(c) = chars.next() {
         match c {
             '#' => break,
-            c if matches!(c, ' ' | '\t' | '\r' | '\n') => words.extend(word.take()),
+            ' ' | '\t' | '\r' | '\n' => words.extend(word.take()),
             '\\' => word.get_or_insert_default().push(chars.next().ok_or("No escaped character")?),
             '\'' | '"' => quoted(c, &mut chars, word.get_or_insert_default())?,
             c => word.get_or_insert_default().push(c),

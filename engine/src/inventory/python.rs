@@ -11,7 +11,7 @@ const DEPTH: usize = 100;
 /// The value of a text: a literal, or the text itself.
 pub(super) fn value(text: &str, span: Span) -> Node {
     let mut reader = Reader { rest: text.trim_start_matches([' ', '\t']), span };
-    let literal = reader.expression(0).filter(|_| {
+    let literal = reader.bare().filter(|_| {
         reader.skip();
         reader.rest.is_empty()
     });
@@ -41,6 +41,26 @@ impl<'a> Reader<'a> {
         let after = self.rest.strip_prefix(text);
         self.rest = after.unwrap_or(self.rest);
         after.is_some()
+    }
+
+    /// An expression, or several with commas: a tuple without its brackets.
+    fn bare(&mut self) -> Option<Node> {
+        let first = self.expression(0)?;
+        if !self.take(",") {
+            return Some(first);
+        }
+        let mut items = vec![first];
+        loop {
+            self.skip();
+            if self.rest.is_empty() {
+                return Some(self.node(Kind::Seq(items.into())));
+            }
+            items.push(self.expression(0)?);
+            self.skip();
+            if !self.take(",") && !self.rest.is_empty() {
+                return None;
+            }
+        }
     }
 
     fn expression(&mut self, depth: usize) -> Option<Node> {

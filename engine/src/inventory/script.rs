@@ -45,10 +45,7 @@ pub(super) fn read(
     script.all().map_err(|message| {
         let error = Diagnostic::parse("muster::inventory::script", message).file(&script.path);
         let help = format!("see what it prints: `{} --list`", script.path.display());
-        vec![
-            error.at(script.span, "what this program prints")
-                .help(help),
-        ]
+        vec![error.at(script.span, "what this program prints").help(help)]
     })
 }
 

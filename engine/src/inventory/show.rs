@@ -2,6 +2,7 @@
 //! variables are shown as they were written, templates and encrypted texts included.
 
 use super::{Group, Inventory, VarsDir};
+use crate::node::{Kind, Node};
 use crate::template::{self, Variable};
 use serde_json::{Map, Value};
 
@@ -48,8 +49,8 @@ impl Inventory {
         for layer in self.layers(host, playbook_dirs).iter().rev() {
             for (name, variable) in layer.0.iter().filter(|(name, _)| !HIDDEN.contains(&&***name)) {
                 let value = match variable {
-                    Variable::Written(node) => node.to_json(),
-                    Variable::Known(value) => template::to_json(value).unwrap_or(Value::Null),
+                    Variable::Written(node) => written(node),
+                    Variable::Known(value) => untrusted(template::to_json(value).unwrap_or(Value::Null)),
                 };
                 vars.insert(name.to_string(), value);
             }
@@ -80,4 +81,33 @@ impl Inventory {
             group.hosts.iter().for_each(|host| text.push_str(&line(host, depth + 1)));
         }
     }
+}
+
+/// A tree as JSON, with Ansible's notation for unsafe and encrypted strings.
+fn written(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Unsafe(inner) => untrusted(written(inner)),
+        Kind::Vault(text) => noted("__ansible_vault", Value::from(&**text)),
+        Kind::Seq(items) => items.iter().map(written).collect(),
+        Kind::Map(map) => {
+            Value::Object(map.iter().map(|(key, value)| (key.to_key(), written(value))).collect())
+        }
+        _ => node.to_json(),
+    }
+}
+
+/// A value whose every string is marked as never to be rendered.
+fn untrusted(value: Value) -> Value {
+    match value {
+        Value::String(_) => noted("__ansible_unsafe", value),
+        Value::Array(items) => items.into_iter().map(untrusted).collect(),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (key, untrusted(value))).collect())
+        }
+        other => other,
+    }
+}
+
+fn noted(note: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(note.to_owned(), value)]))
 }

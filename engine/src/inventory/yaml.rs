@@ -75,14 +75,16 @@ impl Reader<'_> {
             }
         };
         self.inventory.put_group(name, Some(key.span));
+        // In the order they were written: that is the order of hosts and groups.
         for (section, value) in sections.iter() {
-            self.stray(name, section, value);
-        }
-        for section in SECTIONS {
-            let Some((at, value)) = sections.entry(section) else { continue };
-            let Some(entries) = self.entries(name, section, at, value) else { continue };
+            let word = section.as_str().unwrap_or("");
+            if !SECTIONS.contains(&word) {
+                self.stray(name, section, value);
+                continue;
+            }
+            let Some(entries) = self.entries(name, word, section, value) else { continue };
             for (key, value) in entries.iter() {
-                match section {
+                match word {
                     "vars" => self.var(name, key, value),
                     "children" => self.child(name, key, value, depth),
                     _ => self.hosts(name, key, value),
@@ -95,9 +97,6 @@ impl Reader<'_> {
     /// Warns of a key that is no section, as Ansible does.
     fn stray(&mut self, group: &str, key: &Node, value: &Node) {
         let name = text(key);
-        if SECTIONS.contains(&&*name) {
-            return;
-        }
         let message = if matches!(value.kind, Kind::Map(_) | Kind::Null) {
             format!(
                 "Skipping unexpected key ({name}) in group ({group}), only \"vars\", \"children\" and \"hosts\" are valid"

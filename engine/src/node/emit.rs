@@ -25,6 +25,8 @@ pub struct Layout {
     pub allow_unicode: bool,
     /// The quotes every string gets: `'"'`, `'\''`, `'|'`, `'>'`; nothing for as few as can be.
     pub default_style: Option<char>,
+    /// Whether strings of several lines become literal blocks, as results on the console do.
+    pub literal: bool,
 }
 
 impl Layout {
@@ -38,6 +40,7 @@ impl Layout {
         explicit_end: false,
         allow_unicode: true,
         default_style: None,
+        literal: false,
     };
     /// The defaults of the filter `to_nice_yaml`.
     pub const NICE: Self = Self { indent: 4, default_flow_style: Some(false), ..Self::YAML };
@@ -147,7 +150,12 @@ fn text(emitter: &mut Emitter<'_>, text: &str, layout: &Layout) -> Result<(), li
     // Only text that would be read as text may stand without quotes; `<<` and `=` would be read as marks.
     let is_text = !matches!(text, "<<" | "=") && matches!(scalar::plain(text), Ok(Kind::Str(_)));
     let tag = format!("{}str", scalar::STANDARD);
-    let style = if text.contains(is_beyond) { ScalarStyle::DoubleQuoted } else { style(layout) };
+    let several = text.trim_end_matches('\n').contains('\n');
+    let style = match () {
+        () if text.contains(is_beyond) => ScalarStyle::DoubleQuoted,
+        () if layout.literal && several => ScalarStyle::Literal,
+        () => style(layout),
+    };
     emitter.emit(Event::scalar(None, Some(&tag), text, is_text, true, style))
 }
 

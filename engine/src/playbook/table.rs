@@ -128,7 +128,9 @@ const fn row(name: &'static str, places: &'static [Place], takes: Takes, doc: &'
 }
 
 use Place::{Block, Handler, Import, Play, Role, Task};
-use Takes::{Action, Boolean, Conditions, Integer, List, Mapping, Number, Percentage, Roles, Tasks, Text, Words};
+use Takes::{
+    Action, Boolean, Conditions, Integer, List, Mapping, Number, Percentage, Roles, Tasks, Text, Words,
+};
 
 const EVERYWHERE: &[Place] = &[Play, Role, Block, Task, Handler];
 const NAMED: &[Place] = &[Play, Import, Role, Block, Task, Handler];
@@ -150,12 +152,22 @@ const KEYWORDS: &[Keyword] = &[
     row("become_user", EVERYWHERE, Text, "The user to become."),
     row("block", &[Block], Tasks, "Tasks that share keywords and a rescue."),
     row("changed_when", TASK, Conditions, "Says whether the task changed anything, in the module's stead."),
-    row("check_mode", EVERYWHERE, Boolean, "Only find out what would change, or change it even under `--check`."),
+    row(
+        "check_mode",
+        EVERYWHERE,
+        Boolean,
+        "Only find out what would change, or change it even under `--check`.",
+    ),
     row("collections", EVERYWHERE, Words, "Collections searched for names without a prefix."),
     row("connection", EVERYWHERE, Text, "How hosts are reached: `ssh`, `local`."),
     row("debugger", EVERYWHERE, Text, "Only `never`: there is no debugger."),
     row("delay", TASK, Number, "Seconds between two tries of `until`."),
-    row("delegate_facts", WITHIN, Boolean, "Facts that are found belong to the host the task is delegated to."),
+    row(
+        "delegate_facts",
+        WITHIN,
+        Boolean,
+        "Facts that are found belong to the host the task is delegated to.",
+    ),
     row("delegate_to", WITHIN, Text, "The host that does the task in this one's stead."),
     row("diff", EVERYWHERE, Boolean, "Show what changes within files."),
     row("environment", EVERYWHERE, List, "Environment variables of what the task starts."),
@@ -165,7 +177,12 @@ const KEYWORDS: &[Keyword] = &[
     row("gather_facts", &[Play], Boolean, "Find out about the hosts before the first task."),
     row("gather_subset", &[Play], Words, "Which facts to gather."),
     row("gather_timeout", &[Play], Integer, "Seconds that gathering may take."),
-    row("handlers", &[Play], Tasks, "Tasks that run once at the end of a section if something notified them."),
+    row(
+        "handlers",
+        &[Play],
+        Tasks,
+        "Tasks that run once at the end of a section if something notified them.",
+    ),
     row("hosts", &[Play], Words, "The pattern of the hosts the play is for."),
     row("ignore_errors", EVERYWHERE, Boolean, "Go on with a host when the task fails on it."),
     row("ignore_unreachable", EVERYWHERE, Boolean, "Go on with a host when it could not be reached."),
@@ -180,7 +197,12 @@ const KEYWORDS: &[Keyword] = &[
     row("needs", &[Play], Words, "Plays or stages this one waits for; without it, all before it."),
     row("no_log", EVERYWHERE, Boolean, "Keep arguments and results out of all output."),
     row("notify", WORK, Words, "Handlers, or their topics, to run if something changed."),
-    row("order", &[Play], Text, "The order of the hosts: `inventory`, `sorted`, `shuffle`, or one turned round."),
+    row(
+        "order",
+        &[Play],
+        Text,
+        "The order of the hosts: `inventory`, `sorted`, `shuffle`, or one turned round.",
+    ),
     row("poll", TASK, Integer, "Seconds between two looks at an `async` task; 0 does not wait for it."),
     row("port", EVERYWHERE, Integer, "The port that hosts are reached at."),
     row("post_tasks", &[Play], Tasks, "Tasks that run after `tasks` and their handlers."),

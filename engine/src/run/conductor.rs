@@ -220,7 +220,8 @@ impl Conductor {
             run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Ok), &mut run.advisor);
             return;
         };
-        let names = HostNames::new(self.world.clone(), run.advisor.scene.clone(), host.clone(), Some(task.clone()));
+        let names =
+            HostNames::new(self.world.clone(), run.advisor.scene.clone(), host.clone(), Some(task.clone()));
         let fresh = !self.numbers.contains_key(&(index, begin.step)) || begin.first;
         if fresh {
             self.numbers.insert((index, begin.step), self.steps);
@@ -287,7 +288,8 @@ impl Conductor {
             *count = count.saturating_sub(1);
         }
         let step = run.batch.drawing.step(key.step);
-        let (act, host) = (step.act.clone(), run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from("")));
+        let (act, host) =
+            (step.act.clone(), run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from("")));
         let included = !finished.answer.inclusions.is_empty();
         let failed = !matches!(finished.answer.verdict, Verdict::Ok | Verdict::Changed | Verdict::Skipped);
         let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
@@ -365,7 +367,9 @@ impl Conductor {
         for lesson in &finished.lessons {
             match lesson {
                 Lesson::Facts(facts) => {
-                    hosts.iter().for_each(|host| self.world.learn(host, |learned| learned.learn_facts(facts)));
+                    hosts
+                        .iter()
+                        .for_each(|host| self.world.learn(host, |learned| learned.learn_facts(facts)));
                 }
                 Lesson::FactsOf(host, facts) => self.world.learn(host, |learned| learned.learn_facts(facts)),
                 Lesson::Set(name, value) => {
@@ -379,7 +383,9 @@ impl Conductor {
                     let vars = Vars::written(map);
                     for host in &hosts {
                         self.world.learn(host, |learned| {
-                            learned.included.extend(vars.0.iter().map(|(name, var)| (name.clone(), var.clone())));
+                            learned
+                                .included
+                                .extend(vars.0.iter().map(|(name, var)| (name.clone(), var.clone())));
                         });
                     }
                 }
@@ -416,7 +422,8 @@ impl Conductor {
                     for host in hosts.iter().map(host) {
                         let mut result = Map::new();
                         result.insert("reason".into(), json!(reason));
-                        let outcome = Outcome { status: Status::Failed, ignored: false, rescued: false, result };
+                        let outcome =
+                            Outcome { status: Status::Failed, ignored: false, rescued: false, result };
                         let (delegate, looped, took) = (None, false, Duration::ZERO);
                         let kind =
                             EventKind::UnitFinished { step: number, host, delegate, looped, outcome, took };
@@ -470,7 +477,9 @@ impl Conductor {
 
 fn step_task(act: &Act) -> Option<&Arc<crate::plan::PlannedTask>> {
     match act {
-        Act::Facts(task) | Act::Module(task) | Act::IncludeTasks(task) | Act::IncludeRole(task, _) => Some(task),
+        Act::Facts(task) | Act::Module(task) | Act::IncludeTasks(task) | Act::IncludeRole(task, _) => {
+            Some(task)
+        }
         _ => None,
     }
 }

@@ -54,9 +54,10 @@ fn flush(out: &mut String, plain: &mut String) {
 
 /// A leading `~` or `~user` and what follows it.
 fn home(text: &str) -> Option<(&str, &str)> {
-    let end = text.find('/').unwrap_or(text.len());
+    // The slash goes with it: a quote before it would make the `~` plain.
+    let end = text.find('/').map_or(text.len(), |slash| slash + 1);
     let (head, rest) = text.split_at_checked(end)?;
-    let user = head.strip_prefix('~')?;
+    let user = head.strip_prefix('~')?.trim_end_matches('/');
     let named = user.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     named.then_some((head, rest))
 }
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_home_and_variables_are_expanded() {
-        assert_eq!(expanded("~/a b"), "~'/a b'");
+        assert_eq!(expanded("~/a b"), "~/'a b'");
         assert_eq!(expanded("a~$HOME/${X}*"), r#"'a~'"${HOME-\$HOME}"'/'"${X-\${X\}}"'*'"#);
         assert_eq!(expanded("$1 $ ${a-b}"), "'$1 $ ${a-b}'");
         assert_eq!(expanded("~$(reboot)"), "'~$(reboot)'");
@@ -187,9 +188,10 @@ mod tests {
 
     #[test]
     fn words_split_as_in_python() {
-        assert_eq!(split(r#"a 'b c'd "e\"f\g" h\ i '' #x"#).unwrap(), [
-            "a", "b cd", "e\"f\\g", "h i", "", "#x"
-        ]);
+        assert_eq!(
+            split(r#"a 'b c'd "e\"f\g" h\ i '' #x"#).unwrap(),
+            ["a", "b cd", "e\"f\\g", "h i", "", "#x"]
+        );
         assert_eq!(split("'a"), Err("No closing quotation"));
         assert_eq!(split("a\\"), Err("No escaped character"));
     }

@@ -66,11 +66,6 @@ impl Plan {
         self.uid.is_none() && self.gid.is_none() && self.mode.is_none()
     }
 
-    /// What to set, the difference aside: equal changes can be made together.
-    pub fn what(&self) -> (Option<u32>, Option<u32>, Option<u32>) {
-        (self.uid, self.gid, self.mode)
-    }
-
     /// The commands that set it, each for the paths that `paths` stands for.
     pub fn commands(&self, paths: &str) -> Vec<String> {
         let mut out = vec![];
@@ -118,7 +113,8 @@ impl Wanted {
     /// There is no such user or group, or the mode cannot be read.
     pub fn against(&self, stat: &Stat, facts: &Facts) -> Result<Plan, Failure> {
         let mut plan = Plan::default();
-        let ids = [("owner", &self.owner, facts.owner, stat.uid), ("group", &self.group, facts.group, stat.gid)];
+        let ids =
+            [("owner", &self.owner, facts.owner, stat.uid), ("group", &self.group, facts.group, stat.gid)];
         for (key, wanted, id, now) in ids {
             let Some(name) = wanted.as_deref().filter(|name| !name.is_empty()) else { continue };
             let id = match id {

@@ -108,7 +108,10 @@ impl Stat {
             size: number(6)?,
             blocks: number(7)?,
             block_size: number(8)?,
-            rdev: (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & !0xff) << 12) | ((major & !0xfff) << 32),
+            rdev: (minor & 0xff)
+                | ((major & 0xfff) << 8)
+                | ((minor & !0xff) << 12)
+                | ((major & !0xfff) << 32),
             atime,
             mtime,
             ctime,
@@ -151,7 +154,9 @@ impl Found {
     pub fn parse(field: &str) -> Self {
         match field.strip_prefix('!') {
             Some(said) => Self::Not(reason(said).to_string()),
-            None => Stat::parse(field).map_or_else(|| Self::Not(format!("unreadable stat: {field}")), Self::Is),
+            None => {
+                Stat::parse(field).map_or_else(|| Self::Not(format!("unreadable stat: {field}")), Self::Is)
+            }
         }
     }
 
@@ -266,7 +271,16 @@ pub(super) struct Look<'a> {
 impl<'a> Look<'a> {
     /// Looks at a path, as an argument has it.
     pub fn at(path: &'a str) -> Self {
-        Self { word: word(path), inside: None, checksum: None, content: Content::No, owner: None, group: None, more: "", then: "" }
+        Self {
+            word: word(path),
+            inside: None,
+            checksum: None,
+            content: Content::No,
+            owner: None,
+            group: None,
+            more: "",
+            then: "",
+        }
     }
 
     /// Looks at a name below a path; nothing in the name is expanded.
@@ -325,7 +339,7 @@ impl<'a> Look<'a> {
         out.push_str("put \"$p\"; put \"$i\"; look \"$p\"\n");
         out.push_str(
             "case $p in */*) d=${p%/*}; [ -n \"$d\" ] || d=/ ;; *) d=. ;; esac\n\
-             a=; [ -e \"$d\" ] && a=e; [ -d \"$d\" ] && a=${a}d; [ -w \"$d\" ] && a=${a}w\n\
+             a=; [ -e \"$d\" ] && a=e; [ -w \"$d\" ] && a=${a}w\n\
              put \"$d\"; put \"$a\"\n\
              while [ ! -e \"$d\" ] && [ \"$d\" != . ]; do case $d in */*) d=${d%/*}; [ -n \"$d\" ] || d=/ ;; *) d=. ;; esac; done\n\
              put \"$d\"; put \"$(LC_ALL=C stat -L -c \"$F\" -- \"$d\" 2>&1)\"\n\
@@ -405,10 +419,9 @@ pub(super) struct Facts {
     /// Whether the path given is a directory that is there, and `path` is in it.
     pub inside: bool,
     pub seen: Seen,
-    /// The directory it is in: its path, and whether it exists, is one, and may be written.
+    /// The directory it is in: its path, and whether it exists and may be written.
     pub parent: String,
     pub parent_exists: bool,
-    pub parent_is_dir: bool,
     pub parent_writable: bool,
     /// The nearest directory above that exists.
     pub near: String,
@@ -472,7 +485,6 @@ impl Facts {
             seen,
             parent,
             parent_exists: about.contains('e'),
-            parent_is_dir: about.contains('d'),
             parent_writable: about.contains('w'),
             umask,
             uid,
@@ -552,7 +564,10 @@ mod tests {
     fn a_look_asks_only_for_what_is_wanted() {
         let plain = Look::at("/x").script();
         assert!(!plain.contains("cat --") && !plain.contains("getent") && !plain.contains("sum sha"));
-        let full = Look::at("/x").checksum("sha1").ids(Some("bob"), Some("5")).content(Content::UpTo(9)).script();
-        assert!(full.contains("getent passwd 'bob'") && full.contains("sum 'sha1'") && full.contains("-le 9"));
+        let full =
+            Look::at("/x").checksum("sha1").ids(Some("bob"), Some("5")).content(Content::UpTo(9)).script();
+        assert!(
+            full.contains("getent passwd 'bob'") && full.contains("sum 'sha1'") && full.contains("-le 9")
+        );
     }
 }

@@ -37,8 +37,10 @@ impl Module for Fetch {
         "Fetches a file from the host.",
         &[
             Opt::new("src", Kind::Path, "The file on the host.").required(),
-            Opt::new("dest", Kind::Path, "The directory here, below which it goes under the host's name.").required(),
-            Opt::new("flat", Kind::Bool, "Goes to `dest` itself, or into it if it ends in `/`.").default("false"),
+            Opt::new("dest", Kind::Path, "The directory here, below which it goes under the host's name.")
+                .required(),
+            Opt::new("flat", Kind::Bool, "Goes to `dest` itself, or into it if it ends in `/`.")
+                .default("false"),
             Opt::new("fail_on_missing", Kind::Bool, "Fails if the file is not there.").default("true"),
             Opt::new("validate_checksum", Kind::Bool, "Compares checksums afterwards.").default("true"),
         ],
@@ -87,9 +89,9 @@ impl Module for Fetch {
         let shown = dest.display().to_string();
         let (sum, md5sum) = (sha1(&content), md5(&content));
         if let Some(above) = dest.parent() {
-            tokio::fs::create_dir_all(above)
-                .await
-                .map_err(|e| Failure::new(format!("Unable to create local directories({}): {e}", above.display())))?;
+            tokio::fs::create_dir_all(above).await.map_err(|e| {
+                Failure::new(format!("Unable to create local directories({}): {e}", above.display()))
+            })?;
         }
         tokio::fs::write(&dest, &content)
             .await

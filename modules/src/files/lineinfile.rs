@@ -57,22 +57,53 @@ impl Module for LineInFile {
             Opt::new("state", Kind::Str, "Whether the line shall be there.")
                 .default("present")
                 .choices(&["absent", "present"]),
-            Opt::new("regexp", Kind::Str, "The line to replace or remove: the last that matches this pattern.")
-                .aliases(&["regex"]),
-            Opt::new("search_string", Kind::Str, "The line to replace or remove: the last that holds this text."),
+            Opt::new(
+                "regexp",
+                Kind::Str,
+                "The line to replace or remove: the last that matches this pattern."
+            )
+            .aliases(&["regex"]),
+            Opt::new(
+                "search_string",
+                Kind::Str,
+                "The line to replace or remove: the last that holds this text."
+            ),
             Opt::new("line", Kind::Str, "The line.").aliases(&["value"]),
-            Opt::new("insertafter", Kind::Str, "A new line goes after the last match of this pattern, or `EOF`."),
-            Opt::new("insertbefore", Kind::Str, "A new line goes before the last match of this pattern, or `BOF`."),
-            Opt::new("backrefs", Kind::Bool, "`line` may use groups of `regexp`; without a match nothing changes.")
-                .default("false"),
+            Opt::new(
+                "insertafter",
+                Kind::Str,
+                "A new line goes after the last match of this pattern, or `EOF`."
+            ),
+            Opt::new(
+                "insertbefore",
+                Kind::Str,
+                "A new line goes before the last match of this pattern, or `BOF`."
+            ),
+            Opt::new(
+                "backrefs",
+                Kind::Bool,
+                "`line` may use groups of `regexp`; without a match nothing changes."
+            )
+            .default("false"),
             Opt::new("create", Kind::Bool, "Makes the file if it is not there.").default("false"),
             Opt::new("backup", Kind::Bool, "Keeps a copy of the file before a change.").default("false"),
-            Opt::new("firstmatch", Kind::Bool, "Takes the first match in place of the last.").default("false"),
-            Opt::new("validate", Kind::Str, "A command that must accept the new file, `%s`, before it is used."),
+            Opt::new("firstmatch", Kind::Bool, "Takes the first match in place of the last.")
+                .default("false"),
+            Opt::new(
+                "validate",
+                Kind::Str,
+                "A command that must accept the new file, `%s`, before it is used."
+            ),
         ],
     )
-    .exclusive(&[&["insertbefore", "insertafter"], &["regexp", "search_string"], &["backrefs", "search_string"]])
-    .examples("- lineinfile:\n    path: /etc/selinux/config\n    regexp: ^SELINUX=\n    line: SELINUX=permissive\n");
+    .exclusive(&[
+        &["insertbefore", "insertafter"],
+        &["regexp", "search_string"],
+        &["backrefs", "search_string"],
+    ])
+    .examples(
+        "- lineinfile:\n    path: /etc/selinux/config\n    regexp: ^SELINUX=\n    line: SELINUX=permissive\n",
+    );
     type Args = Args;
     type Change = Change;
 
@@ -122,7 +153,8 @@ impl Module for LineInFile {
         if cx.check_mode && !exists {
             let diff = edited(path, before, after, cx.diff, Default::default());
             let first = diff.get(0).cloned().unwrap_or(Json::Null);
-            output = output.with("changed", changed).with("msg", message).with("backup", "").with("diff", first);
+            output =
+                output.with("changed", changed).with("msg", message).with("backup", "").with("diff", first);
             return Ok(Check::Done(output));
         }
         let diff = |edit: &Edit| {

@@ -24,8 +24,10 @@ pub(super) async fn read(cx: &Context, path: &Path, decrypt: bool) -> Result<Vec
     if decrypt && bytes.starts_with(b"$ANSIBLE_VAULT;") { open(cx, path, &bytes) } else { Ok(bytes) }
 }
 
-fn open(_cx: &Context, path: &Path, _bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-    Err(Failure::new(format!("Attempting to decrypt but no vault secrets found for {}", path.display())))
+fn open(cx: &Context, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    let fail = |why: String| Failure::new(format!("{}: {why}", path.display()));
+    let text = std::str::from_utf8(bytes).map_err(|error| fail(error.to_string()))?;
+    cx.scope.around().secrets.decrypt_bytes(text).map_err(|error| fail(error.to_string()))
 }
 
 /// A file's permissions as the `mode` argument has them.

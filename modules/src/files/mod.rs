@@ -3,6 +3,7 @@
 //! `write` replaces a file at once, `pattern` reads Python's regular expressions.
 
 mod attributes;
+mod blockinfile;
 mod copy;
 mod diff;
 mod facts;
@@ -12,6 +13,7 @@ mod lineinfile;
 mod local;
 mod mode;
 mod pattern;
+mod replace;
 mod script;
 mod slurp;
 mod stat;
@@ -32,5 +34,7 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(template::Template)
         .with(file::File)
         .with(lineinfile::LineInFile)
+        .with(blockinfile::BlockInFile)
+        .with(replace::Replace)
         .with(tempfile::TempFile)
 }

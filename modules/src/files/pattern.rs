@@ -71,12 +71,6 @@ impl Pattern {
         self.regex.captures(text).map_err(|error| error.to_string())
     }
 
-    /// The first match at or after a place.
-    pub fn find_from(&self, text: &str, at: usize) -> Result<Option<(usize, usize)>, String> {
-        let found = self.regex.find_from_pos(text, at).map_err(|error| error.to_string())?;
-        Ok(found.map(|m| (m.start(), m.end())))
-    }
-
     /// All matches replaced, and how many there were.
     pub fn replace_all(&self, text: &str, template: &str) -> Result<(String, usize), String> {
         let (mut out, mut last, mut count) = (String::with_capacity(text.len()), 0, 0);
@@ -97,7 +91,8 @@ impl Pattern {
     /// # Errors
     /// It names a group that there is not, or ends in a backslash.
     pub fn expand(&self, captures: &Captures<'_, str>, template: &str) -> Result<String, String> {
-        let spread: Cow<'_, str> = if self.bytes { Self::spread(template.as_bytes()) } else { template.into() };
+        let spread: Cow<'_, str> =
+            if self.bytes { Self::spread(template.as_bytes()) } else { template.into() };
         let group = |name: &str| match name.parse::<usize>() {
             Ok(index) if index < captures.len() => Ok(captures.get(index).map_or("", |m| m.as_str())),
             Ok(index) => Err(format!("invalid group reference {index}")),

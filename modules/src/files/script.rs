@@ -7,21 +7,28 @@ use muster_engine::module::{Context, Failure};
 use std::sync::Arc;
 
 /// Functions that every script here begins with: `put` prints a field, `look` what is at a path, `sum` a checksum,
-/// `die` ends the script with a sentence on standard error.
+/// `die` ends the script with a sentence on standard error. `look` keeps to names of its
+/// own: a script's `$t` may be a file that its trap removes.
 const PRELUDE: &str = r#"F='%f %h %i %d %u %g %s %b %o %t %T|%X %Y %Z|%x|%y|%z|%U|%G'
 put() { printf '%s\0' "$1"; }
 die() { printf '%s\n' "$1" >&2; exit 90; }
 look() {
-  a=$(LC_ALL=C stat -c "$F" -- "$1" 2>&1) || a="!$a"
-  put "$a"
+  look_a=$(LC_ALL=C stat -c "$F" -- "$1" 2>&1) || look_a="!$look_a"
+  put "$look_a"
   if [ -L "$1" ]; then
-    a=$(readlink -- "$1"; echo .); put "${a%??}"
-    a=$(readlink -f -- "$1"; echo .); put "${a%??}"
-    a=$(LC_ALL=C stat -L -c "$F" -- "$1" 2>&1) || a="!$a"
-    put "$a"
+    look_a=$(readlink -- "$1"; echo .); look_t=${look_a%??}
+    put "$look_t"
+    if [ -e "$1" ]; then look_a=$(readlink -f -- "$1"; echo .); look_t=${look_a%??}
+    else case $look_t in /*) ;; *)
+      case $1 in */*) look_a=${1%/*} ;; *) look_a=. ;; esac
+      look_t=$(CDPATH= cd -- "${look_a:-/}" && pwd -P)/$look_t ;;
+    esac; fi
+    put "$look_t"
+    look_a=$(LC_ALL=C stat -L -c "$F" -- "$1" 2>&1) || look_a="!$look_a"
+    put "$look_a"
   else put ''; put ''; put ''; fi
-  a=; [ -r "$1" ] && a=r; [ -w "$1" ] && a=${a}w; [ -x "$1" ] && a=${a}x
-  put "$a"
+  look_a=; [ -r "$1" ] && look_a=r; [ -w "$1" ] && look_a=${look_a}w; [ -x "$1" ] && look_a=${look_a}x
+  put "$look_a"
 }
 sum() {
   a=
@@ -109,19 +116,24 @@ pub(super) async fn exec(cx: &Context, script: &str, stdin: Option<Arc<[u8]>>) -
     }
     let mut command = Command::new(format!("{PRELUDE}{script}"));
     command.stdin = stdin;
-    cx.exec(command).await
+    // Half a file must never be taken for a whole one.
+    command.cap = Some(usize::MAX);
+    let done = cx.exec(command).await?;
+    match done.truncated {
+        0 => Ok(done),
+        over => Err(Failure::new(format!("the host's answer is too long by {over} bytes"))),
+    }
 }
 
 /// Why a script did not end well: the last thing it said.
 pub(super) fn failure(done: &Completed) -> Failure {
     let said = done.err();
     let said = said.trim();
-    let failure = match (said.is_empty(), &done.signal) {
+    match (said.is_empty(), &done.signal) {
         (false, _) => Failure::new(said),
         (true, Some(signal)) => Failure::new(format!("the script was ended by signal {signal}")),
         (true, None) => Failure::new(format!("the script ended with {} and said nothing", done.rc)),
-    };
-    failure.with("rc", done.rc)
+    }
 }
 
 /// What a program says of an error number, without the program's name and the path before it.

@@ -59,8 +59,8 @@ impl Module for TempFile {
         // Names are drawn here, because not every mktemp takes a suffix.
         let names: Vec<String> = (0..20).map(|_| name()).collect();
         let script = format!(
-            "d={directory}\n[ -d \"$d\" ] || die \"[Errno 2] No such file or directory: '$d'\"\n\
-             for r in {}; do\nn=$d/{}$r{}\ne=$({make}) && {{ put \"$n\"; look \"$n\"; exit 0; }}\n\
+            "d={directory}\nfor r in {}; do\nn=$d/{}$r{}\n\
+             [ -d \"$d\" ] || die \"[Errno 2] No such file or directory: '$n'\"\ne=$({make}) && {{ put \"$n\"; look \"$n\"; exit 0; }}\n\
              [ -e \"$n\" ] || [ -L \"$n\" ] || die \"$e\"\ndone\ndie \"$e\"\n",
             names.join(" "),
             quote(&args.prefix),

@@ -53,7 +53,11 @@ impl Module for Template {
             Opt::new("backup", Kind::Bool, "Keeps a copy of what is there before a change.").default("false"),
             Opt::new("force", Kind::Bool, "Replaces what is there if it differs.").default("true"),
             Opt::new("follow", Kind::Bool, "Writes to what a link at `dest` leads to.").default("false"),
-            Opt::new("validate", Kind::Str, "A command that must accept the new file, `%s`, before it is used."),
+            Opt::new(
+                "validate",
+                Kind::Str,
+                "A command that must accept the new file, `%s`, before it is used."
+            ),
             Opt::new("newline_sequence", Kind::Str, "How lines end.")
                 .default("\"\\n\"")
                 .choices(&["\n", "\r", "\r\n", "\\n", "\\r", "\\r\\n"]),
@@ -68,7 +72,9 @@ impl Module for Template {
             Opt::new("comment_end_string", Kind::Str, "What ends it."),
         ],
     )
-    .examples("- template: {src: haproxy.cfg.j2, dest: /etc/haproxy/haproxy.cfg, validate: \"haproxy -c -f %s\"}\n");
+    .examples(
+        "- template: {src: haproxy.cfg.j2, dest: /etc/haproxy/haproxy.cfg, validate: \"haproxy -c -f %s\"}\n",
+    );
     type Args = Args;
     type Change = one::Change;
 
@@ -109,6 +115,7 @@ async fn rendered(args: &Args, path: &Path, cx: &Context) -> Result<String, Fail
         (None, None) => None,
         (start, end) => Some((start.clone().unwrap_or("{#".into()), end.clone().unwrap_or("#}".into()))),
     };
+    let written = text.clone();
     let options = FileOptions {
         trim_blocks: Some(args.trim_blocks),
         lstrip_blocks: Some(args.lstrip_blocks),
@@ -125,7 +132,18 @@ async fn rendered(args: &Args, path: &Path, cx: &Context) -> Result<String, Fail
         "\\r\\n" | "\r\n" => "\r\n",
         _ => return Ok(text),
     };
+    // A text without a template in it is sent as it is.
+    if !is_template(args, &written) {
+        return Ok(text);
+    }
     Ok(text.replace("\r\n", "\n").replace('\n', newline))
+}
+
+/// Whether a text holds anything that begins a template.
+fn is_template(args: &Args, text: &str) -> bool {
+    let comment = args.comment_start_string.as_deref().unwrap_or("{#");
+    let starts = [args.variable_start_string.as_str(), &args.block_start_string, comment];
+    starts.iter().any(|start| text.contains(start))
 }
 
 /// The variables that a template has about itself.
@@ -168,9 +186,10 @@ fn encoded(text: &str, encoding: &str) -> Result<Vec<u8>, Failure> {
     let name = encoding.to_ascii_lowercase().replace(['_', ' '], "-");
     let below = |limit: u32| -> Result<Vec<u8>, Failure> {
         let byte = |c: char| u8::try_from(u32::from(c)).ok().filter(|b| u32::from(*b) < limit);
-        text.chars().map(byte).collect::<Option<_>>().ok_or_else(|| {
-            Failure::new(format!("the rendered text has characters that {encoding} has not"))
-        })
+        text.chars()
+            .map(byte)
+            .collect::<Option<_>>()
+            .ok_or_else(|| Failure::new(format!("the rendered text has characters that {encoding} has not")))
     };
     let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
     match name.as_str() {

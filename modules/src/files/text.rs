@@ -31,7 +31,12 @@ impl Edit {
     ///
     /// # Errors
     /// There is no such user or group, the mode cannot be read, or `validate` does not name the file.
-    pub fn new(facts: &Facts, wanted: &Wanted, content: Option<Vec<u8>>, manner: Manner) -> Result<Self, Failure> {
+    pub fn new(
+        facts: &Facts,
+        wanted: &Wanted,
+        content: Option<Vec<u8>>,
+        manner: Manner,
+    ) -> Result<Self, Failure> {
         wanted.refuse()?;
         let path = facts.real_path().to_string();
         let Some(content) = content else {

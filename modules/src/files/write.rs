@@ -75,7 +75,11 @@ impl Write {
     ///
     /// # Errors
     /// There is no such user or group, or the mode cannot be read.
-    pub fn over(facts: &Facts, wanted: &Wanted, bytes: impl Into<Arc<[u8]>>) -> Result<(Self, Plan), Failure> {
+    pub fn over(
+        facts: &Facts,
+        wanted: &Wanted,
+        bytes: impl Into<Arc<[u8]>>,
+    ) -> Result<(Self, Plan), Failure> {
         let now = facts.seen.end().cloned();
         let base = now.clone().unwrap_or_else(|| Stat::fresh(facts, 0o100_000, 0o666));
         let plan = wanted.against(&base, facts)?;
@@ -145,8 +149,12 @@ impl Write {
         } else {
             "die \"$e\""
         };
-        out.push_str(&format!("n=$t; e=$(mv -f -- \"$t\" \"$p\" 2>&1) || {into}\nt=\n"));
-        out.push_str("[ -n \"$c\" ] && command -v restorecon >/dev/null 2>&1 && restorecon -- \"$p\" 2>/dev/null\n");
+        out.push_str(&format!(
+            "n=$t; e=$(mv -f -- \"$t\" \"$p\" 2>&1) || {into}\nt=; trap - EXIT HUP INT TERM\n"
+        ));
+        out.push_str(
+            "[ -n \"$c\" ] && command -v restorecon >/dev/null 2>&1 && restorecon -- \"$p\" 2>/dev/null\n",
+        );
         out.push_str("put ok; put \"$b\"; put \"$n\"; look \"$s\"; exit 0\n");
         Ok(out)
     }

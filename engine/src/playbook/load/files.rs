@@ -11,6 +11,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The code of everything that may be otherwise at the next try.
+pub(super) const UNREADABLE: &str = "muster::playbook::file";
+
 /// A file as a tree.
 pub(super) struct File {
     pub path: PathBuf,
@@ -27,20 +30,26 @@ impl Loader {
         class: Class,
         diagnostics: &mut Diagnostics,
     ) -> Option<File> {
-        let source = diagnostics.keep(self.sources.read(path).map_err(|error| unreadable(path, what, class, &error)))?;
+        let source = diagnostics
+            .keep(self.sources.read(path).map_err(|error| unreadable(path, what, class, &error)))?;
         let text = Arc::clone(&self.sources.get(source).text);
         let sealed = vault::is_encrypted(&text);
         let source = if sealed {
             let plain = self.secrets.decrypt(&text).map_err(|error| {
-                Diagnostic::parse("muster::playbook::vault", format!("cannot decrypt {what} `{}`: {error}", path.display()))
-                    .file(path)
-                    .help("give the password with `--vault-password-file` or `--ask-vault-pass`")
+                Diagnostic::parse(
+                    "muster::playbook::vault",
+                    format!("cannot decrypt {what} `{}`: {error}", path.display()),
+                )
+                .file(path)
+                .help("give the password with `--vault-password-file` or `--ask-vault-pass`")
             });
             self.sources.add_sealed(path, diagnostics.keep(plain)?)
         } else {
             source
         };
-        let documents = diagnostics_of(diagnostics, |found| node::parse(&self.sources, source, Limits::default(), found))?;
+        let documents = diagnostics_of(diagnostics, |found| {
+            node::parse(&self.sources, source, Limits::default(), found)
+        })?;
         let mut documents = documents.into_iter();
         let node = documents.next()?;
         if let Some(second) = documents.next() {
@@ -56,7 +65,12 @@ impl Loader {
     }
 
     /// A reader for a file.
-    pub(super) fn reader<'a>(&'a self, file: &'a File, home: Home, diagnostics: &'a mut Diagnostics) -> Reader<'a> {
+    pub(super) fn reader<'a>(
+        &'a self,
+        file: &'a File,
+        home: Home,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Reader<'a> {
         Reader {
             sources: &self.sources,
             diagnostics,
@@ -135,7 +149,7 @@ fn unreadable(path: &Path, what: &str, class: Class, error: &io::Error) -> Diagn
     let diagnostic = match error.kind() {
         io::ErrorKind::NotFound => {
             let message = format!("the {what} `{shown}` could not be found");
-            let diagnostic = Diagnostic::error(class, "muster::playbook::file", message);
+            let diagnostic = Diagnostic::error(class, UNREADABLE, message);
             match neighbour(path) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                 None => diagnostic.help("check the name, and the directory it is looked for in"),
@@ -143,15 +157,15 @@ fn unreadable(path: &Path, what: &str, class: Class, error: &io::Error) -> Diagn
         }
         io::ErrorKind::InvalidData => {
             let message = format!("could not read the {what} `{shown}` due to encoding issues");
-            Diagnostic::parse("muster::playbook::file", message).help("save it as UTF-8")
+            Diagnostic::parse(UNREADABLE, message).help("save it as UTF-8")
         }
         io::ErrorKind::IsADirectory => {
             let message = format!("the {what} `{shown}` does not appear to be a file");
-            Diagnostic::error(class, "muster::playbook::file", message).help("name a file within the directory")
+            Diagnostic::error(class, UNREADABLE, message).help("name a file within the directory")
         }
         _ => {
             let message = format!("could not read the {what} `{shown}`: {error}");
-            Diagnostic::error(class, "muster::playbook::file", message)
+            Diagnostic::error(class, UNREADABLE, message)
         }
     };
     diagnostic.file(path)

@@ -60,12 +60,7 @@ impl Loader {
     }
 
     /// The tasks, or handlers, of a file; nothing if it cannot be read as such.
-    pub fn tasks(
-        &self,
-        path: &Path,
-        handlers: bool,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Arc<[Entry]>> {
+    pub fn tasks(&self, path: &Path, handlers: bool, diagnostics: &mut Diagnostics) -> Option<Arc<[Entry]>> {
         self.task_file(path, handlers, super::read::Home::Anything, diagnostics)
     }
 
@@ -75,8 +70,10 @@ impl Loader {
     }
 }
 
-/// What was read, and what was wrong with it. A file that could not be read at all is tried again.
-struct Cache<K, V>(Mutex<HashMap<K, (V, Vec<Diagnostic>)>>);
+/// What was read, if it made sense, and what was wrong with it. A file that could not be read is tried again.
+struct Cache<K, V>(Mutex<HashMap<K, Read<V>>>);
+
+type Read<V> = (Option<V>, Vec<Diagnostic>);
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
@@ -98,11 +95,11 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
                     diagnostics.push(diagnostic.clone());
                 }
             }
-            return Some(value.clone());
+            return value.clone();
         }
         let mut found = Diagnostics::default();
         let value = read(&mut found);
-        if let Some(value) = &value {
+        if !found.0.iter().any(|found| found.code == files::UNREADABLE) {
             known().insert(key, (value.clone(), found.0.clone()));
         }
         diagnostics.0.append(&mut found.0);

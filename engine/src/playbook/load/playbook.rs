@@ -1,7 +1,7 @@
 //! Playbooks: a list of plays, with `import_playbook` followed.
 
 use super::Loader;
-use super::files::{File, directory};
+use super::files::{File, UNREADABLE, directory};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 use crate::node::{Mapping, Node};
 use crate::playbook::read::{Home, is_open, plain_name};
@@ -78,9 +78,11 @@ impl Loader {
         let before = diagnostics.0.len();
         let mut plays = self.plays(&path, chain, diagnostics);
         if let Some(missing) = diagnostics.0.get_mut(before..).unwrap_or_default().iter_mut().find(|found| {
-            found.code == "muster::playbook::file" && found.path.as_deref() == Some(&path) && found.labels.is_empty()
+            found.code == UNREADABLE && found.path.as_deref() == Some(&path) && found.labels.is_empty()
         }) {
-            missing.labels.push(crate::diagnostic::Label { span: name.span, text: "imported here".to_owned() });
+            missing
+                .labels
+                .push(crate::diagnostic::Label { span: name.span, text: "imported here".to_owned() });
         }
         for play in &mut plays {
             // Ansible lets the variables of an import win over the play's own.
@@ -127,10 +129,10 @@ impl Loader {
     fn collection_playbook(&self, name: &str, dir: &Path) -> Option<PathBuf> {
         let (namespace, rest) = name.split_once('.')?;
         let (collection, name) = rest.split_once('.')?;
-        let identifier = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
-        let name: PathBuf = name.split('.').map(|part| identifier(part).then_some(part)).collect::<Option<_>>()?;
+        let identifier =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let name: PathBuf =
+            name.split('.').map(|part| identifier(part).then_some(part)).collect::<Option<_>>()?;
         if !identifier(namespace) || !identifier(collection) {
             return None;
         }
@@ -147,14 +149,21 @@ fn list_of_plays<'f>(file: &'f File, diagnostics: &mut Diagnostics) -> Option<&'
     let (message, label) = match file.node.as_seq() {
         Some([]) => (format!("a playbook must contain at least one play: `{shown}`"), "no plays".to_owned()),
         Some(items) => return Some(items),
-        None if file.node.is_null() => (format!("empty playbook, nothing to do: `{shown}`"), "nothing here".to_owned()),
+        None if file.node.is_null() => {
+            (format!("empty playbook, nothing to do: `{shown}`"), "nothing here".to_owned())
+        }
         None => {
             let what = file.node.describe();
-            (format!("a playbook must be a list of plays, got {what} instead: `{shown}`"), format!("this is {what}"))
+            (
+                format!("a playbook must be a list of plays, got {what} instead: `{shown}`"),
+                format!("this is {what}"),
+            )
         }
     };
     let help = match file.node.as_map() {
-        Some(map) if map.get("all").is_some() && map.get("hosts").is_none() => "this looks like an inventory: give it with `-i`",
+        Some(map) if map.get("all").is_some() && map.get("hosts").is_none() => {
+            "this looks like an inventory: give it with `-i`"
+        }
         _ => "begin each play with `- hosts: ...`",
     };
     let diagnostic = Diagnostic::parse("muster::playbook::play", message).at(file.node.span, label);
@@ -164,12 +173,14 @@ fn list_of_plays<'f>(file: &'f File, diagnostics: &mut Diagnostics) -> Option<&'
 
 /// A diagnostic if a list that should be of plays is one of tasks: one word about it says more than one for each key.
 fn tasks_file(items: &[Node]) -> Option<Diagnostic> {
-    let keys = |map: &Mapping| map.iter().filter_map(|(key, _)| key.as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let keys =
+        |map: &Mapping| map.iter().filter_map(|(key, _)| key.as_str().map(str::to_owned)).collect::<Vec<_>>();
     let is_task = |map: &Mapping| {
         let keys = keys(map);
         let of_play = |name: &String| {
             plain_name(name) == "import_playbook"
-                || table::keyword(name).is_some_and(|known| known.places == [Place::Play] && known.name != "user")
+                || table::keyword(name)
+                    .is_some_and(|known| known.places == [Place::Play] && known.name != "user")
         };
         let own = |name: &&String| match table::keyword(name) {
             None => nearest(name, table::names(Place::Play)).is_none(),
@@ -182,7 +193,9 @@ fn tasks_file(items: &[Node]) -> Option<Diagnostic> {
         return None;
     }
     let strange = |(key, _): &&(Node, Node)| {
-        !key.as_str().and_then(table::keyword).is_some_and(|known| known.stands(Place::Play) && known.name != "user")
+        !key.as_str()
+            .and_then(table::keyword)
+            .is_some_and(|known| known.stands(Place::Play) && known.name != "user")
     };
     let (key, _) = maps.first()?.iter().find(strange)?;
     let message = format!("`{}` is not a valid attribute for a Play", key.as_str()?);

@@ -65,9 +65,10 @@ impl Loader {
         let meta = self.meta(role, diagnostics);
         let tasks = self.entries(role, "tasks", from.tasks.as_deref(), diagnostics);
         let handlers = self.entries(role, "handlers", from.handlers.as_deref(), diagnostics);
-        let meta = meta?;
+        let meta = meta.unwrap_or_default();
         let specs = self.argument_specs(role, meta.argument_specs, diagnostics);
         let entry = from.tasks.as_deref().unwrap_or("main");
+        // A part that makes no sense was reported; the others may still tell of more.
         Some(Role {
             name: role.found.name.as_str().into(),
             dir: role.found.dir.clone(),
@@ -89,10 +90,9 @@ impl Loader {
         from: Option<&str>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Arc<[Entry]>> {
-        match diagnostics.keep(role.files(part, from, false))?.first() {
-            Some(path) => self.task_file(path, part == "handlers", Home::Role, diagnostics),
-            None => Some(Arc::default()),
-        }
+        let files = diagnostics.keep(role.files(part, from, false))?;
+        let read = |path: &PathBuf| self.task_file(path, part == "handlers", Home::Role, diagnostics);
+        Some(files.first().and_then(read).unwrap_or_default())
     }
 
     /// Variables of one file, or of all files of a directory: the later win.
@@ -106,7 +106,7 @@ impl Loader {
         let files = diagnostics.keep(role.files(part, from, true))?;
         let mut layers = vec![];
         for path in &files {
-            layers.push(self.vars(path, diagnostics)?);
+            layers.extend(self.vars(path, diagnostics));
         }
         if let [layer] = layers.as_slice() {
             return Some(Arc::clone(layer));
@@ -129,7 +129,8 @@ impl Loader {
             _ => {
                 let message = format!("the metadata of role `{}` is not a dictionary", role.found.name);
                 let label = format!("this is {}", file.node.describe());
-                diagnostics.push(Diagnostic::parse("muster::playbook::role", message).at(file.node.span, label));
+                diagnostics
+                    .push(Diagnostic::parse("muster::playbook::role", message).at(file.node.span, label));
                 return None;
             }
         };
@@ -138,21 +139,35 @@ impl Loader {
             match key.as_str().unwrap_or_default() {
                 "dependencies" => meta.dependencies = reader.roles(value, Requirement::Dependency),
                 "allow_duplicates" => {
-                    meta.allow_duplicates = matches!(reader.flag("allow_duplicates", key, value), Some(Setting::Fixed(true)));
+                    meta.allow_duplicates =
+                        matches!(reader.flag("allow_duplicates", key, value), Some(Setting::Fixed(true)));
                 }
                 "argument_specs" => meta.argument_specs = Some(value.clone()),
                 "galaxy_info" | "collections" => {}
-                name if table::keyword(name).is_some_and(|known| known.stands(Place::Play) && known.stands(Place::Role)) => {}
-                _ => reader.unknown(key, "RoleMetadata", &["dependencies", "allow_duplicates", "argument_specs", "galaxy_info", "collections"]),
+                name if table::keyword(name)
+                    .is_some_and(|known| known.stands(Place::Play) && known.stands(Place::Role)) => {}
+                _ => reader.unknown(
+                    key,
+                    "RoleMetadata",
+                    &["dependencies", "allow_duplicates", "argument_specs", "galaxy_info", "collections"],
+                ),
             }
         }
         Some(meta)
     }
 
     /// The specs of a file of their own, or else those of `meta/main.yml`.
-    fn argument_specs(&self, role: &Directory<'_>, meta: Option<Node>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    fn argument_specs(
+        &self,
+        role: &Directory<'_>,
+        meta: Option<Node>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Node> {
         let dir = role.found.dir.join("meta");
-        let path = ["yml", "yaml"].map(|end| dir.join("argument_specs").with_extension(end)).into_iter().find(|path| path.is_file());
+        let path = ["yml", "yaml"]
+            .map(|end| dir.join("argument_specs").with_extension(end))
+            .into_iter()
+            .find(|path| path.is_file());
         let Some(path) = path else { return meta };
         let file = self.file(&path, "argument spec", Class::Error, diagnostics)?;
         file.node.as_map().and_then(|map| map.get("argument_specs")).cloned()
@@ -200,7 +215,8 @@ impl Directory<'_> {
             return Ok(vec![]);
         }
         // With no name given the plain `main` comes last, else the plain name comes first.
-        let ends: &[&str] = if from.is_some() { &["", ".yml", ".yaml", ".json"] } else { &[".yml", ".yaml", ".json", ""] };
+        let ends: &[&str] =
+            if from.is_some() { &["", ".yml", ".yaml", ".json"] } else { &[".yml", ".yaml", ".json", ""] };
         let name = from.unwrap_or("main");
         for end in ends {
             let path = absolute(&dir.join(format!("{name}{end}")));
@@ -216,13 +232,15 @@ impl Directory<'_> {
         match from {
             None => Ok(vec![]),
             Some(name) => {
-                let message = format!("could not find specified file in role `{}`: {part}/{name}", self.found.name);
+                let message =
+                    format!("could not find specified file in role `{}`: {part}/{name}", self.found.name);
                 let names: Vec<String> = std::fs::read_dir(&dir)
                     .into_iter()
                     .flatten()
                     .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
                     .collect();
-                let stems = names.iter().map(|name| name.split_once('.').map_or(name.as_str(), |(stem, _)| stem));
+                let stems =
+                    names.iter().map(|name| name.split_once('.').map_or(name.as_str(), |(stem, _)| stem));
                 let help = match crate::diagnostic::nearest(name, stems) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("make the file `{}`", dir.join(name).with_extension("yml").display()),

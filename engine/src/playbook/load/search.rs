@@ -17,12 +17,24 @@ impl Loader {
         let beside = dir.join("collections");
         let roots = std::iter::once(&beside).chain(&self.collections_path);
         roots
-            .map(|root| if root.ends_with("ansible_collections") { root.clone() } else { root.join("ansible_collections") })
+            .map(|root| {
+                if root.ends_with("ansible_collections") {
+                    root.clone()
+                } else {
+                    root.join("ansible_collections")
+                }
+            })
             .collect()
     }
 
     /// The directory of a role.
-    pub(super) fn find(&self, name: &str, near: &Path, within: Option<&Path>, span: Span) -> Result<Found, Diagnostic> {
+    pub(super) fn find(
+        &self,
+        name: &str,
+        near: &Path,
+        within: Option<&Path>,
+        span: Span,
+    ) -> Result<Found, Diagnostic> {
         let mut homes = vec![];
         if let Some((namespace, collection, role)) = qualified(name) {
             let roles = |root: PathBuf| root.join(namespace).join(collection).join("roles");
@@ -74,7 +86,8 @@ fn collection_of(role: &Path) -> Option<(PathBuf, String)> {
     let namespace = collection.parent()?;
     let root = namespace.parent()?.file_name()?;
     let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
-    (root == "ansible_collections").then_some((home.to_path_buf(), format!("{}.{}", name(namespace)?, name(collection)?)))
+    (root == "ansible_collections")
+        .then_some((home.to_path_buf(), format!("{}.{}", name(namespace)?, name(collection)?)))
 }
 
 /// The path without `.` and `..`, from the root on.
@@ -101,17 +114,23 @@ fn missing(name: &str, homes: &[PathBuf], span: Span) -> Diagnostic {
         }
     }
     let message = format!("the role `{name}` was not found in {}", searched.join(":"));
-    let diagnostic = Diagnostic::error(Class::Error, "muster::playbook::role", message).at(span, "no such role");
+    let diagnostic =
+        Diagnostic::error(Class::Error, "muster::playbook::role", message).at(span, "no such role");
     let mut known: Vec<String> = vec![];
     // The last is the playbook's own directory, where roles may lie but hardly ever do.
     for home in homes.iter().take(homes.len().saturating_sub(1)) {
         let entries = std::fs::read_dir(home).into_iter().flatten().flatten();
-        known.extend(entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok()));
+        known.extend(
+            entries
+                .filter(|entry| entry.path().is_dir())
+                .filter_map(|entry| entry.file_name().into_string().ok()),
+        );
     }
     known.sort();
     known.dedup();
     match nearest(name.rsplit('.').next().unwrap_or(name), known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("make the directory `roles/{name}` beside the playbook, or set `--roles-path`")),
+        None => diagnostic
+            .help(format!("make the directory `roles/{name}` beside the playbook, or set `--roles-path`")),
     }
 }

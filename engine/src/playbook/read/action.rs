@@ -27,6 +27,16 @@ impl<'n> Call<'n> {
             Self::Action(field) | Self::LocalAction(field) | Self::Module(field) => *field,
         }
     }
+
+    /// The name of the module, as far as it is in plain sight.
+    pub(super) fn named(&self) -> &'n str {
+        match self {
+            Self::Module(field) => field.name,
+            Self::Action(field) | Self::LocalAction(field) => {
+                field.value.as_str().map_or(field.name, |text| first_word(text).1)
+            }
+        }
+    }
 }
 
 /// Whether all text but a few options is the module's command.
@@ -43,8 +53,10 @@ fn takes_text(name: &str) -> bool {
             plain_name(name),
             "add_host"
                 | "group_by"
+                | "import_playbook"
                 | "import_role"
                 | "import_tasks"
+                | "include"
                 | "include_role"
                 | "include_tasks"
                 | "include_vars"
@@ -82,7 +94,11 @@ impl Gathered {
             self.raw = Some(value.clone());
             return;
         }
-        match self.named.iter_mut().find(|(known, _)| known.as_str() == key.as_str() && key.as_str().is_some()) {
+        match self
+            .named
+            .iter_mut()
+            .find(|(known, _)| known.as_str() == key.as_str() && key.as_str().is_some())
+        {
             Some(pair) => *pair = (key.clone(), value.clone()),
             None => self.named.push((key.clone(), value.clone())),
         }
@@ -124,7 +140,8 @@ impl Reader<'_> {
             }
             "import_playbook" => {
                 self.diagnostics.push(
-                    Diagnostic::parse(
+                    Diagnostic::error(
+                        Class::Undefined,
                         "muster::playbook::action",
                         "`import_playbook` stands where a task was expected",
                     )
@@ -245,14 +262,17 @@ impl Reader<'_> {
         };
         let Some(text) = node.as_str().filter(|text| !text.trim().is_empty()) else {
             let (message, label) = match rest {
-                Some(_) => ("no module/action detected in task".to_owned(), "it names no `module`".to_owned()),
+                Some(_) => {
+                    ("no module/action detected in task".to_owned(), "it names no `module`".to_owned())
+                }
                 None => (
                     format!("unexpected parameter type in action: {}", node.describe()),
                     "not the name of a module".to_owned(),
                 ),
             };
             let diagnostic = Diagnostic::parse("muster::playbook::action", message).at(node.span, label);
-            self.diagnostics.push(diagnostic.help("write `action: command uptime`, or better `command: uptime`"));
+            self.diagnostics
+                .push(diagnostic.help("write `action: command uptime`, or better `command: uptime`"));
             return None;
         };
         let (start, name) = first_word(text);
@@ -316,7 +336,8 @@ impl Reader<'_> {
         }
         for (key, _) in &gathered.named {
             if let Some(word) = key.as_str().filter(|word| word.starts_with("_ansible_")) {
-                let message = format!("invalid parameter `{word}` for action `{name}`: it begins with `_ansible_`");
+                let message =
+                    format!("invalid parameter `{word}` for action `{name}`: it begins with `_ansible_`");
                 let label = "reserved for internal use only";
                 self.error(Class::Error, "muster::playbook::args", message, key.span, label);
             }
@@ -347,7 +368,7 @@ impl Reader<'_> {
         if let (Some((word, span)), None) = (word, stray) {
             return Some(Action::Meta { word: word.into(), span });
         }
-        let what = stray.map_or("nothing".to_owned(), |(key, _)| format!("`{}`", self.show(key)));
+        let what = stray.map_or("nothing".to_owned(), |(key, _)| self.show(key));
         self.diagnostics.push(
             Diagnostic::error(
                 Class::Error,

@@ -169,7 +169,14 @@ impl Reader<'_> {
                     "args" => {}
                     _ => self.task_keyword(&mut draft, field),
                 }
-            } else if matches!(field.name, "listen" | "static") {
+            } else if field.name == "static" {
+                let message = "`static` is not a valid attribute for a Task";
+                self.diagnostics.push(
+                    Diagnostic::parse("muster::playbook::keyword", message)
+                        .at(field.key.span, "no longer a keyword")
+                        .help("remove it: `import_tasks` is static, `include_tasks` is not"),
+                );
+            } else if field.name == "listen" {
                 self.misplaced(field, place);
             } else {
                 calls.push(Call::Module(field));
@@ -226,11 +233,13 @@ impl Reader<'_> {
         }
         let name = field.value.as_str().filter(|name| is_variable_name(name));
         if name.is_none() {
-            let message = format!("invalid `register` specified: `{}`", self.show(field.value));
+            let message = format!("invalid `register` specified: {}", self.show(field.value));
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::variable", message)
                     .at(field.value.span, "not a variable name")
-                    .help("a name is made of letters, digits and underscores; templates are not rendered here"),
+                    .help(
+                        "a name is made of letters, digits and underscores; templates are not rendered here",
+                    ),
             );
         }
         name.map(Arc::from)
@@ -239,17 +248,19 @@ impl Reader<'_> {
     /// The one thing the task asks for.
     fn one_call<'n>(&mut self, calls: &[Call<'n>], span: Span, around: Around) -> Option<Call<'n>> {
         match calls {
-            [call] => match call {
-                Call::Module(field) if field.name == "hosts" => {
-                    self.diagnostics.push(
+            [call] => {
+                match call {
+                    Call::Module(field) if field.name == "hosts" => {
+                        self.diagnostics.push(
                         Diagnostic::parse("muster::playbook::task", "a play stands where a task was expected")
                             .at(field.key.span, "tasks have no `hosts`")
                             .help("plays stand at the top level of a playbook; `import_playbook` takes in others"),
                     );
-                    None
+                        None
+                    }
+                    call => Some(*call),
                 }
-                call => Some(*call),
-            },
+            }
             [] => {
                 self.diagnostics.push(
                     Diagnostic::parse("muster::playbook::action", "no module/action detected in task")
@@ -278,21 +289,25 @@ impl Reader<'_> {
 
     fn conflict(&mut self, calls: &[Call<'_>], place: Place) {
         let near = |name: &str| nearest(name, table::names(place).filter(|known| *known != "name"));
-        let elsewhere = |name: &str| table::keyword(name).filter(|known| known.name != "user" && !known.stands(place));
+        let elsewhere =
+            |name: &str| table::keyword(name).filter(|known| known.name != "user" && !known.stands(place));
         let help = |name: &str| {
             let near = near(name).map(|near| format!("did you mean `{near}`?"));
             near.or_else(|| Some(format!("`{name}` belongs on {}", elsewhere(name)?.where_it_stands())))
         };
-        let names: Vec<&str> = calls.iter().map(|call| call.field().name).collect();
+        let names: Vec<&str> = calls.iter().map(Call::named).collect();
         let message = format!("conflicting action statements: {}", names.join(", "));
         let mut diagnostic = Diagnostic::parse("muster::playbook::action", message);
         // The one that looks like a keyword is the mistake; the other is the module.
-        let slip = calls.iter().find_map(|call| Some((call.field(), help(call.field().name)?)));
+        let modules = calls.iter().filter(|call| matches!(call, Call::Module(_))).map(Call::field);
+        let slip = modules.into_iter().find_map(|field| Some((field, help(field.name)?)));
         if let Some((field, _)) = &slip {
             diagnostic = diagnostic.at(field.key.span, "not a keyword of tasks");
         }
         let others = calls.iter().map(Call::field);
-        for field in others.filter(|field| slip.as_ref().is_none_or(|(slip, _)| slip.key.span != field.key.span)) {
+        for field in
+            others.filter(|field| slip.as_ref().is_none_or(|(slip, _)| slip.key.span != field.key.span))
+        {
             diagnostic = diagnostic.at(field.key.span, "");
         }
         let help = slip.map_or_else(
@@ -305,8 +320,17 @@ impl Reader<'_> {
     /// Checks the word of a `meta`.
     fn meta(&mut self, word: &str, span: Span, handlers: bool) {
         const WORDS: &[&str] = &[
-            "noop", "flush_handlers", "refresh_inventory", "clear_facts", "clear_host_errors", "end_batch",
-            "end_play", "end_host", "end_role", "role_complete", "reset_connection",
+            "noop",
+            "flush_handlers",
+            "refresh_inventory",
+            "clear_facts",
+            "clear_host_errors",
+            "end_batch",
+            "end_play",
+            "end_host",
+            "end_role",
+            "role_complete",
+            "reset_connection",
         ];
         if !WORDS.contains(&word) {
             let message = format!("invalid meta action requested: `{word}`");

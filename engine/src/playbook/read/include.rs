@@ -12,8 +12,21 @@ use std::sync::Arc;
 
 /// Keywords that an include takes for itself; all others go under `apply`.
 const INCLUDE_KEYWORDS: &[&str] = &[
-    "action", "args", "collections", "debugger", "ignore_errors", "loop", "loop_control", "name", "no_log",
-    "register", "run_once", "tags", "timeout", "vars", "when",
+    "action",
+    "args",
+    "collections",
+    "debugger",
+    "ignore_errors",
+    "loop",
+    "loop_control",
+    "name",
+    "no_log",
+    "register",
+    "run_once",
+    "tags",
+    "timeout",
+    "vars",
+    "when",
 ];
 
 /// Keywords that say how one task runs: nothing inherits them, so an import has no use for them.
@@ -21,8 +34,16 @@ const OWN_KEYWORDS: &[&str] =
     &["async", "changed_when", "delay", "failed_when", "listen", "poll", "register", "retries", "until"];
 
 const ROLE_OPTIONS: &[&str] = &[
-    "name", "role", "tasks_from", "vars_from", "defaults_from", "handlers_from", "apply", "public",
-    "allow_duplicates", "rolespec_validate",
+    "name",
+    "role",
+    "tasks_from",
+    "vars_from",
+    "defaults_from",
+    "handlers_from",
+    "apply",
+    "public",
+    "allow_duplicates",
+    "rolespec_validate",
 ];
 
 impl Reader<'_> {
@@ -119,9 +140,11 @@ impl Reader<'_> {
     /// A file name within a role.
     fn from(&mut self, field: Field<'_>) -> Option<Node> {
         if field.value.as_str().is_none() {
-            let message = format!("expected a string for `{}` but got {} instead", field.name, field.value.describe());
+            let message =
+                format!("expected a string for `{}` but got {} instead", field.name, field.value.describe());
             self.diagnostics.push(
-                Diagnostic::parse("muster::playbook::include", message).at(field.value.span, "not a file name"),
+                Diagnostic::parse("muster::playbook::include", message)
+                    .at(field.value.span, "not a file name"),
             );
             return None;
         }
@@ -142,7 +165,10 @@ impl Reader<'_> {
                     format!("what is imported takes on the keywords of the `{}` itself", request.name)
                 }
                 None if table::keyword(name).is_some_and(|known| known.stands(Place::Task)) => {
-                    format!("`{name}` is a keyword of the task: write it beside `{}`, not under it", request.name)
+                    format!(
+                        "`{name}` is a keyword of the task: write it beside `{}`, not under it",
+                        request.name
+                    )
                 }
                 None => format!("it takes `{}`; variables go under `vars`", known.join("`, `")),
             };
@@ -171,7 +197,14 @@ impl Reader<'_> {
     }
 
     /// Reports keywords that the include refuses, or has no use for.
-    fn include_keywords(&mut self, request: &Request, map: &Mapping, draft: &Draft, import: bool, place: Place) {
+    fn include_keywords(
+        &mut self,
+        request: &Request,
+        map: &Mapping,
+        draft: &Draft,
+        import: bool,
+        place: Place,
+    ) {
         let name = plain_name(&request.name);
         if import && let Some(span) = draft.repeat.key {
             let message = format!("you cannot use loops on `{}` statements", request.name);
@@ -192,7 +225,9 @@ impl Reader<'_> {
             if !import && !INCLUDE_KEYWORDS.contains(&word) && !listens {
                 let applies = table::keyword(word).is_some_and(|keyword| keyword.stands(Place::Block));
                 let help = if applies {
-                    format!("write it under `apply` for the tasks that are included: `apply: {{{word}: ...}}`")
+                    format!(
+                        "write it under `apply` for the tasks that are included: `apply: {{{word}: ...}}`"
+                    )
                 } else {
                     format!("an include takes `{}`", INCLUDE_KEYWORDS.join("`, `"))
                 };

@@ -11,17 +11,17 @@ mod role;
 mod shared;
 mod values;
 
+use crate::template::is_template;
 pub(super) use entry::Around;
 pub(super) use role::Requirement;
 pub(super) use values::is_open;
-use crate::template::is_template;
 
+use super::Setting;
 use super::table::{self, Place};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 use crate::node::{Mapping, Node};
 use crate::source::{Sources, Span};
 use crate::template::Scope;
-use super::Setting;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,7 +59,14 @@ pub(super) struct Field<'a> {
 
 impl Reader<'_> {
     /// Reports an error at a place.
-    fn error(&mut self, class: Class, code: &'static str, message: impl Into<String>, span: Span, label: &str) {
+    fn error(
+        &mut self,
+        class: Class,
+        code: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        label: &str,
+    ) {
         self.diagnostics.push(Diagnostic::error(class, code, message).at(span, label));
     }
 
@@ -70,7 +77,7 @@ impl Reader<'_> {
             if let Some(name) = key.as_str() {
                 fields.push(Field { name, key, value });
             } else {
-                let message = format!("`{}` is not a valid attribute for a {}", self.show(key), place.label());
+                let message = format!("{} is not a valid attribute for a {}", self.show(key), place.label());
                 self.error(Class::Parse, "muster::playbook::keyword", message, key.span, "a keyword is text");
             }
         }
@@ -90,9 +97,11 @@ impl Reader<'_> {
 
     /// Reports a key that `owner` does not know.
     pub(super) fn unknown(&mut self, key: &Node, owner: &str, known: &[&'static str]) {
-        let message = format!("`{}` is not a valid attribute for a {owner}", self.show(key));
-        let help = nearest(key.as_str().unwrap_or_default(), known.iter().copied())
-            .map_or_else(|| format!("it takes `{}`", known.join("`, `")), |near| format!("did you mean `{near}`?"));
+        let message = format!("{} is not a valid attribute for a {owner}", self.show(key));
+        let help = nearest(key.as_str().unwrap_or_default(), known.iter().copied()).map_or_else(
+            || format!("it takes `{}`", known.join("`, `")),
+            |near| format!("did you mean `{near}`?"),
+        );
         let diagnostic = Diagnostic::parse("muster::playbook::keyword", message);
         self.diagnostics.push(diagnostic.at(key.span, "not one of its words").help(help));
     }

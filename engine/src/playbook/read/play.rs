@@ -68,7 +68,11 @@ impl Reader<'_> {
         // Ansible converts these before the play begins.
         let class = Class::Parse;
         let tasks = |reader: &mut Self| {
-            reader.entries(&format!("`{}`", field.name), field.value, Around::nothing(field.name == "handlers"))
+            reader.entries(
+                &format!("`{}`", field.name),
+                field.value,
+                Around::nothing(field.name == "handlers"),
+            )
         };
         match field.name {
             "hosts" => {}
@@ -119,14 +123,16 @@ impl Reader<'_> {
             Kind::Null => Some((key.span, "hosts list cannot be empty".to_owned())),
             Kind::Str(text) if text.is_empty() => Some((hosts.span, "hosts list cannot be empty".to_owned())),
             Kind::Str(_) | Kind::Vault(_) | Kind::Unsafe(_) => None,
-            Kind::Seq(items) if items.is_empty() => Some((hosts.span, "hosts list cannot be empty".to_owned())),
+            Kind::Seq(items) if items.is_empty() => {
+                Some((hosts.span, "hosts list cannot be empty".to_owned()))
+            }
             Kind::Seq(items) => items.iter().find_map(|item| {
                 let text = match &item.kind {
                     Kind::Null => "hosts list cannot contain values of `None`".to_owned(),
                     Kind::Str(text) if !text.trim().is_empty() => return None,
                     Kind::Vault(_) | Kind::Unsafe(_) => return None,
                     Kind::Str(_) => "hosts list cannot contain empty values".to_owned(),
-                    _ => format!("hosts list contains an invalid host value: `{}`", self.show(item)),
+                    _ => format!("hosts list contains an invalid host value: {}", self.show(item)),
                 };
                 Some((item.span, text))
             }),
@@ -163,7 +169,7 @@ impl Reader<'_> {
                 sizes.push(item.clone());
                 continue;
             }
-            let message = format!("`serial` takes numbers and percentages, not `{}`", self.show(item));
+            let message = format!("`serial` takes numbers and percentages, not {}", self.show(item));
             self.diagnostics.push(
                 Diagnostic::error(Class::Error, "muster::playbook::type", message)
                     .at(item.span, "not a number of hosts")
@@ -199,7 +205,7 @@ impl Reader<'_> {
                 }
             }
         } else {
-            self.show(&node)
+            values::text(&node).unwrap_or_default()
         };
         let word = plain_name(text.trim());
         if let Some((_, choice)) = words.iter().find(|(known, _)| *known == word) {
@@ -211,13 +217,14 @@ impl Reader<'_> {
             |near| format!("did you mean `{near}`?"),
         );
         let message = match (what, word) {
-            ("strategy", "debug") => "`strategy: debug` is not supported: there is no task debugger".to_owned(),
+            ("strategy", "debug") => {
+                "`strategy: debug` is not supported: there is no task debugger".to_owned()
+            }
             ("strategy", _) => format!("invalid play strategy specified: `{word}`"),
             _ => format!("invalid `{what}` specified for inventory hosts: `{word}`"),
         };
-        self.diagnostics.push(
-            Diagnostic::error(class, "muster::playbook::choice", message).at(node.span, "").help(help),
-        );
+        self.diagnostics
+            .push(Diagnostic::error(class, "muster::playbook::choice", message).at(node.span, "").help(help));
         T::default()
     }
 
@@ -269,7 +276,7 @@ impl Reader<'_> {
                 _ => otherwise,
             };
             match name {
-                "name" => prompt.name = self.show(value).into(),
+                "name" => prompt.name = values::text(value).unwrap_or_default().into(),
                 "prompt" => prompt.text = self.words(field),
                 "default" => prompt.default = self.any(field),
                 "private" => prompt.private = fixed(self.boolean(field, Class::Parse), true),
@@ -278,8 +285,10 @@ impl Reader<'_> {
                 "encrypt" => prompt.encrypt = self.words(field).and_then(|node| node.as_str().map(Arc::from)),
                 "salt_size" | "salt" => {}
                 _ => {
-                    let message =
-                        format!("invalid `vars_prompt` data structure, found unsupported key `{}`", self.show(key));
+                    let message = format!(
+                        "invalid `vars_prompt` data structure, found unsupported key {}",
+                        self.show(key)
+                    );
                     let help = nearest(name, PROMPT.iter().copied()).map_or_else(
                         || format!("it takes `{}`", PROMPT.join("`, `")),
                         |near| format!("did you mean `{near}`?"),

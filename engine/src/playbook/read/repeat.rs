@@ -8,9 +8,33 @@ use crate::source::Span;
 
 /// Lookups that `with_*` may name, beside those of a collection.
 const LOOKUPS: &[&str] = &[
-    "cartesian", "config", "csvfile", "dict", "env", "file", "fileglob", "first_found", "flattened",
-    "indexed_items", "ini", "inventory_hostnames", "items", "lines", "list", "nested", "password", "pipe",
-    "random_choice", "sequence", "subelements", "template", "together", "unvault", "url", "varnames", "vars",
+    "cartesian",
+    "config",
+    "csvfile",
+    "dict",
+    "env",
+    "file",
+    "fileglob",
+    "first_found",
+    "flattened",
+    "indexed_items",
+    "ini",
+    "inventory_hostnames",
+    "items",
+    "lines",
+    "list",
+    "nested",
+    "password",
+    "pipe",
+    "random_choice",
+    "sequence",
+    "subelements",
+    "template",
+    "together",
+    "unvault",
+    "url",
+    "varnames",
+    "vars",
 ];
 
 const CONTROLS: &[&str] =
@@ -54,7 +78,8 @@ impl Reader<'_> {
             _ if values::is_open(field.value) => {}
             _ => {
                 let what = field.value.describe();
-                let message = format!("invalid data passed to `loop`, it requires a list, got {what} instead");
+                let message =
+                    format!("invalid data passed to `loop`, it requires a list, got {what} instead");
                 self.diagnostics.push(
                     Diagnostic::error(Class::Undefined, "muster::playbook::loop", message)
                         .at(field.value.span, "not a list")
@@ -81,7 +106,13 @@ impl Reader<'_> {
             );
         } else if field.value.is_null() {
             let message = format!("you must specify a value when using `{}`", field.name);
-            self.error(Class::Error, "muster::playbook::loop", message, field.key.span, "nothing to loop over");
+            self.error(
+                Class::Error,
+                "muster::playbook::loop",
+                message,
+                field.key.span,
+                "nothing to loop over",
+            );
         } else {
             self.items_of(repeat, field, Loops::With(super::plain_name(lookup).into()), lookup);
         }
@@ -107,7 +138,8 @@ impl Reader<'_> {
 
     /// `loop_control`.
     pub(super) fn loop_control(&mut self, repeat: &mut Repeat, field: Field<'_>) {
-        let message = "the `loop_control` value must be specified as a dictionary and cannot be a variable itself";
+        let message =
+            "the `loop_control` value must be specified as a dictionary and cannot be a variable itself";
         if field.value.is_null() {
             return;
         }

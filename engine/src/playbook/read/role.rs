@@ -1,6 +1,6 @@
 //! Entries of `roles` and `dependencies`: a role's name, its keywords, and the rest as its parameters.
 
-use super::{Field, Reader};
+use super::{Field, Reader, values};
 use crate::diagnostic::{Class, Diagnostic, nearest};
 use crate::node::{Kind, Mapping, Node};
 use crate::playbook::table::{self, Place};
@@ -85,20 +85,28 @@ impl Reader<'_> {
             let number = matches!(name.kind, Kind::Int(_));
             if number || name.as_str().is_some_and(|text| !text.is_empty()) {
                 self.syntax(name);
-                let text = self.show(name);
-                return Some(if number { Node { span: name.span, kind: Kind::Str(text.into()) } } else { name.clone() });
+                let text = values::text(name).unwrap_or_default();
+                return Some(if number {
+                    Node { span: name.span, kind: Kind::Str(text.into()) }
+                } else {
+                    name.clone()
+                });
             }
-        } else if let (Requirement::Dependency, Some(src)) = (requirement, map.get("src")) {
-            if let Some(text) = src.as_str() {
-                let name = galaxy_name(text);
-                let start = text.rfind(name).unwrap_or(0);
-                return Some(self.part_node(src, start, name));
-            }
+        } else if let (Requirement::Dependency, Some(src)) = (requirement, map.get("src"))
+            && let Some(text) = src.as_str()
+        {
+            let name = galaxy_name(text);
+            let start = text.rfind(name).unwrap_or(0);
+            return Some(self.part_node(src, start, name));
         }
         self.diagnostics.push(
-            Diagnostic::error(Class::Error, "muster::playbook::role", "role definitions must contain a role name")
-                .at(node.span, "which role?")
-                .help("write `role: name`"),
+            Diagnostic::error(
+                Class::Error,
+                "muster::playbook::role",
+                "role definitions must contain a role name",
+            )
+            .at(node.span, "which role?")
+            .help("write `role: name`"),
         );
         None
     }
@@ -108,7 +116,8 @@ impl Reader<'_> {
         for field in self.fields(map, Place::Role) {
             match field.name {
                 "role" | "name" => {}
-                "src" | "scm" | "version" if requirement == Requirement::Dependency && map.get("src").is_some() => {}
+                "src" | "scm" | "version"
+                    if requirement == Requirement::Dependency && map.get("src").is_some() => {}
                 name if table::keyword(name).is_some_and(|keyword| keyword.stands(Place::Role)) => {
                     self.shared(&mut role.keywords, field, "Role");
                 }

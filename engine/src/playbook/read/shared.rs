@@ -74,7 +74,7 @@ impl Reader<'_> {
     fn variable_names(&mut self, map: &Mapping) {
         for (key, _) in map.iter() {
             if !key.as_str().is_some_and(is_variable_name) {
-                let message = format!("invalid variable name `{}`", self.show(key));
+                let message = format!("invalid variable name {}", self.show(key));
                 self.diagnostics.push(
                     Diagnostic::error(Class::Error, "muster::playbook::variable", message)
                         .at(key.span, "not a variable name")
@@ -153,7 +153,8 @@ impl Reader<'_> {
                 for (key, value) in map.iter() {
                     let arguments = value.as_map().is_some() || value.is_null() || values::is_open(value);
                     if key.as_str().is_none_or(is_template) || !arguments {
-                        let message = format!("`{}` is not a module with a mapping of arguments", self.show(key));
+                        let message =
+                            format!("{} is not a module with a mapping of arguments", self.show(key));
                         let label = format!("this is {}", value.describe());
                         self.error(Class::Parse, "muster::playbook::type", message, value.span, &label);
                     }
@@ -172,10 +173,9 @@ impl Reader<'_> {
             Some(word @ ("always" | "on_failed" | "on_unreachable" | "on_skipped")) => {
                 (Class::Error, format!("`debugger: {word}` is not supported: there is no task debugger"))
             }
-            _ => (
-                Class::Undefined,
-                format!("`{}` is not a valid value for `debugger`", self.show(field.value)),
-            ),
+            _ => {
+                (Class::Undefined, format!("{} is not a valid value for `debugger`", self.show(field.value)))
+            }
         };
         self.diagnostics.push(
             Diagnostic::error(class, "muster::playbook::unsupported", message)

@@ -78,17 +78,15 @@ pub(super) fn text(node: &Node) -> Option<String> {
 }
 
 impl Reader<'_> {
-    /// A value in a message: a scalar itself, cut short, or a word for what it is.
+    /// A value in a message: a scalar in backticks, cut short, or a word for what it is.
     pub(super) fn show(&self, node: &Node) -> String {
-        let text = match &node.kind {
-            Kind::Null => "null".to_owned(),
-            _ => match text(node) {
-                Some(text) if !self.sealed => text,
-                _ => return node.describe().to_owned(),
-            },
+        let text = match text(node) {
+            _ if node.is_null() => "null".to_owned(),
+            Some(text) if !self.sealed => text,
+            _ => return node.describe().to_owned(),
         };
         let line: String = text.lines().next().unwrap_or("").chars().take(60).collect();
-        if line.len() < text.len() { format!("{line}…") } else { line }
+        if line.len() < text.len() { format!("`{line}…`") } else { format!("`{line}`") }
     }
 
     pub(super) fn boolean(&mut self, field: Field<'_>, class: Class) -> Option<Setting<bool>> {
@@ -129,8 +127,8 @@ impl Reader<'_> {
         }
         let value = convert(node);
         if value.is_none() {
-            let what = if text(node).is_some() { format!("`{}`", self.show(node)) } else { self.show(node) };
-            let message = format!("`{}` takes {wanted}, and {what} could not be converted", field.name);
+            let message =
+                format!("`{}` takes {wanted}, and {} could not be converted", field.name, self.show(node));
             self.diagnostics.push(
                 Diagnostic::error(class, "muster::playbook::type", message)
                     .at(node.span, format!("not {wanted}"))
@@ -173,7 +171,9 @@ impl Reader<'_> {
             _ => {
                 let message =
                     format!("`{}` takes text or a list of texts, not {}", field.name, item.describe());
-                reader.error(Class::Parse, "muster::playbook::type", message, item.span, "not text");
+                // Ansible looks for a handler of that name when there is something to notify.
+                let class = if field.name == "notify" { Class::Error } else { Class::Parse };
+                reader.error(class, "muster::playbook::type", message, item.span, "not text");
                 None
             }
         };

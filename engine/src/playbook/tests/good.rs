@@ -53,7 +53,8 @@ fn show(node: &Node) -> String {
 fn module(text: &str) -> String {
     let task = task(text);
     let Action::Module { name, args, .. } = &task.action else { panic!("{:?}", task.action) };
-    let part = |node: &Option<Node>| node.as_ref().map(|node| format!(" | {}", show(node))).unwrap_or_default();
+    let part =
+        |node: &Option<Node>| node.as_ref().map(|node| format!(" | {}", show(node))).unwrap_or_default();
     format!("{name} {}{}{}", show(&args.named), part(&args.raw), part(&args.spread))
 }
 
@@ -131,7 +132,8 @@ fn tags_divide_at_commas_but_not_within_templates() {
 
 #[test]
 fn conditions_may_be_one_or_many() {
-    let task = task("- debug:\n  when: [a, b is defined]\n  changed_when: false\n  failed_when: [x, y]\n  until: z");
+    let task =
+        task("- debug:\n  when: [a, b is defined]\n  changed_when: false\n  failed_when: [x, y]\n  until: z");
     let count = (task.keywords.when.len(), task.changed_when.len(), task.failed_when.len(), task.until.len());
     assert_eq!(count, (2, 1, 2, 1));
     assert_eq!(task.changed_when[0].text.to_lowercase(), "false");
@@ -139,7 +141,8 @@ fn conditions_may_be_one_or_many() {
 
 #[test]
 fn loops_come_in_two_families() {
-    let task = task("- debug:\n  with_dict: \"{{ d }}\"\n  loop_control: {loop_var: pair, pause: 1, extended: yes}");
+    let task =
+        task("- debug:\n  with_dict: \"{{ d }}\"\n  loop_control: {loop_var: pair, pause: 1, extended: yes}");
     let repeat = task.repeat.as_ref().unwrap();
     assert!(matches!(&repeat.loops, Loops::With(lookup) if &**lookup == "dict"));
     assert_eq!(show(repeat.control.loop_var.as_ref().unwrap()), "pair");
@@ -203,7 +206,10 @@ fn plays_know_all_their_keywords() {
 fn imports_give_their_keywords_to_the_plays() {
     let site = Site::new(&[
         ("site.yml", "- import_playbook: sub/one.yml\n  when: w\n  tags: [t]\n  vars: {v: outer}\n"),
-        ("sub/one.yml", "- import_playbook: '{{ which }}.yml'\n  vars: {which: two, v: inner}\n- import_playbook: '{{ extra }}.yml'\n"),
+        (
+            "sub/one.yml",
+            "- import_playbook: '{{ which }}.yml'\n  vars: {which: two, v: inner}\n- import_playbook: '{{ extra }}.yml'\n",
+        ),
         ("sub/two.yml", "- hosts: all\n  vars: {v: own}\n  tags: u\n"),
         ("sub/other.yml", "- hosts: other\n"),
     ]);
@@ -229,7 +235,10 @@ fn playbooks_of_collections_have_names() {
 
 #[test]
 fn import_loops_name_the_way_round() {
-    let site = Site::new(&[("site.yml", "- import_playbook: b.yml\n"), ("b.yml", "- import_playbook: ./site.yml\n")]);
+    let site = Site::new(&[
+        ("site.yml", "- import_playbook: b.yml\n"),
+        ("b.yml", "- import_playbook: ./site.yml\n"),
+    ]);
     let (_, said) = site.playbook();
     assert!(said.contains("playbooks import each other: site.yml → b.yml → site.yml"), "{said}");
 }
@@ -262,8 +271,11 @@ fn every_keyword_is_read_where_it_may_stand() {
                 Place::Play if name == "hosts" => "- hosts: a\n".to_owned(),
                 Place::Play => format!("- {{hosts: a, {line}}}\n"),
                 Place::Import => format!("- {{ansible.builtin.import_playbook: good, {line}}}\n").replace(
-                    "ansible.builtin.import_playbook: good, import_playbook: good", "import_playbook: good"),
-                Place::Role => format!("- {{hosts: a, roles: [{{name: r, {line}}}]}}\n").replace("name: r, name: a", "name: a"),
+                    "ansible.builtin.import_playbook: good, import_playbook: good",
+                    "import_playbook: good",
+                ),
+                Place::Role => format!("- {{hosts: a, roles: [{{name: r, {line}}}]}}\n")
+                    .replace("name: r, name: a", "name: a"),
                 Place::Block if name == "block" => "- {hosts: a, tasks: [{block: [{debug: }]}]}\n".to_owned(),
                 Place::Block => format!("- {{hosts: a, tasks: [{{block: [{{debug: }}], {line}}}]}}\n"),
                 Place::Task => format!("- {{hosts: a, tasks: [{{{module}{line}}}]}}\n"),
@@ -278,7 +290,12 @@ fn every_keyword_is_read_where_it_may_stand() {
 #[test]
 fn deep_blocks_are_read_and_too_deep_ones_refused() {
     for (depth, fine) in [(60, true), (100, false), (5000, false)] {
-        let text = format!("- hosts: all\n  tasks: {}{}{}\n", "[{block: ".repeat(depth), "[{debug: }]", "}]".repeat(depth));
+        let text = format!(
+            "- hosts: all\n  tasks: {}{}{}\n",
+            "[{block: ".repeat(depth),
+            "[{debug: }]",
+            "}]".repeat(depth)
+        );
         let (_, said) = Site::new(&[("site.yml", &text)]).playbook();
         assert_eq!(said.is_empty(), fine, "{depth}: {said}");
     }

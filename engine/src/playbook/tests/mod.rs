@@ -90,7 +90,8 @@ impl Site {
                 writeln!(said, "    {help}").unwrap();
             }
         }
-        said.replace(&here, "").replace(&format!("{}/", self.path().display()), "")
+        let there = self.path().display().to_string();
+        said.replace(&here, "").replace(&format!("{there}/"), "").replace(&there, ".")
     }
 }
 

@@ -13,18 +13,29 @@ fn role(site: &Site, name: &str, from: &RoleFrom, within: Option<&str>) -> (Opti
     let mut diagnostics = Diagnostics::default();
     let within = within.map(|path| site.path().join(path));
     let role = loader.role(name, from, site.path(), within.as_deref(), span, &mut diagnostics);
-    let again = loader.role(name, from, site.path(), within.as_deref(), span, &mut diagnostics);
+    let mut second = Diagnostics::default();
+    let again = loader.role(name, from, site.path(), within.as_deref(), span, &mut second);
+    assert_eq!(diagnostics, second, "said again to whoever asks again");
     assert_eq!(role.is_some(), again.is_some());
     if let (Some(role), Some(again)) = (&role, &again) {
         assert!(Arc::ptr_eq(role, again), "read once");
     }
-    diagnostics.0.dedup();
     (role, site.said(&loader, &diagnostics))
 }
 
 fn names(role: &Role) -> Vec<String> {
     let sorted = |layer: &crate::template::Layer| {
-        layer.0.iter().map(|(name, value)| format!("{name}={}", format!("{value:?}").rsplit_once("Int(").map_or("?", |(_, n)| n.trim_end_matches([')', ' ', '}']))))
+        layer
+            .0
+            .iter()
+            .map(|(name, value)| {
+                format!(
+                    "{name}={}",
+                    format!("{value:?}")
+                        .rsplit_once("Int(")
+                        .map_or("?", |(_, n)| n.trim_end_matches([')', ' ', '}']))
+                )
+            })
             .collect::<Vec<_>>()
     };
     sorted(&role.vars)
@@ -42,10 +53,13 @@ fn a_role_is_read_whole() {
         ("roles/web/vars/main/old.yml~", "y: 3\n"),
         (
             "roles/web/meta/main.yml",
-            "allow_duplicates: yes\ngalaxy_info: {author: x}\ndependencies:\n- base\n- {role: net, when: x, port: 1}\n\
+            "allow_duplicates: yes\ngalaxy_info: {author: x}\ndependencies:\n- base\n- {role: net, when: x, size: 1}\n\
              - {src: 'git+https://example.com/r/tls.git,v1', vars: {a: b}}\n",
         ),
-        ("roles/web/meta/argument_specs.yml", "argument_specs:\n  main: {short_description: hi, options: {a: {type: str}}}\n"),
+        (
+            "roles/web/meta/argument_specs.yml",
+            "argument_specs:\n  main: {short_description: hi, options: {a: {type: str}}}\n",
+        ),
     ]);
     let (role, said) = role(&site, "web", &RoleFrom::default(), None);
     assert_eq!(said, "");
@@ -115,7 +129,7 @@ fn roles_are_searched_where_ansible_searches() {
     assert_eq!(
         said.lines().collect::<Vec<_>>(),
         [
-            &format!("1 playbook::role 1:1 the role `naer` was not found in roles:more-roles:{}", site.path().display()),
+            "1 playbook::role 1:1 the role `naer` was not found in roles:more-roles:.",
             "    did you mean `near`?"
         ]
     );
@@ -130,7 +144,55 @@ fn what_is_wrong_in_a_role_is_said_at_its_place() {
         ("roles/bad/meta/main.yml", "dependencis: []\n"),
         ("roles/bad/meta/argument_specs.yaml", "argument_specs: [a]\n"),
     ]);
-    let (found, said) = role(&site, "bad", &RoleFrom::default(), None);
-    assert!(found.is_none());
-    insta::assert_snapshot!(said, @"");
+    let (_, said) = role(&site, "bad", &RoleFrom::default(), None);
+    insta::assert_snapshot!(said, @"
+    4 playbook::vars 1:1 `roles/bad/vars/main.yml` must contain a dictionary of variables, not a list
+        write `name: value`, one on each line
+    4 playbook::keyword 1:1 `dependencis` is not a valid attribute for a RoleMetadata
+        did you mean `dependencies`?
+    4 playbook::tasks 1:1 `roles/bad/tasks/main.yml` must be a list of tasks, not a mapping
+        begin each task with `- `
+    4 playbook::meta 1:9 cannot execute `end_role` from a handler
+    4 playbook::argspec 1:17 `argument_specs` must be a dictionary, not a list
+    ");
+}
+
+#[test]
+fn vaulted_files_are_read_and_their_values_never_told() {
+    use crate::secret::Secret;
+    use crate::vault::{Secrets, encrypt};
+    let vaulted = |text: &str| encrypt(text.as_bytes(), &Secret::new("open"), None).unwrap();
+    let site = Site::new(&[
+        ("vars.yml", &vaulted("password: hunter2\n")),
+        ("site.yml", &vaulted("- hosts: all\n  strategy: free\n  become: hunter2\n")),
+    ]);
+    let mut loader = site.loader(&[]);
+    loader.secrets = Arc::new(Secrets::new(vec![("default".to_owned(), Secret::new("open"))]));
+    let mut diagnostics = Diagnostics::default();
+    let vars = loader.vars(&site.path().join("vars.yml"), &mut diagnostics).unwrap();
+    assert!(vars.get("password").is_some() && diagnostics.0.is_empty());
+    let playbook = loader.playbook(&site.path().join("site.yml"), &mut diagnostics);
+    assert_eq!(playbook.plays[0].strategy, crate::playbook::Strategy::Free);
+    assert!(loader.sources.get(diagnostics.0[0].labels[0].span.source).sealed);
+    let said = site.said(&loader, &diagnostics);
+    assert!(said.contains("a string could not be converted") && !said.contains("hunter2"), "{said}");
+
+    let locked = site.loader(&[]);
+    let mut diagnostics = Diagnostics::default();
+    assert!(locked.vars(&site.path().join("vars.yml"), &mut diagnostics).is_none());
+    assert!(
+        site.said(&locked, &diagnostics)
+            .starts_with("4 playbook::vault - cannot decrypt variables file `vars.yml`")
+    );
+}
+
+#[test]
+fn a_file_that_was_missing_is_tried_again() {
+    let site = Site::new(&[]);
+    let loader = site.loader(&[]);
+    let path = site.path().join("late.yml");
+    let mut diagnostics = Diagnostics::default();
+    assert!(loader.tasks(&path, false, &mut diagnostics).is_none());
+    site.write("late.yml", "- debug:\n");
+    assert_eq!(loader.tasks(&path, false, &mut diagnostics).unwrap().len(), 1);
 }

@@ -28,7 +28,14 @@ impl Batch {
         rescued
     }
 
-    fn apply(&mut self, id: StepId, step: &Step, host: usize, answer: &Answer, consult: &mut dyn Consult) -> bool {
+    fn apply(
+        &mut self,
+        id: StepId,
+        step: &Step,
+        host: usize,
+        answer: &Answer,
+        consult: &mut dyn Consult,
+    ) -> bool {
         let ran = !matches!(answer.verdict, Verdict::Skipped | Verdict::Unreachable { .. });
         if let Some(role) = step.role.filter(|_| ran && step.task().is_some()) {
             self.state_mut(host).roles.entry(role).or_insert(RoleRun::Ran);
@@ -67,6 +74,7 @@ impl Batch {
         };
         for h in struck {
             self.strike(h);
+            self.state_mut(h).moved |= h != host;
         }
         if self.is_lost(host) {
             self.state_mut(host).doomed = true;
@@ -144,6 +152,7 @@ impl Batch {
         let blocks = &self.drawing.blocks;
         for state in &mut self.states {
             state.doomed = false;
+            state.moved = true;
             state.reachable = true;
             state.path.clear(blocks);
         }
@@ -204,7 +213,9 @@ impl Batch {
     fn doom(&mut self, left: &FixedBitSet, hit: &FixedBitSet) {
         for host in left.ones().filter(|host| !hit.contains(*host)) {
             self.strike(host);
-            self.state_mut(host).doomed = true;
+            let state = self.state_mut(host);
+            state.doomed = true;
+            state.moved = true;
         }
     }
 

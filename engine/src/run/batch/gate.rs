@@ -29,6 +29,18 @@ impl Batch {
         state.path.approach(&self.drawing.blocks, step.place)
     }
 
+    /// Whether taking a step would carry a host over an earlier one that is open to it (rule 9). Only a host that was
+    /// struck or cleared by what happened to others can have such a step behind the others.
+    pub(super) fn jumps(&self, id: StepId, host: usize) -> bool {
+        let state = self.state(host);
+        if !state.moved {
+            return false;
+        }
+        let from = state.at.map_or(0, |at| self.drawing.rank(at) + 1);
+        let between = self.drawing.order.get(from..self.drawing.rank(id)).unwrap_or(&[]);
+        between.iter().any(|step| self.open(*step, host).is_some())
+    }
+
     /// Whether a host's last step was a flush whose condition held, or one of that flush's handlers.
     fn is_in(&self, flush: StepId, host: usize) -> bool {
         let state = self.state(host);
@@ -65,7 +77,6 @@ impl Batch {
         let blocks = &self.drawing.blocks;
         let handler = matches!(self.drawing.step(id).gate, Gate::Notified { .. } | Gate::During { .. });
         let outermost = path.frames().iter().find(|frame| blocks.get(frame.block).outermost);
-        path.is_guarded(blocks)
-            || (handler && outermost.is_some_and(|frame| blocks.get(frame.block).rescue))
+        path.is_guarded(blocks) || (handler && outermost.is_some_and(|frame| blocks.get(frame.block).rescue))
     }
 }

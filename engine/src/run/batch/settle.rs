@@ -64,7 +64,8 @@ impl Batch {
     /// Reads the gates of all hosts at one moment; the open ones take the step.
     fn consider(&mut self, id: StepId, consult: &mut dyn Consult) {
         let left = self.reachable();
-        let takers: Vec<usize> = (0..self.hosts.len()).filter(|host| self.open(id, *host).is_some()).collect();
+        let ready = |host: &usize| self.open(id, *host).is_some() && !self.jumps(id, *host);
+        let takers: Vec<usize> = (0..self.hosts.len()).filter(ready).collect();
         let cell = self.cell(id);
         if cell.considered {
             return;
@@ -107,7 +108,7 @@ impl Batch {
         if !over || !self.state(host).reachable {
             return;
         }
-        if self.open(id, host).is_none() {
+        if self.open(id, host).is_none() || self.jumps(id, host) {
             return self.pass(id, host);
         }
         let step = self.drawing.step(id).clone();

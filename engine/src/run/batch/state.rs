@@ -31,6 +31,8 @@ pub struct HostState {
     pub reachable: bool,
     /// Whether it counts for `max_fail_percentage` and is left out of later plays.
     pub doomed: bool,
+    /// Whether it was struck or cleared by what happened to others: it may have open steps behind them.
+    pub moved: bool,
     /// Roles it ran.
     pub roles: HashMap<RoleId, RoleRun>,
 }
@@ -51,6 +53,7 @@ impl HostState {
             flush: None,
             reachable,
             doomed: false,
+            moved: false,
             roles: HashMap::new(),
         }
     }

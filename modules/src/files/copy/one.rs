@@ -69,7 +69,7 @@ pub(super) fn decide(
     cx: &Context,
 ) -> Result<Check<Change>, Failure> {
     if source.name.is_none() && facts.seen.is_dir() {
-        return Err(Failure::new("can not use content with a dir as dest"));
+        return Err(Failure::new("can not use content with a dir as dest").with("diff", json!([])));
     }
     if !asked.force && facts.seen.stat().is_some() {
         let output = Output::new(false).with("dest", asked.dest).with("src", source.shown);
@@ -97,10 +97,12 @@ pub(super) fn decide(
     }
     if let Some(expected) = asked.checksum.filter(|expected| *expected != sum) {
         return Err(Failure::new("Copied file does not match the expected checksum. Transfer failed.")
+            .with("diff", differences)
             .with("checksum", sum)
             .with("expected_checksum", expected));
     }
-    let write = written(asked, &source, facts)?;
+    let known = |failure: Failure| failure.with("diff", differences.clone()).with("checksum", sum.as_str());
+    let write = written(asked, &source, facts).map_err(known)?;
     let output = Output::new(true)
         .with("diff", differences)
         .with("dest", write.shown.as_str())
@@ -142,14 +144,21 @@ fn written(asked: &Asked<'_>, source: &Source<'_>, facts: &Facts) -> Result<Writ
     let makes_parents = asked.dest.ends_with('/') && !facts.parent_exists;
     if !facts.parent_exists && !makes_parents {
         let message = format!("Destination directory {} does not exist", facts.parent);
-        return Err(Failure::new(message).with("dest", facts.path.as_str()));
+        return Err(Failure::new(message));
     }
     if !makes_parents && !facts.parent_writable && !asked.wanted.unsafe_writes {
         return Err(Failure::new(format!("Destination {} not writable", facts.parent)));
     }
     let (mut write, _) = if facts.seen.is_link() && !(asked.follow && facts.seen.exists()) {
         // A link makes way for a new file.
-        let plain = Facts { seen: Seen { this: crate::files::facts::Found::Not(String::new()), followed: None, ..facts.seen.clone() }, ..facts.clone() };
+        let plain = Facts {
+            seen: Seen {
+                this: crate::files::facts::Found::Not(String::new()),
+                followed: None,
+                ..facts.seen.clone()
+            },
+            ..facts.clone()
+        };
         Write::over(&plain, &asked.wanted, Arc::clone(&source.bytes))?
     } else {
         Write::over(facts, &asked.wanted, Arc::clone(&source.bytes))?
@@ -182,7 +191,10 @@ pub(in crate::files) async fn apply(change: Change, cx: &Context) -> Result<Outp
             Ok(output)
         }
         Change::Write { write, mut output } => {
-            let written = write.run(cx).await.map_err(refused)?;
+            let written = write.run(cx).await.map_err(|why| {
+                let known = |key: &str| output.result.get(key).cloned();
+                refused(why).with("checksum", known("checksum")).with("diff", known("diff"))
+            })?;
             written.seen.describe(&mut output.result);
             output = output.with("src", written.temporary);
             Ok(match written.backup {
@@ -198,8 +210,14 @@ pub(super) fn refused(refused: Refused) -> Failure {
     match refused {
         Refused::Invalid { rc, out, err } => Failure::new("failed to validate")
             .with("exit_status", rc)
+            .with("stdout_lines", lines(&out))
+            .with("stderr_lines", lines(&err))
             .with("stdout", out)
             .with("stderr", err),
         Refused::Failed(failure) => failure,
     }
+}
+
+fn lines(text: &str) -> Json {
+    text.lines().map(Json::from).collect()
 }

@@ -148,7 +148,9 @@ fn done_or(plan: Plan, dest: String, output: Output) -> Check<Change> {
 fn below(entries: Vec<(String, Stat)>) -> Vec<(String, Stat)> {
     let top = entries.first().map_or(0, |(path, _)| path.len());
     let entries = entries.into_iter().skip(1);
-    entries.map(|(path, stat)| (path.get(top..).unwrap_or("").trim_start_matches('/').to_string(), stat)).collect()
+    entries
+        .map(|(path, stat)| (path.get(top..).unwrap_or("").trim_start_matches('/').to_string(), stat))
+        .collect()
 }
 
 async fn directory(
@@ -214,14 +216,15 @@ async fn directory(
         let old = there.get(name);
         let bits = stat.bits();
         let made = if stat.is_link() && !follow {
-            (old.is_none()).then(|| format!("l=$(readlink -- {a}; echo .); ln -s -- \"${{l%??}}\" {b} || exit 90\n"))
+            (old.is_none())
+                .then(|| format!("l=$(readlink -- {a}; echo .); ln -s -- \"${{l%??}}\" {b} || exit 90\n"))
         } else if stat.is_link() {
             old.is_none().then(|| format!("cp -RL -- {a} {b} || exit 90\n"))
         } else if stat.is_dir() {
             old.is_none().then(|| format!("mkdir -- {b} && chmod {bits:05o} -- {b} || exit 90\n"))
         } else if stat.is_file() {
-            let differs =
-                old.is_none_or(|old| !old.is_file() || old.size != stat.size) || differing.contains(name.as_str());
+            let differs = old.is_none_or(|old| !old.is_file() || old.size != stat.size)
+                || differing.contains(name.as_str());
             differs.then(|| format!("cp -- {a} {b} && chmod {bits:05o} -- {b} || exit 90\n"))
         } else {
             None
@@ -231,9 +234,15 @@ async fn directory(
         scripts.extend(made);
         scripts.extend(own(base, &place(name))?);
     }
-    let dest = asked.dest;
+    let above = facts.path.strip_suffix(basename(from)).unwrap_or(&facts.path);
+    let dest = match (facts.inside, path.ends_with('/')) {
+        (true, false) => facts.path.clone(),
+        (true, true) => above.to_string(),
+        (false, _) if asked.dest.ends_with('/') => above.to_string(),
+        (false, _) => facts.path.clone(),
+    };
     let mut output = Output::new(true)
-        .with("dest", dest)
+        .with("dest", dest.as_str())
         .with("src", path)
         .with("md5sum", Json::Null)
         .with("checksum", Json::Null);

@@ -86,7 +86,11 @@ pub(super) fn symbolic(
     work.output = work.output.with("src", src.clone());
     if changed {
         let (text, place) = (quote(src.as_deref().unwrap_or("")), quote(&path));
-        let empty = if was == "directory" { format!("e=$(rmdir -- {place} 2>&1) || die \"$e\"\n") } else { String::new() };
+        let empty = if was == "directory" {
+            format!("e=$(rmdir -- {place} 2>&1) || die \"$e\"\n")
+        } else {
+            String::new()
+        };
         work.scripts.push(format!("{empty}e=$(ln -sfn -- {text} {place} 2>&1) || die \"$e\"\n"));
         let doing = if was == "absent" { "linking" } else { "replacing" };
         work.complaint = format!("Error while {doing}: {{}}");
@@ -151,7 +155,9 @@ pub(super) fn hard(
         }
         "link" => false,
         "hard" if !given || one => false,
-        "hard" if !args.force => return Err(refuse("Cannot link, different hard link exists at destination")),
+        "hard" if !args.force => {
+            return Err(refuse("Cannot link, different hard link exists at destination"));
+        }
         "directory" if !args.force => {
             return Err(refuse("Cannot link: different hard link exists at destination"));
         }

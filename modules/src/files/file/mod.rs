@@ -110,17 +110,24 @@ impl Module for File {
         "Makes files, directories and links, sets their owner, mode and times, or removes them.",
         with_attributes![
             Opt::new("path", Kind::Path, "The path.").aliases(&["dest", "name"]).required(),
-            Opt::new("state", Kind::Str, "What shall be there; what is there already unless given, else `file`.")
-                .choices(&["absent", "directory", "file", "hard", "link", "touch"]),
+            Opt::new(
+                "state",
+                Kind::Str,
+                "What shall be there; what is there already unless given, else `file`."
+            )
+            .choices(&["absent", "directory", "file", "hard", "link", "touch"]),
             Opt::new("src", Kind::Path, "Where a link leads."),
-            Opt::new("recurse", Kind::Bool, "Sets attributes on everything in a directory too.").default("false"),
-            Opt::new("force", Kind::Bool, "Links to what is not there, and in place of what is.").default("false"),
+            Opt::new("recurse", Kind::Bool, "Sets attributes on everything in a directory too.")
+                .default("false"),
+            Opt::new("force", Kind::Bool, "Links to what is not there, and in place of what is.")
+                .default("false"),
             Opt::new("follow", Kind::Bool, "Means what a link leads to.").default("true"),
             Opt::new("modification_time", Kind::Str, "`preserve`, `now`, or a time."),
             Opt::new("modification_time_format", Kind::Str, "How that time is written.")
                 .default("\"%Y%m%d%H%M.%S\""),
             Opt::new("access_time", Kind::Str, "`preserve`, `now`, or a time."),
-            Opt::new("access_time_format", Kind::Str, "How that time is written.").default("\"%Y%m%d%H%M.%S\""),
+            Opt::new("access_time_format", Kind::Str, "How that time is written.")
+                .default("\"%Y%m%d%H%M.%S\""),
         ],
     )
     .examples("- file: {path: /etc/kubernetes/pki, state: directory, mode: \"0755\"}\n");
@@ -142,7 +149,7 @@ impl Module for File {
         let work = states::work(args, facts, times, cx).await?;
         let mut output = work.output.clone().with("changed", !work.scripts.is_empty());
         if work.scripts.is_empty() {
-            if cx.diff {
+            if cx.diff && !work.before.is_empty() {
                 output = output.with("diff", work.diff());
             }
             return Ok(Check::Done(output));
@@ -162,9 +169,8 @@ impl Module for File {
         let path = quote(&work.path);
         let mut scripts = work.scripts.iter();
         let last = scripts.next_back().map_or("", String::as_str);
-        let complain = |mut failure: Failure| {
+        let complain = |failure: Failure| {
             let said = script::os_error(failure.message(), &work.path);
-            failure.result.remove("rc");
             failure.with("msg", work.complaint.replace("{}", &said)).with(work.key, work.path.as_str())
         };
         let mut batch = String::new();
@@ -196,17 +202,20 @@ impl Module for File {
 /// Warnings that check mode gives for owners that do not exist yet; gives what is left to want.
 fn not_yet(args: &Args, facts: &Facts, output: &mut Output) -> Wanted {
     let mut wanted = args.wanted.clone();
-    for (who, what, slot, id) in [
-        ("user", "uid", &mut wanted.owner, facts.owner),
-        ("group", "gid", &mut wanted.group, facts.group),
-    ] {
+    for (who, what, slot, id) in
+        [("user", "uid", &mut wanted.owner, facts.owner), ("group", "gid", &mut wanted.group, facts.group)]
+    {
         let Some(name) = slot.clone().filter(|name| !name.is_empty()) else { continue };
         let text = match id {
             Id::Known(_) => continue,
             Id::Unnamed(_) => {
-                format!("failed to look up {who} with {what} {name}. Create {who} up to this point in real play")
+                format!(
+                    "failed to look up {who} with {what} {name}. Create {who} up to this point in real play"
+                )
             }
-            Id::Unknown => format!("failed to look up {who} {name}. Create {who} up to this point in real play"),
+            Id::Unknown => {
+                format!("failed to look up {who} {name}. Create {who} up to this point in real play")
+            }
         };
         *output = std::mem::take(output).warn(text);
         if id == Id::Unknown {

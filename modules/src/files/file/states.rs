@@ -17,19 +17,17 @@ pub(super) fn more(args: &Args, diff: bool) -> String {
             format!("if [ -d \"$p\" ] && [ ! -L \"$p\" ]; then put w\n{}else put -; fi\n", walk::WALK)
         }
         Some("directory") | None if args.recurse => {
-            format!("if [ -d \"$p\" ]; then p=$(cd -- \"$p\" && pwd -P; echo .); p=${{p%??}}; put w\n{}else put -; fi\n", walk::WALK)
+            format!(
+                "if [ -d \"$p\" ]; then p=$(cd -- \"$p\" && pwd -P; echo .); p=${{p%??}}; put w\n{}else put -; fi\n",
+                walk::WALK
+            )
         }
         _ => "put -\n".into(),
     }
 }
 
 /// What must be done.
-pub(super) async fn work(
-    args: &Args,
-    mut facts: Facts,
-    times: Times,
-    cx: &Context,
-) -> Result<Work, Failure> {
+pub(super) async fn work(args: &Args, mut facts: Facts, times: Times, cx: &Context) -> Result<Work, Failure> {
     let was = facts.seen.state();
     let state = match args.state.as_deref() {
         Some(state) => state,
@@ -56,8 +54,11 @@ pub(super) async fn work(
     let mut work = match state {
         "absent" => absent(&facts, &entries),
         "directory" => {
-            let behind =
-                if args.follow { walk::behind_links(cx, entries.get(1..).unwrap_or_default()).await? } else { vec![] };
+            let behind = if args.follow {
+                walk::behind_links(cx, entries.get(1..).unwrap_or_default()).await?
+            } else {
+                vec![]
+            };
             directory(args, &wanted, &facts, times, entries.iter().skip(1).chain(&behind))
         }
         "link" => links::symbolic(args, &wanted, &mut facts, times, cx),

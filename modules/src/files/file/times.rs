@@ -34,13 +34,12 @@ impl Times {
             None if touch => Ok(Time::Now),
             None | Some("preserve") => Ok(Time::Preserve),
             Some("now") => Ok(Time::Now),
-            Some(text) => {
-                DateTime::strptime(format, text).map(|at| Time::At(at, 0.0)).map_err(|error| {
-                    Failure::new(format!(
-                        "Error while obtaining timestamp for time {text} using format {format}: {error}"
-                    ))
-                })
-            }
+            Some(text) => DateTime::strptime(format, text).map(|at| Time::At(at, 0.0)).map_err(|_| {
+                Failure::new(format!(
+                    "Error while obtaining timestamp for time {text} using format {format}: \
+                         time data '{text}' does not match format '{format}'"
+                ))
+            }),
         };
         Ok(Self {
             modified: one(&args.modification_time, &args.modification_time_format)?,
@@ -76,10 +75,9 @@ impl Times {
         let now = jiff::Timestamp::now().as_microsecond() as f64 / 1e6;
         let path = quote(path);
         let mut out = vec![];
-        for (flag, key, time, old) in [
-            ("-m", "mtime", self.modified, stat.mtime),
-            ("-a", "atime", self.accessed, stat.atime),
-        ] {
+        for (flag, key, time, old) in
+            [("-m", "mtime", self.modified, stat.mtime), ("-a", "atime", self.accessed, stat.atime)]
+        {
             let (new, how) = match time {
                 Time::Preserve => continue,
                 Time::Now => (now, String::new()),
