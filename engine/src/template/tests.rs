@@ -256,7 +256,23 @@ fn reads_and_syntax_name_their_places() {
     syntax(&tree, &mut diagnostics);
     let said: Vec<_> = diagnostics.0.iter().map(|d| (d.message.as_str(), d.help.as_deref())).collect();
     assert_eq!(said, [("no filter named `upperr`", Some("did you mean `upper`?"))]);
-    let expr = Expr::parse(&text("x > 1 and y is defined")).unwrap();
+    let expr = Expr::parse(&text("x > 1 and y is defined and y.z > 2")).unwrap();
     let names: Vec<_> = expr.reads().iter().map(|u| (u.name.to_string(), u.guarded)).collect();
-    assert_eq!(names, [("x".to_string(), false), ("y".to_string(), true)]);
+    assert_eq!(names, [("x".to_string(), false), ("y".to_string(), true), ("y".to_string(), true)]);
+}
+
+#[test]
+fn vaults_open_when_touched() {
+    let secret = crate::secret::Secret::new("pw");
+    let sealed = crate::vault::encrypt(b"deep {{ 1 + 1 }}", &secret, None).unwrap();
+    let secrets = crate::vault::Secrets::new(vec![("default".into(), secret)]);
+    let table = [
+        ("v".into(), Variable::Written(node(Kind::Vault(sealed.as_str().into())))),
+        ("bad".into(), Variable::Written(node(Kind::Vault("$ANSIBLE_VAULT;1.1;AES256\n00\n".into())))),
+    ];
+    let around = Surroundings { secrets: Arc::new(secrets), ..Surroundings::default() };
+    let scope = Scope::new(Arc::new(Table(table.into_iter().collect())), around);
+    assert_eq!(shown(&scope, "{{ v | upper }}"), "'DEEP 2'");
+    assert_eq!(shown(&scope, "{{ v is defined }}"), "True");
+    assert!(scope.render(&text("{{ bad }}")).is_err());
 }
