@@ -1,6 +1,8 @@
 //! Runs every case under `cases/` of the modules that run commands, steer, wait and gather. What a case expects is what
 //! Ansible answers to the same task; `<any>` and `<time>` stand for what differs from run to run.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
 mod flow_support;
 
 use flow_support::{context, run};
@@ -9,8 +11,24 @@ use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 
 const MODULES: [&str; 18] = [
-    "add_host", "assert", "check", "command", "debug", "fail", "getent", "group_by", "include_vars", "pause", "ping",
-    "raw", "script", "set_fact", "set_stats", "shell", "wait_for", "wait_for_connection",
+    "add_host",
+    "assert",
+    "check",
+    "command",
+    "debug",
+    "fail",
+    "getent",
+    "group_by",
+    "include_vars",
+    "pause",
+    "ping",
+    "raw",
+    "script",
+    "set_fact",
+    "set_stats",
+    "shell",
+    "wait_for",
+    "wait_for_connection",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +37,8 @@ async fn modules_answer_as_in_ansible() {
     let mut count = 0;
     for module in MODULES {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(module);
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut paths: Vec<PathBuf> =
+            std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
         paths.sort();
         for path in paths {
             count += 1;
@@ -51,17 +70,23 @@ async fn one(path: &Path) -> Result<(), String> {
         cx.environment.push((name.clone(), value.as_str().unwrap().to_string()));
     }
     let registry = muster_modules::builtin();
-    let Some(module) = registry.get(case["module"].as_str().unwrap()) else { return Err("no such module".into()) };
+    let Some(module) = registry.get(case["module"].as_str().unwrap()) else {
+        return Err("no such module".into());
+    };
     let (answer, result) = match run(module.as_ref(), args, &cx).await {
-        Ok(output) => (if output.result.contains_key("skipped") { "skipped" } else { "ok" }, full(output, &cx)),
+        Ok(output) => {
+            (if output.result.contains_key("skipped") { "skipped" } else { "ok" }, full(output, &cx))
+        }
         Err(Failure { result, .. }) => ("failed", result),
     };
-    let mut result: Json = serde_json::from_str(&Json::Object(result).to_string().replace(tmp, "$TMP")).unwrap();
+    let mut result: Json =
+        serde_json::from_str(&Json::Object(result).to_string().replace(tmp, "$TMP")).unwrap();
     let map = result.as_object_mut().unwrap();
     map.entry("changed").or_insert(json!(false));
     map.remove("skipped");
     map.remove("_ansible_facts_cacheable");
-    same(&expect["answer"], &json!(answer), "answer").and_then(|()| same(&expect["result"], &result, "result"))
+    same(&expect["answer"], &json!(answer), "answer")
+        .and_then(|()| same(&expect["result"], &result, "result"))
         .map_err(|difference| format!("  {difference}\n  expected {}\n  answered {answer} {result}", expect))
 }
 
@@ -69,10 +94,8 @@ async fn one(path: &Path) -> Result<(), String> {
 fn full(output: Output, cx: &muster_engine::module::Context) -> Map {
     let mut result = output.result;
     if let Some(vars) = output.vars {
-        let node = muster_engine::node::Node {
-            span: cx.written.span,
-            kind: muster_engine::node::Kind::Map(vars),
-        };
+        let node =
+            muster_engine::node::Node { span: cx.written.span, kind: muster_engine::node::Kind::Map(vars) };
         let facts = serde_json::to_value(cx.scope.render(&node).unwrap()).unwrap();
         result.insert("ansible_facts".into(), facts);
     }

@@ -182,7 +182,8 @@ impl<'a> Draw<'a> {
         let inside = Around { keywords: written.keywords.within(&around.keywords), ..around.clone() };
         let block = self.block(place, outermost);
         let mut parts = [vec![], vec![], vec![]];
-        let written_parts = [(Part::Body, &written.body), (Part::Rescue, &written.rescue), (Part::Always, &written.always)];
+        let written_parts =
+            [(Part::Body, &written.body), (Part::Rescue, &written.rescue), (Part::Always, &written.always)];
         for (steps, (part, entries)) in parts.iter_mut().zip(written_parts) {
             for entry in entries {
                 let place = Place { block, part };
@@ -262,18 +263,20 @@ impl<'a> Draw<'a> {
             Ok(name) => name,
             Err(fault) => {
                 let message = "the file of `import_tasks` cannot be known before the run";
-                let help = "an import is read before any host is asked; use `include_tasks` for names that need one";
+                let help =
+                    "an import is read before any host is asked; use `include_tasks` for names that need one";
                 let text = fault.message;
-                return self
-                    .diagnostics
-                    .push(Diagnostic::parse("muster::plan::import_name", message).at(file.span, text).help(help));
+                return self.diagnostics.push(
+                    Diagnostic::parse("muster::plan::import_name", message).at(file.span, text).help(help),
+                );
             }
         };
         let Some(path) = self.file(&name, &task.dir, inside, file.span) else { return };
         if self.importing.contains(&path) {
             let names = self.importing.iter().chain(std::iter::once(&path)).map(|p| p.display().to_string());
             let chain = names.collect::<Vec<_>>().join(" → ");
-            let diagnostic = Diagnostic::parse("muster::plan::import_loop", format!("imports go round: {chain}"));
+            let diagnostic =
+                Diagnostic::parse("muster::plan::import_loop", format!("imports go round: {chain}"));
             return self.diagnostics.push(diagnostic.at(file.span, "imports itself"));
         }
         let Some(entries) = self.site.loader.tasks(&path, inside.handler, self.diagnostics) else { return };
@@ -289,11 +292,8 @@ impl<'a> Draw<'a> {
             Err(searched) => {
                 let listed = searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
                 let message = format!("no file of tasks is called `{name}`");
-                let diagnostic = Diagnostic::error(
-                    crate::diagnostic::Class::Error,
-                    "muster::plan::missing_file",
-                    message,
-                );
+                let diagnostic =
+                    Diagnostic::error(crate::diagnostic::Class::Error, "muster::plan::missing_file", message);
                 self.diagnostics.push(diagnostic.at(span, "not found").help(format!("searched: {listed}")));
                 None
             }

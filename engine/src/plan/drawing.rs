@@ -147,16 +147,15 @@ impl Drawing {
     /// How many handlers were drawn behind a flush.
     #[must_use]
     pub fn drawn_with(&self, flush: StepId) -> usize {
-        let of_flush = |id: &&StepId| matches!(self.step(**id).gate, Gate::Notified { flush: f, .. } if f == flush);
+        let of_flush =
+            |id: &&StepId| matches!(self.step(**id).gate, Gate::Notified { flush: f, .. } if f == flush);
         self.order.iter().filter(of_flush).count()
     }
 
     /// The last step that belongs to a flush: its last handler's, or the flush itself.
     #[must_use]
     pub fn last_of_flush(&self, flush: StepId) -> StepId {
-        let of_flush = |id: &&StepId| {
-            matches!(self.step(**id).gate, Gate::Notified { flush: f, .. } | Gate::During { flush: f } if f == flush)
-        };
+        let of_flush = |id: &&StepId| matches!(self.step(**id).gate, Gate::Notified { flush: f, .. } | Gate::During { flush: f } if f == flush);
         self.order.iter().rev().find(of_flush).copied().unwrap_or(flush)
     }
 }

@@ -55,7 +55,8 @@ impl Layers {
 
 impl Names for Layers {
     fn get(&self, name: &str) -> Option<Variable> {
-        let special = self.special.iter().find(|(n, _)| &**n == name).map(|(_, v)| Variable::Known(v.clone()));
+        let special =
+            self.special.iter().find(|(n, _)| &**n == name).map(|(_, v)| Variable::Known(v.clone()));
         special.or_else(|| self.layers.iter().find_map(|layer| layer.get(name)).cloned())
     }
 

@@ -103,7 +103,8 @@ impl Site {
         let near = crate::diagnostic::nearest(start, all.iter().map(String::as_str));
         let diagnostic =
             Diagnostic::error(Class::Error, "muster::plan::start_at", format!("no task is called `{start}`"));
-        let help = near.map_or("`--list-tasks` shows their names".into(), |near| format!("did you mean `{near}`?"));
+        let help =
+            near.map_or("`--list-tasks` shows their names".into(), |near| format!("did you mean `{near}`?"));
         diagnostics.push(diagnostic.help(help));
     }
 }
@@ -142,8 +143,10 @@ impl PlannedPlay {
         let layers: Vec<Layer> = fixed.chain(vars.iter().cloned()).collect();
         let mut identities = vec![];
         let drawing = Draw::play(site, play, &layers, &mut identities, diagnostics);
-        let scope = Layers::around(&site.extra, play, &layers, &Around::default())
-            .scope(Surroundings { search: Arc::from([play.dir.to_path_buf()]), secrets: site.loader.secrets.clone() });
+        let scope = Layers::around(&site.extra, play, &layers, &Around::default()).scope(Surroundings {
+            search: Arc::from([play.dir.to_path_buf()]),
+            secrets: site.loader.secrets.clone(),
+        });
         let text = |node: &Node| scope.text(node).ok();
         let (hosts, unmatched) = match pattern(play, &scope) {
             Ok(pattern) => chosen(site, &site.inventory, play, &pattern),
@@ -154,7 +157,8 @@ impl PlannedPlay {
             }
         };
         for message in unmatched {
-            diagnostics.push(Diagnostic::warning("muster::plan::pattern", message).at(play.hosts.span, "no host"));
+            diagnostics
+                .push(Diagnostic::warning("muster::plan::pattern", message).at(play.hosts.span, "no host"));
         }
         let shown = pattern(play, &scope).unwrap_or_default();
         Self {
@@ -178,8 +182,11 @@ impl PlannedPlay {
             VarsFile::PerHost(_) => None,
         });
         let layers: Vec<Layer> = fixed.chain(self.vars.iter().cloned()).collect();
-        let scope = Layers::around(&site.extra, &self.play, &layers, &Around::default()).scope(Surroundings::default());
-        pattern(&self.play, &scope).map(|pattern| chosen(site, inventory, &self.play, &pattern).0).unwrap_or_default()
+        let scope = Layers::around(&site.extra, &self.play, &layers, &Around::default())
+            .scope(Surroundings::default());
+        pattern(&self.play, &scope)
+            .map(|pattern| chosen(site, inventory, &self.play, &pattern).0)
+            .unwrap_or_default()
     }
 
     /// `serial`: how many hosts each batch has (rule D5).
@@ -265,10 +272,12 @@ fn needs(play: &Play, before: &[PlannedPlay], diagnostics: &mut Diagnostics) -> 
         let is = |p: &PlannedPlay| p.name == *need.value || p.stage.as_deref() == Some(&need.value);
         let found: Vec<usize> = before.iter().enumerate().filter(|(_, p)| is(p)).map(|(i, _)| i).collect();
         if found.is_empty() {
-            let known = before.iter().flat_map(|p| std::iter::once(p.name.as_str()).chain(p.stage.as_deref()));
+            let known =
+                before.iter().flat_map(|p| std::iter::once(p.name.as_str()).chain(p.stage.as_deref()));
             let near = crate::diagnostic::nearest(&need.value, known);
             let message = format!("no play or stage before this one is called `{}`", need.value);
-            let mut diagnostic = Diagnostic::parse("muster::plan::needs", message).at(need.span, "needed here");
+            let mut diagnostic =
+                Diagnostic::parse("muster::plan::needs", message).at(need.span, "needed here");
             if let Some(near) = near {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
@@ -281,8 +290,10 @@ fn needs(play: &Play, before: &[PlannedPlay], diagnostics: &mut Diagnostics) -> 
 
 /// `vars_files`: the first of each list of alternatives that is there, the last entry the strongest.
 fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagnostics) -> Vec<VarsFile> {
-    let scope = Layers::around(&site.extra, play, vars, &Around::default())
-        .scope(Surroundings { search: Arc::from([play.dir.to_path_buf()]), secrets: site.loader.secrets.clone() });
+    let scope = Layers::around(&site.extra, play, vars, &Around::default()).scope(Surroundings {
+        search: Arc::from([play.dir.to_path_buf()]),
+        secrets: site.loader.secrets.clone(),
+    });
     let mut files = vec![];
     for entry in &play.vars_files {
         let alternatives = entry.as_seq().map_or_else(|| std::slice::from_ref(entry), |items| items);
@@ -291,7 +302,8 @@ fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagno
             files.push(VarsFile::PerHost(entry.clone()));
             continue;
         };
-        let candidates = names.iter().flat_map(|name| [play.dir.join("vars").join(name), play.dir.join(name)]);
+        let candidates =
+            names.iter().flat_map(|name| [play.dir.join("vars").join(name), play.dir.join(name)]);
         match candidates.into_iter().find(|path| path.is_file()) {
             Some(path) => {
                 let layer = site.loader.vars(&path, diagnostics);

@@ -111,9 +111,12 @@ impl Draw<'_> {
         let text = |node: &Option<crate::node::Node>| match node {
             None => Ok(None),
             Some(node) => scope.text(node).map(Some).map_err(|fault| {
-                Diagnostic::parse("muster::plan::import_name", "the file of an imported role must be known before the run")
-                    .at(node.span, fault.message)
-                    .help("use `include_role` for names that need a host")
+                Diagnostic::parse(
+                    "muster::plan::import_name",
+                    "the file of an imported role must be known before the run",
+                )
+                .at(node.span, fault.message)
+                .help("use `include_role` for names that need a host")
             }),
         };
         Ok(RoleFrom {
@@ -180,7 +183,8 @@ impl Draw<'_> {
 
     /// The id of a role in use: the same for a use that is the same in every way.
     fn listing(&mut self, role: &Role, written: &RoleUse, from: &RoleFrom) -> RoleId {
-        let params: Vec<String> = written.params.0.iter().map(|(name, var)| format!("{name}={}", plain(var))).collect();
+        let params: Vec<String> =
+            written.params.0.iter().map(|(name, var)| format!("{name}={}", plain(var))).collect();
         let when: Vec<&str> = written.keywords.when.iter().map(|expr| &*expr.text).collect();
         let tags: Vec<Option<&str>> = written.keywords.tags.iter().map(|tag| tag.as_str()).collect();
         let identity = format!("{}|{from:?}|{params:?}|{when:?}|{tags:?}", role.dir.display());

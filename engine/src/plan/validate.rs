@@ -33,8 +33,8 @@ impl Draw<'_> {
         let known: Vec<&str> =
             self.site.modules.iter().map(|m| m.name().rsplit('.').next().unwrap_or_default()).collect();
         let message = format!("no module is called `{name}`");
-        let mut diagnostic =
-            Diagnostic::parse("muster::plan::unknown_module", message).at(span, "not a module, and not a task keyword");
+        let mut diagnostic = Diagnostic::parse("muster::plan::unknown_module", message)
+            .at(span, "not a module, and not a task keyword");
         let short = name.rsplit('.').next().unwrap_or(name);
         diagnostic = match nearest(short, known) {
             Some(near) if near != short => diagnostic.help(format!("did you mean `{near}`?")),

@@ -11,7 +11,6 @@ use crate::event::EventKind;
 use crate::module::{AnyModule, Context, Failure, Kind, Map, Output, Reason};
 use crate::node::Mapping;
 use crate::playbook::{Action, Args};
-use crate::plan::PlannedTask;
 use crate::template::{Expr, Fault, Scope, Variable, from_json, is_template, to_json};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
@@ -81,7 +80,9 @@ impl Attempts<'_> {
         let there = match &delegate {
             Some(host) => {
                 let (world, scene) = (unit.world.clone(), unit.scene.clone());
-                HostNames::new(world, scene, host.clone(), Some(unit.task.clone())).scope().with(self.front.clone())
+                HostNames::new(world, scene, host.clone(), Some(unit.task.clone()))
+                    .scope()
+                    .with(self.front.clone())
             }
             None => scope.clone(),
         };
@@ -306,7 +307,8 @@ impl Attempts<'_> {
                 }
                 Ok(())
             };
-            let judged = judge("changed", &task.changed_when).and_then(|()| judge("failed", &task.failed_when));
+            let judged =
+                judge("changed", &task.changed_when).and_then(|()| judge("failed", &task.failed_when));
             if let Err((what, fault)) = judged {
                 result.insert("failed".into(), json!(true));
                 result.insert(format!("{what}_when_result"), json!(fault.message));
@@ -357,10 +359,4 @@ fn holds_all(scope: &Scope, conditions: &[Expr]) -> Result<bool, Fault> {
         }
     }
     Ok(true)
-}
-
-/// A task of the engine's own, as names see it.
-#[must_use]
-pub fn is_own(task: &PlannedTask) -> bool {
-    matches!(&task.task.action, Action::Module { .. })
 }

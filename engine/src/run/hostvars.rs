@@ -68,7 +68,8 @@ impl Object for Variables {
         match self.scope.get(key.as_str()?) {
             Ok(value) => value,
             Err(fault) => {
-                let kind = if fault.undefined { ErrorKind::UndefinedError } else { ErrorKind::InvalidOperation };
+                let kind =
+                    if fault.undefined { ErrorKind::UndefinedError } else { ErrorKind::InvalidOperation };
                 Some(Value::from(Error::new(kind, fault.message)))
             }
         }
@@ -77,6 +78,8 @@ impl Object for Variables {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         // `vars` and `hostvars` would lead back here for ever.
         let shown = |name: &Arc<str>| !matches!(&**name, "vars" | "hostvars");
-        Enumerator::Values(self.names.names().iter().filter(|n| shown(n)).map(|n| Value::from(&**n)).collect())
+        Enumerator::Values(
+            self.names.names().iter().filter(|n| shown(n)).map(|n| Value::from(&**n)).collect(),
+        )
     }
 }

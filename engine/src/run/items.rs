@@ -6,7 +6,7 @@ use super::target::{flag, setting};
 use crate::module::Map;
 use crate::plan::PlannedTask;
 use crate::playbook::{LoopControl, Loops};
-use crate::template::{Expr, Fault, Scope, Value, Variable, to_json};
+use crate::template::{Expr, Fault, Scope, Value, Variable, lookup, to_json};
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
 use serde_json::{Value as Json, json};
@@ -75,9 +75,12 @@ impl<'a> Frame<'a> {
     pub fn new(control: Option<&'a LoopControl>, scope: &Scope) -> Result<Self, Fault> {
         let name = |node: Option<&crate::node::Node>| node.map(|node| scope.text(node)).transpose();
         let yes = |keyword, otherwise| Ok::<_, Fault>(flag(keyword, scope)?.unwrap_or(otherwise));
-        let pause = setting(control.and_then(|c| c.pause.as_ref()), scope, |text| text.trim().parse::<f64>().ok())?;
+        let pause =
+            setting(control.and_then(|c| c.pause.as_ref()), scope, |text| text.trim().parse::<f64>().ok())?;
         Ok(Self {
-            loop_var: Arc::from(name(control.and_then(|c| c.loop_var.as_ref()))?.unwrap_or_else(|| "item".into())),
+            loop_var: Arc::from(
+                name(control.and_then(|c| c.loop_var.as_ref()))?.unwrap_or_else(|| "item".into()),
+            ),
             index_var: name(control.and_then(|c| c.index_var.as_ref()))?.map(Arc::from),
             control,
             extended: yes(control.and_then(|c| c.extended.as_ref()), false)?,
@@ -220,8 +223,4 @@ pub fn summary(all: Vec<Done>) -> Done {
         result.insert("warnings".into(), Json::Array(warnings));
     }
     summary
-}
-
-fn lookup(_: &Scope, _: &str, terms: Value, _: &[(String, Value)]) -> Result<Value, Fault> {
-    Ok(terms)
 }

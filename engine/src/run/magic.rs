@@ -79,7 +79,9 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         }
         "role_name" | "ansible_role_name" => text(&*role()?.role.name),
         "role_path" => text(role()?.role.dir.display().to_string()),
-        "ansible_parent_role_names" => list(&role()?.parents.iter().map(|p| p.role.name.clone()).collect::<Vec<_>>()),
+        "ansible_parent_role_names" => {
+            list(&role()?.parents.iter().map(|p| p.role.name.clone()).collect::<Vec<_>>())
+        }
         "ansible_parent_role_paths" => {
             let paths = role()?.parents.iter().map(|p| p.role.dir.display().to_string());
             from_json(&json!(paths.collect::<Vec<_>>()))

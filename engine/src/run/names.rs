@@ -66,7 +66,9 @@ impl HostNames {
                 let names = node.as_seq().map_or_else(|| std::slice::from_ref(node), |items| items);
                 let dir = &self.scene.play.dir;
                 let paths = names.iter().filter_map(|name| scope.text(name).ok());
-                let path = paths.flat_map(|name| [dir.join("vars").join(&name), dir.join(&name)]).find(|p| p.is_file());
+                let path = paths
+                    .flat_map(|name| [dir.join("vars").join(&name), dir.join(&name)])
+                    .find(|p| p.is_file());
                 self.world.site.loader.vars(&path?, &mut crate::diagnostic::Diagnostics::default())
             };
             self.scene.vars_files.iter().filter_map(find).collect()
@@ -115,8 +117,10 @@ impl Names for HostNames {
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        let mut names: indexmap::IndexSet<Arc<str>> = magic::NAMES.iter().map(|name| Arc::from(*name)).collect();
-        let mut add = |layers: &[Layer]| names.extend(layers.iter().flat_map(|layer| layer.0.keys().cloned()));
+        let mut names: indexmap::IndexSet<Arc<str>> =
+            magic::NAMES.iter().map(|name| Arc::from(*name)).collect();
+        let mut add =
+            |layers: &[Layer]| names.extend(layers.iter().flat_map(|layer| layer.0.keys().cloned()));
         add(std::slice::from_ref(&self.world.site.extra));
         if let Some(task) = &self.task {
             add(&task.strong);

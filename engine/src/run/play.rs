@@ -99,10 +99,12 @@ impl PlayRun {
 
     /// `throttle` and `host_pinned`: how many may be under way.
     fn may(&mut self, begin: Begin, forks: usize) -> bool {
-        let throttle = self.batch.drawing.step(begin.step).task().and_then(|task| task.keywords.throttle.clone());
+        let throttle =
+            self.batch.drawing.step(begin.step).task().and_then(|task| task.keywords.throttle.clone());
         if let Some(Setting::Fixed(limit)) = throttle
             && limit > 0
-            && self.running.get(&begin.step).copied().unwrap_or(0) >= usize::try_from(limit).unwrap_or(usize::MAX)
+            && self.running.get(&begin.step).copied().unwrap_or(0)
+                >= usize::try_from(limit).unwrap_or(usize::MAX)
         {
             return false;
         }
@@ -129,7 +131,8 @@ impl PlayRun {
         }
         let step = self.batch.drawing.step(id);
         let task = step.task();
-        let handler = matches!(step.gate, crate::plan::Gate::Notified { .. } | crate::plan::Gate::During { .. });
+        let handler =
+            matches!(step.gate, crate::plan::Gate::Notified { .. } | crate::plan::Gate::During { .. });
         let check = task.and_then(|task| task.keywords.check_mode.as_ref());
         let check_mode =
             super::target::flag(check, scope).ok().flatten().unwrap_or(world.site.defaults.check_mode);
@@ -164,7 +167,8 @@ fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
     match (&task.around.role, act) {
         (_, Act::IncludeRole(..)) if named => name,
         (_, Act::IncludeRole(_, role)) => {
-            let role = scope.text(&role.name).unwrap_or_else(|_| role.name.as_str().unwrap_or_default().to_string());
+            let role =
+                scope.text(&role.name).unwrap_or_else(|_| role.name.as_str().unwrap_or_default().to_string());
             format!("{name} : {role}")
         }
         (Some(role), Act::Module(_) | Act::IncludeTasks(_) | Act::Meta(..) | Act::Flush(_)) => {

@@ -33,11 +33,14 @@ impl Pool {
     }
 
     async fn open(&self, target: &Target) -> Result<Arc<dyn Connection>, ConnectionError> {
-        let named = |c: &&Arc<dyn Connector>| c.name() == &*target.kind || c.aliases().contains(&&*target.kind);
+        let named =
+            |c: &&Arc<dyn Connector>| c.name() == &*target.kind || c.aliases().contains(&&*target.kind);
         let Some(connector) = self.connectors.iter().find(named) else {
             let known = self.connectors.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ");
             let message = format!("the connection plugin '{}' was not found", target.kind);
-            return Err(ConnectionError::new(Trouble::Unsupported, message).hint(format!("there are: {known}")));
+            return Err(
+                ConnectionError::new(Trouble::Unsupported, message).hint(format!("there are: {known}"))
+            );
         };
         let slot = self.slot(target);
         slot.get_or_try_init(|| connector.connect(target)).await.cloned()

@@ -55,10 +55,13 @@ pub fn fault(fault: &Fault) -> Map {
 pub fn skipped(condition: &str) -> Map {
     let mut result = Map::new();
     result.insert("changed".into(), json!(false));
-    result.insert("false_condition".into(), match condition {
-        "False" | "false" => json!(false),
-        text => json!(text),
-    });
+    result.insert(
+        "false_condition".into(),
+        match condition {
+            "False" | "false" => json!(false),
+            text => json!(text),
+        },
+    );
     result.insert("skip_reason".into(), json!("Conditional result was False"));
     result.insert("skipped".into(), json!(true));
     result
@@ -90,7 +93,9 @@ pub fn registered(result: &Map) -> Map {
 #[must_use]
 pub fn shown(result: &Map, no_log: bool) -> Map {
     if !no_log {
-        return result.clone();
+        // The status says these; Ansible does not show them either.
+        let said = |key: &str| matches!(key, "failed" | "skipped") || (key.starts_with("_ansible_") && key != "_ansible_verbose_always");
+        return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     }
     let mut censored = Map::new();
     censored.insert(

@@ -3,8 +3,8 @@
 
 use crate::connection::{Escalation, Method, Secret, Target};
 use crate::node::{Kind, Node};
-use crate::playbook::{Keywords, Setting};
 use crate::plan::Defaults;
+use crate::playbook::{Keywords, Setting};
 use crate::template::{Fault, Scope, Value, to_json};
 use serde_json::Value as Json;
 use std::path::PathBuf;
@@ -113,7 +113,10 @@ impl Sight<'_> {
         let (defaults, keywords) = (self.defaults, self.keywords);
         let kind = match self.first(&["ansible_connection"])? {
             Some(kind) => kind,
-            None => self.word(keywords.connection.as_ref())?.or(defaults.connection.clone()).unwrap_or("ssh".into()),
+            None => self
+                .word(keywords.connection.as_ref())?
+                .or(defaults.connection.clone())
+                .unwrap_or("ssh".into()),
         };
         let kind = match kind.strip_prefix("ansible.builtin.").unwrap_or(&kind) {
             "smart" | "paramiko" | "paramiko_ssh" | "ansible.netcommon.libssh" => "ssh",
@@ -147,7 +150,9 @@ impl Sight<'_> {
         Ok(Target {
             host: self.host.clone(),
             kind: Arc::from(kind),
-            address: self.first(&["ansible_host", "ansible_ssh_host"])?.unwrap_or_else(|| self.host.to_string()),
+            address: self
+                .first(&["ansible_host", "ansible_ssh_host"])?
+                .unwrap_or_else(|| self.host.to_string()),
             port,
             user,
             password: self
@@ -199,9 +204,10 @@ impl Sight<'_> {
         let own = |what: &str| format!("ansible_{program}_{what}");
         let user = match self.first(&[&own("user"), "ansible_become_user"])? {
             Some(user) => user,
-            None => {
-                self.word(keywords.become_user.as_ref())?.or(defaults.become_user.clone()).unwrap_or("root".into())
-            }
+            None => self
+                .word(keywords.become_user.as_ref())?
+                .or(defaults.become_user.clone())
+                .unwrap_or("root".into()),
         };
         let password =
             self.first(&[&own("pass"), &own("password"), "ansible_become_password", "ansible_become_pass"])?;
@@ -218,7 +224,11 @@ impl Sight<'_> {
     }
 
     fn wrong(&self, what: &str, value: &str) -> Fault {
-        Fault { message: format!("{what} cannot be '{value}' for host {}", self.host), span: None, undefined: false }
+        Fault {
+            message: format!("{what} cannot be '{value}' for host {}", self.host),
+            span: None,
+            undefined: false,
+        }
     }
 
     /// `environment`, rendered: inner mappings win.

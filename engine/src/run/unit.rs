@@ -80,6 +80,17 @@ pub struct Finished {
     pub warnings: Vec<String>,
 }
 
+impl Finished {
+    /// What `add_host` and `group_by` said changed was so already.
+    pub fn unchanged(&mut self) {
+        if self.answer.verdict == Verdict::Changed {
+            self.answer.verdict = Verdict::Ok;
+            self.outcome.status = Status::Ok;
+            self.outcome.result.insert("changed".into(), json!(false));
+        }
+    }
+}
+
 impl Unit {
     /// Runs it to its end.
     pub async fn run(self) -> Finished {
@@ -131,15 +142,18 @@ impl Unit {
                 let value = from_json(&Json::Object(result::registered(&done.result)));
                 carried.insert(register.clone(), Variable::Known(value));
             }
-            let labelled = scope.with(front.iter().map(|(k, v)| (k.clone(), v.clone())).chain(carried.clone()).collect());
+            let labelled = scope
+                .with(front.iter().map(|(k, v)| (k.clone(), v.clone())).chain(carried.clone()).collect());
             let label = frame.label(item, &labelled);
             frame.describe(&mut done.result, index, item, &list);
             let label = match label {
                 Ok(label) => label,
                 Err(fault) => {
                     done.result.insert("failed".into(), json!(true));
-                    done.result
-                        .insert("msg".into(), json!(format!("Failed to template loop_control.label: {}", fault.message)));
+                    done.result.insert(
+                        "msg".into(),
+                        json!(format!("Failed to template loop_control.label: {}", fault.message)),
+                    );
                     String::new()
                 }
             };
@@ -208,7 +222,9 @@ impl Unit {
                 let attempts = Attempts { unit: self, scope, front };
                 attempts.run().await.unwrap_or_else(|fault| Done::failed(result::fault(&fault)))
             }
-            (None, Act::IncludeTasks(task)) => self.file(task, scope).unwrap_or_else(|f| Done::failed(result::fault(&f))),
+            (None, Act::IncludeTasks(task)) => {
+                self.file(task, scope).unwrap_or_else(|f| Done::failed(result::fault(&f)))
+            }
             (None, Act::IncludeRole(_, role)) => {
                 self.role(role, scope).unwrap_or_else(|f| Done::failed(result::fault(&f)))
             }
@@ -260,12 +276,18 @@ impl Unit {
         label: Option<String>,
         front: &IndexMap<Arc<str>, Variable>,
     ) -> Option<Inclusion> {
-        if !matches!(self.act, Act::IncludeTasks(_) | Act::IncludeRole(..)) || result::status(&done.result) != Status::Ok {
+        if !matches!(self.act, Act::IncludeTasks(_) | Act::IncludeRole(..))
+            || result::status(&done.result) != Status::Ok
+        {
             return None;
         }
         let file = done.result.get("include")?.as_str()?.to_string();
         let text = |i: usize| {
-            done.result.get("include_args").and_then(|args| args.get(i)).and_then(Json::as_str).map(str::to_string)
+            done.result
+                .get("include_args")
+                .and_then(|args| args.get(i))
+                .and_then(Json::as_str)
+                .map(str::to_string)
         };
         let from = [text(0), text(1), text(2), text(3)];
         let mut known = vec![];
@@ -292,7 +314,8 @@ impl Unit {
             && self.task.action().rsplit('.').next() != Some("debug")
         {
             let set = self.task.action().rsplit('.').next() == Some("set_fact");
-            let cacheable = done.result.get("_ansible_facts_cacheable").and_then(Json::as_bool).unwrap_or(false);
+            let cacheable =
+                done.result.get("_ansible_facts_cacheable").and_then(Json::as_bool).unwrap_or(false);
             match &done.facts_for {
                 Some(host) => lessons.push(Lesson::FactsOf(host.clone(), facts.clone())),
                 None if !set || cacheable => lessons.push(Lesson::Facts(facts.clone())),
@@ -314,7 +337,13 @@ impl Unit {
         }
     }
 
-    fn finished(&self, mut done: Done, mut lessons: Vec<Lesson>, inclusions: Vec<Inclusion>, looped: bool) -> Finished {
+    fn finished(
+        &self,
+        mut done: Done,
+        mut lessons: Vec<Lesson>,
+        inclusions: Vec<Inclusion>,
+        looped: bool,
+    ) -> Finished {
         let mut warnings = vec![];
         if let Some(Json::Array(list)) = done.result.remove("warnings") {
             warnings.extend(list.iter().filter_map(Json::as_str).map(str::to_string));
@@ -334,9 +363,9 @@ impl Unit {
         };
         let ignored =
             matches!(verdict, Verdict::Failed { ignored: true } | Verdict::Unreachable { ignored: true });
-        let answer =
-            Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
-        let outcome = Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
+        let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
+        let outcome =
+            Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
         Finished {
             outcome,
             answer,

@@ -27,7 +27,8 @@ impl Learned {
     pub fn learn_facts(&mut self, facts: &crate::module::Map) {
         for (name, fact) in facts {
             let value = crate::template::from_json(fact);
-            let short = if name == "ansible_local" { name } else { name.strip_prefix("ansible_").unwrap_or(name) };
+            let short =
+                if name == "ansible_local" { name } else { name.strip_prefix("ansible_").unwrap_or(name) };
             self.facts.insert(Arc::from(short), value.clone());
             self.injected.insert(Arc::from(name.as_str()), value);
         }
@@ -63,7 +64,13 @@ impl World {
     #[must_use]
     pub fn new(site: Arc<Site>) -> Self {
         let inventory = RwLock::new(Arc::new(site.inventory.clone()));
-        Self { site, inventory, groups: RwLock::new(None), learned: RwLock::default(), dirs: RwLock::default() }
+        Self {
+            site,
+            inventory,
+            groups: RwLock::new(None),
+            learned: RwLock::default(),
+            dirs: RwLock::default(),
+        }
     }
 
     /// The inventory as it is now.
@@ -85,7 +92,8 @@ impl World {
         let site = &self.site;
         let mut diagnostics = crate::diagnostic::Diagnostics::default();
         let options = site.inventory_options.clone();
-        let fresh = Inventory::load(&site.loader.sources, &site.inventory_sources, &options, &mut diagnostics);
+        let fresh =
+            Inventory::load(&site.loader.sources, &site.inventory_sources, &options, &mut diagnostics);
         self.change_inventory(|inventory| *inventory = fresh);
     }
 
@@ -96,7 +104,8 @@ impl World {
             return groups.clone();
         }
         let inventory = self.inventory();
-        let list = |hosts: &Vec<Arc<str>>| Json::from(hosts.iter().map(|h| h.to_string()).collect::<Vec<_>>());
+        let list =
+            |hosts: &Vec<Arc<str>>| Json::from(hosts.iter().map(|h| h.to_string()).collect::<Vec<_>>());
         let groups = inventory.groups().iter().map(|(name, hosts)| (name.to_string(), list(hosts))).collect();
         let value = crate::template::from_json(&Json::Object(groups));
         *write(&self.groups) = Some(value.clone());

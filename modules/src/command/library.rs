@@ -67,7 +67,9 @@ impl AnyModule for Own {
             let (bytes, given) = match wants {
                 Wants::Json => (bytes, full),
                 Wants::Pairs => (bytes, pairs(&args)),
-                Wants::Within => (String::from_utf8_lossy(&bytes).replace(MARK, &full).into_bytes(), String::new()),
+                Wants::Within => {
+                    (String::from_utf8_lossy(&bytes).replace(MARK, &full).into_bytes(), String::new())
+                }
             };
             let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("module");
             let sent = Sent { name, bytes, beside: Some(("arguments", given.into_bytes())) };

@@ -18,10 +18,13 @@ pub struct Args {
 
 impl Module for Raw {
     const NAME: &'static str = "ansible.builtin.raw";
-    const SPEC: Spec = Spec::new("Hands a text to the target's login shell as it is, for targets that have little else.", &[
-        Opt::new("_raw_params", Kind::Str, "The free-form text.").required(),
-        Opt::new("executable", Kind::Str, "Another shell for it, as an absolute path."),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Hands a text to the target's login shell as it is, for targets that have little else.",
+        &[
+            Opt::new("_raw_params", Kind::Str, "The free-form text.").required(),
+            Opt::new("executable", Kind::Str, "Another shell for it, as an absolute path."),
+        ],
+    )
     .free_form("_raw_params")
     .examples("- name: ask a switch\n  raw: show version\n");
     type Args = Args;

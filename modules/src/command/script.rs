@@ -39,17 +39,21 @@ impl Module for Script {
     type Change = Command;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Command>, Failure> {
-        for (path, wanted, how) in
-            [(&args.creates, false, "exists, matching creates"), (&args.removes, true, "does not exist, matching removes")]
-        {
+        for (path, wanted, how) in [
+            (&args.creates, false, "exists, matching creates"),
+            (&args.removes, true, "does not exist, matching removes"),
+        ] {
             let Some(path) = path.as_deref().filter(|path| !path.is_empty()) else { continue };
             if cx.sh(format!("[ -e {} ]", words::expanded(path))).await?.succeeded() != wanted {
-                let output = Output::new(false).with("skipped", true).with("msg", format!("{path} {how} option"));
+                let output =
+                    Output::new(false).with("skipped", true).with("msg", format!("{path} {how} option"));
                 return Ok(Check::Done(output));
             }
         }
         if let Some(dir) = args.chdir.as_deref().filter(|dir| !dir.starts_with('/')) {
-            return Err(Failure::new(format!("chdir {dir} must be an absolute path for a Unix-aware remote node")));
+            return Err(Failure::new(format!(
+                "chdir {dir} must be an absolute path for a Unix-aware remote node"
+            )));
         }
         let text = args._raw_params.as_deref().or(args.cmd.as_deref()).unwrap_or("").trim();
         let parts = words::split(text).map_err(|error| Failure::new(format!("Task failed: {error}")))?;

@@ -26,10 +26,12 @@ pub struct Args {
 
 impl Module for Shell {
     const NAME: &'static str = "ansible.builtin.shell";
-    const SPEC: Spec =
-        Spec::new("Runs a text through a shell on the target: pipes, redirections and variables work.", &[
+    const SPEC: Spec = Spec::new(
+        "Runs a text through a shell on the target: pipes, redirections and variables work.",
+        &[
             Opt::new("_raw_params", Kind::Str, "The free-form text for the shell."),
-            Opt::new("argv", Kind::List, "Words that are joined to the text, each quoted.").elements(Kind::Str),
+            Opt::new("argv", Kind::List, "Words that are joined to the text, each quoted.")
+                .elements(Kind::Str),
             CHDIR,
             Opt::new("cmd", Kind::Str, "The text for the shell."),
             CREATES,
@@ -37,16 +39,21 @@ impl Module for Shell {
             REMOVES,
             Opt::new("stdin", Kind::Str, "Text for its standard input."),
             Opt::new("stdin_add_newline", Kind::Bool, "Whether a newline follows that text.").default("true"),
-            Opt::new("strip_empty_ends", Kind::Bool, "Whether empty lines at the ends of the output are cut off.")
-                .default("true"),
-        ])
-        .free_form("_raw_params")
-        .exclusive(&[&["_raw_params", "cmd", "argv"]])
-        .one_of(&[&["_raw_params", "cmd", "argv"]])
-        .examples(
-            "- name: count the pods of this node\n  shell: crictl pods -q | wc -l\n  changed_when: false\n\
+            Opt::new(
+                "strip_empty_ends",
+                Kind::Bool,
+                "Whether empty lines at the ends of the output are cut off.",
+            )
+            .default("true"),
+        ],
+    )
+    .free_form("_raw_params")
+    .exclusive(&[&["_raw_params", "cmd", "argv"]])
+    .one_of(&[&["_raw_params", "cmd", "argv"]])
+    .examples(
+        "- name: count the pods of this node\n  shell: crictl pods -q | wc -l\n  changed_when: false\n\
              - name: use bash\n  shell:\n    cmd: set -o pipefail; dmesg | tail\n    executable: /bin/bash\n",
-        );
+    );
     type Args = Args;
     type Change = Program;
 

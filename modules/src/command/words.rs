@@ -188,9 +188,10 @@ mod tests {
 
     #[test]
     fn words_split_as_in_python() {
-        assert_eq!(split(r#"a 'b c'd "e\"f\g" h\ i '' #x"#).unwrap(), [
-            "a", "b cd", "e\"f\\g", "h i", "", "#x"
-        ]);
+        assert_eq!(
+            split(r#"a 'b c'd "e\"f\g" h\ i '' #x"#).unwrap(),
+            ["a", "b cd", "e\"f\\g", "h i", "", "#x"]
+        );
         assert_eq!(split("'a"), Err("No closing quotation"));
         assert_eq!(split("a\\"), Err("No escaped character"));
     }

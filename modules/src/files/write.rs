@@ -149,7 +149,9 @@ impl Write {
         } else {
             "die \"$e\""
         };
-        out.push_str(&format!("n=$t; e=$(mv -f -- \"$t\" \"$p\" 2>&1) || {into}\nt=; trap - EXIT HUP INT TERM\n"));
+        out.push_str(&format!(
+            "n=$t; e=$(mv -f -- \"$t\" \"$p\" 2>&1) || {into}\nt=; trap - EXIT HUP INT TERM\n"
+        ));
         out.push_str(
             "[ -n \"$c\" ] && command -v restorecon >/dev/null 2>&1 && restorecon -- \"$p\" 2>/dev/null\n",
         );

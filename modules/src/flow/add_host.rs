@@ -27,8 +27,11 @@ impl Module for AddHost {
     type Change = Infallible;
 
     async fn check(&self, args: &Map, _cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let named = ["name", "hostname", "host"].iter().find_map(|key| args.get(*key)).filter(|n| !n.is_null());
-        let Some(named) = named else { return Err(Failure::new("name, host or hostname needs to be provided")) };
+        let named =
+            ["name", "hostname", "host"].iter().find_map(|key| args.get(*key)).filter(|n| !n.is_null());
+        let Some(named) = named else {
+            return Err(Failure::new("name, host or hostname needs to be provided"));
+        };
         let text = named.as_str().map_or_else(|| named.to_string(), str::to_string);
         let (name, port) = address(&text);
         let mut vars: Map = args

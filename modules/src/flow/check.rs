@@ -111,7 +111,8 @@ impl Module for Check {
 
 /// Whether all conditions hold; one that fails counts only if none before it is false.
 fn all_hold(that: &Json, cx: &Context) -> Result<bool, String> {
-    let conditions: Vec<Node> = assert::conditions(that, cx).map_err(|failure| failure.message().to_string())?;
+    let conditions: Vec<Node> =
+        assert::conditions(that, cx).map_err(|failure| failure.message().to_string())?;
     if conditions.is_empty() {
         return Err("there is no condition".into());
     }

@@ -52,8 +52,9 @@ impl Module for Debug {
 fn shown(var: &Json, cx: &Context) -> Result<Output, Failure> {
     let node = expression(var, cx)?;
     let text = node.as_str().unwrap_or("").to_string();
-    let unresolved =
-        |message: &str| Failure::new(format!("Task failed: Error while resolving `var` expression: {message}"));
+    let unresolved = |message: &str| {
+        Failure::new(format!("Task failed: Error while resolving `var` expression: {message}"))
+    };
     let expr = Expr::parse(&node).map_err(|fault| unresolved(&fault.message))?;
     match cx.scope.eval(&expr) {
         Ok(value) if Scope::is_omit(&value) => Ok(Output::default().with(&text, "<<Omit>>").warn(

@@ -17,9 +17,10 @@ pub struct Args {
 
 impl Module for Fail {
     const NAME: &'static str = "ansible.builtin.fail";
-    const SPEC: Spec = Spec::new("Fails, most often under a condition.", &[
-        Opt::new("msg", Kind::Raw, "Why.").default("Failed as requested from task"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Fails, most often under a condition.",
+        &[Opt::new("msg", Kind::Raw, "Why.").default("Failed as requested from task")],
+    )
     .examples("- fail:\n    msg: this host has no role\n  when: group_names | length == 0\n");
     type Args = Args;
     type Change = Infallible;

@@ -17,10 +17,15 @@ pub struct Args {
 
 impl Module for GroupBy {
     const NAME: &'static str = "ansible.builtin.group_by";
-    const SPEC: Spec = Spec::new("Puts the host in a group that is named by a value, for the rest of the run.", &[
-        Opt::new("key", Kind::Str, "The group's name; it must be given. Spaces become dashes."),
-        Opt::new("parents", Kind::List, "The groups that the group is part of.").elements(Kind::Str).default("[all]"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Puts the host in a group that is named by a value, for the rest of the run.",
+        &[
+            Opt::new("key", Kind::Str, "The group's name; it must be given. Spaces become dashes."),
+            Opt::new("parents", Kind::List, "The groups that the group is part of.")
+                .elements(Kind::Str)
+                .default("[all]"),
+        ],
+    )
     .examples("- group_by:\n    key: os_{{ ansible_facts.distribution }}\n");
     type Args = Args;
     type Change = Infallible;

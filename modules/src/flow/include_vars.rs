@@ -6,6 +6,7 @@ use muster_engine::diagnostic::Diagnostics;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use muster_engine::node::{self, Limits, Mapping, Node};
 use muster_engine::source::{Sources, Span};
+use muster_engine::vault;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
@@ -58,14 +59,22 @@ impl Module for IncludeVars {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         if args.hash_behaviour.as_deref() == Some("merge") {
-            let hint = "hash_behaviour: merge is not supported; give the file a `name` and use the `combine` filter";
+            let hint =
+                "hash_behaviour: merge is not supported; give the file a `name` and use the `combine` filter";
             return Err(Failure::new(hint));
         }
         let file = args.file.as_deref().or(args._raw_params.as_deref());
-        let mut reading = Reading { span: cx.written.span, files: vec![], vars: vec![] };
+        let mut reading = Reading {
+            span: cx.written.span,
+            secrets: cx.scope.around().secrets.clone(),
+            files: vec![],
+            vars: vec![],
+            secret: false,
+        };
         match (file, &args.dir) {
             (Some(_), Some(_)) => {
-                let mixed = "Task failed: You are mixing file only and dir only arguments, these are incompatible";
+                let mixed =
+                    "Task failed: You are mixing file only and dir only arguments, these are incompatible";
                 return Err(Failure::new(mixed));
             }
             (Some(file), None) => {
@@ -87,7 +96,10 @@ impl Module for IncludeVars {
                 Node { span: cx.written.span, kind: node::Kind::Map(Arc::new(Mapping(reading.vars))) },
             )]),
         };
-        let output = Output::new(false).with("ansible_included_var_files", json!(reading.files));
+        let mut output = Output::new(false).with("ansible_included_var_files", json!(reading.files));
+        if reading.secret {
+            output = output.with("_ansible_no_log", true);
+        }
         Ok(Check::Done(Output { vars: Some(Arc::new(vars)), ..output }))
     }
 
@@ -109,29 +121,40 @@ fn directory(dir: &str, cx: &Context) -> Result<PathBuf, Failure> {
 }
 
 fn failed(message: String) -> Failure {
-    Failure::new(message.clone()).with("message", message).with("ansible_included_var_files", Json::Array(vec![]))
+    Failure::new(message.clone())
+        .with("message", message)
+        .with("ansible_included_var_files", Json::Array(vec![]))
 }
 
 /// What has been read so far.
 struct Reading {
     /// Where the task stands: the places of what it reads.
     span: Span,
+    secrets: Arc<vault::Secrets>,
     files: Vec<String>,
     vars: Vec<(Node, Node)>,
+    /// Whether one of them was encrypted as a whole: then nothing of the result is shown.
+    secret: bool,
 }
 
 impl Reading {
     /// The files of a directory, in the order they are read.
     fn chosen(&self, args: &Args, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         let regex = |text: &str| {
-            Regex::new(text).map_err(|_| Failure::new(format!("Task failed: Invalid regular expression: {text}")))
+            Regex::new(text)
+                .map_err(|_| Failure::new(format!("Task failed: Invalid regular expression: {text}")))
         };
         let matching = args.files_matching.as_deref().map(regex).transpose()?;
-        let ignored = args.ignore_files.iter().map(|end| regex(&format!("{end}$"))).collect::<Result<Vec<_>, _>>()?;
+        let ignored =
+            args.ignore_files.iter().map(|end| regex(&format!("{end}$"))).collect::<Result<Vec<_>, _>>()?;
         let walk = walkdir::WalkDir::new(dir).follow_links(true);
         let walk = if args.depth > 0 { walk.max_depth(args.depth) } else { walk };
-        let mut paths: Vec<PathBuf> =
-            walk.into_iter().flatten().map(walkdir::DirEntry::into_path).filter(|path| path.is_file()).collect();
+        let mut paths: Vec<PathBuf> = walk
+            .into_iter()
+            .flatten()
+            .map(walkdir::DirEntry::into_path)
+            .filter(|path| path.is_file())
+            .collect();
         paths.sort_by(|a, b| (a.parent(), a.file_name()).cmp(&(b.parent(), b.file_name())));
         let mut chosen = vec![];
         for path in paths {
@@ -146,7 +169,10 @@ impl Reading {
                 false if args.ignore_unknown_extensions => {}
                 false => {
                     let known = args.extensions.join(", ");
-                    return Err(failed(format!("{} does not have a valid extension: {known}", path.display())));
+                    return Err(failed(format!(
+                        "{} does not have a valid extension: {known}",
+                        path.display()
+                    )));
                 }
             }
         }
@@ -158,7 +184,12 @@ impl Reading {
         let shown = path.display();
         let sources = Sources::default();
         let wrong = |message: String| failed(format!("could not read {shown}: {message}"));
-        let source = sources.read(path).map_err(|error| wrong(error.to_string()))?;
+        let mut text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        if vault::is_encrypted(&text) {
+            text = self.secrets.decrypt(&text).map_err(|error| wrong(error.to_string()))?;
+            self.secret = true;
+        }
+        let source = sources.add(path, text);
         let documents = node::parse(&sources, source, Limits::default(), &mut Diagnostics::default());
         let documents = documents.map_err(|error| {
             let place = error.labels.first().map(|label| sources.place(label.span).to_string());

@@ -24,12 +24,15 @@ pub struct Args {
 
 impl Module for Pause {
     const NAME: &'static str = "ansible.builtin.pause";
-    const SPEC: Spec = Spec::new("Waits for a time, or until a person presses enter.", &[
-        Opt::new("seconds", Kind::Raw, "How many seconds to wait."),
-        Opt::new("minutes", Kind::Raw, "How many minutes to wait."),
-        Opt::new("prompt", Kind::Str, "What to ask."),
-        Opt::new("echo", Kind::Bool, "Whether what is typed is shown.").default("true"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Waits for a time, or until a person presses enter.",
+        &[
+            Opt::new("seconds", Kind::Raw, "How many seconds to wait."),
+            Opt::new("minutes", Kind::Raw, "How many minutes to wait."),
+            Opt::new("prompt", Kind::Str, "What to ask."),
+            Opt::new("echo", Kind::Bool, "Whether what is typed is shown.").default("true"),
+        ],
+    )
     .exclusive(&[&["minutes", "seconds"]])
     .examples("- pause:\n    seconds: 10\n- pause:\n    prompt: is the machine off\n  register: answer\n");
     type Args = Args;

@@ -12,10 +12,15 @@ pub struct SetFact;
 
 impl Module for SetFact {
     const NAME: &'static str = "ansible.builtin.set_fact";
-    const SPEC: Spec = Spec::new("Gives a host variables for the rest of the run. Every other key is a variable's name.", &[
-        Opt::new("cacheable", Kind::Raw, "Whether the variables are facts too, kept in the fact cache where there is one.")
-            .default("false"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Gives a host variables for the rest of the run. Every other key is a variable's name.",
+        &[Opt::new(
+            "cacheable",
+            Kind::Raw,
+            "Whether the variables are facts too, kept in the fact cache where there is one.",
+        )
+        .default("false")],
+    )
     .open()
     .examples("- set_fact:\n    is_leader: \"{{ inventory_hostname == groups['control_plane'][0] }}\"\n");
     type Args = Map;

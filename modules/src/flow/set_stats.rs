@@ -20,11 +20,15 @@ pub struct Args {
 
 impl Module for SetStats {
     const NAME: &'static str = "ansible.builtin.set_stats";
-    const SPEC: Spec = Spec::new("Keeps values that are shown with the statistics at the end of the run.", &[
-        Opt::new("data", Kind::Raw, "Names and values.").required(),
-        Opt::new("per_host", Kind::Raw, "Whether they are kept for this host alone.").default("false"),
-        Opt::new("aggregate", Kind::Raw, "Whether a value is added to the one that is already there.").default("true"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Keeps values that are shown with the statistics at the end of the run.",
+        &[
+            Opt::new("data", Kind::Raw, "Names and values.").required(),
+            Opt::new("per_host", Kind::Raw, "Whether they are kept for this host alone.").default("false"),
+            Opt::new("aggregate", Kind::Raw, "Whether a value is added to the one that is already there.")
+                .default("true"),
+        ],
+    )
     .examples("- set_stats:\n    data:\n      nodes_checked: 1\n");
     type Args = Args;
     type Change = Infallible;

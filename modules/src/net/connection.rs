@@ -21,12 +21,20 @@ pub struct Args {
 
 impl Module for WaitForConnection {
     const NAME: &'static str = "ansible.builtin.wait_for_connection";
-    const SPEC: Spec = Spec::new("Waits until the target can be logged in to and runs commands.", &[
-        Opt::new("connect_timeout", Kind::Int, "Seconds for one try; at least what connecting itself may take.").default("5"),
-        Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
-        Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
-        Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("600"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Waits until the target can be logged in to and runs commands.",
+        &[
+            Opt::new(
+                "connect_timeout",
+                Kind::Int,
+                "Seconds for one try; at least what connecting itself may take.",
+            )
+            .default("5"),
+            Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
+            Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
+            Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("600"),
+        ],
+    )
     .examples("- wait_for_connection:\n    delay: 10\n    timeout: 300\n");
     type Args = Args;
     type Change = Args;
@@ -38,7 +46,7 @@ impl Module for WaitForConnection {
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
         let start = Instant::now();
         sleep(Duration::from_secs(args.delay)).await;
-        let waited = login(cx, args.timeout, args.sleep).await;
+        let waited = login(cx, "ping module test", args.timeout, args.sleep).await;
         let elapsed = start.elapsed().as_secs();
         match waited {
             Ok(()) => Ok(Output::new(false).with("elapsed", elapsed)),
@@ -51,7 +59,7 @@ impl Module for WaitForConnection {
 ///
 /// # Errors
 /// The time is over; the message tells the last reason.
-pub(super) async fn login(cx: &Context, timeout: u64, pause: u64) -> Result<(), String> {
+pub(super) async fn login(cx: &Context, what: &str, timeout: u64, pause: u64) -> Result<(), String> {
     let end = Instant::now() + Duration::from_secs(timeout);
     let mut last = String::from("no try was made");
     while Instant::now() < end {
@@ -62,5 +70,5 @@ pub(super) async fn login(cx: &Context, timeout: u64, pause: u64) -> Result<(), 
         }
         sleep(Duration::from_secs(pause).min(end.saturating_duration_since(Instant::now()))).await;
     }
-    Err(format!("timed out waiting for ping module test: {last}"))
+    Err(format!("timed out waiting for {what}: {last}"))
 }

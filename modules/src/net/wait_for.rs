@@ -85,7 +85,9 @@ impl Module for WaitFor {
         let unknown = |state: &&String| !STATES.iter().any(|(name, _)| name == state);
         let unknown = args.active_connection_states.iter().find(unknown);
         let wrong = match (args.port, &args.path, args.state) {
-            (Some(_), Some(_), _) => Some("port and path parameter can not both be passed to wait_for".to_string()),
+            (Some(_), Some(_), _) => {
+                Some("port and path parameter can not both be passed to wait_for".to_string())
+            }
             (_, Some(_), State::Stopped) => Some(format!("state=stopped {only_ports}")),
             (_, Some(_), State::Drained) => Some(format!("state=drained {only_ports}")),
             (_, _, state) if args.exclude_hosts.is_some() && state != State::Drained => {
@@ -104,7 +106,8 @@ impl Module for WaitFor {
 
     async fn apply(&self, (args, regex): Self::Change, cx: &Context) -> Result<Output, Failure> {
         let start = Instant::now();
-        let wait = Wait { cx, args: &args, regex: regex.as_ref(), end: start + Duration::from_secs(args.timeout) };
+        let wait =
+            Wait { cx, args: &args, regex: regex.as_ref(), end: start + Duration::from_secs(args.timeout) };
         sleep(Duration::from_secs(args.delay)).await;
         let found = if args.port.is_none() && args.path.is_none() {
             sleep(Duration::from_secs(args.timeout)).await;

@@ -37,14 +37,21 @@ pub struct Args {
 
 impl Module for WaitSsh {
     const NAME: &'static str = "wait_ssh";
-    const SPEC: Spec = Spec::new("Waits for the target's ssh: first for a server that answers, then for a login that works.", &[
-        Opt::new("phase", Kind::Str, "`socket` waits for a server at the address and port, `login` until commands run.")
+    const SPEC: Spec = Spec::new(
+        "Waits for the target's ssh: first for a server that answers, then for a login that works.",
+        &[
+            Opt::new(
+                "phase",
+                Kind::Str,
+                "`socket` waits for a server at the address and port, `login` until commands run.",
+            )
             .choices(&["socket", "login"])
             .default("socket"),
-        Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("180"),
-        Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
-        Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
-    ])
+            Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("180"),
+            Opt::new("sleep", Kind::Int, "Seconds between tries.").default("1"),
+            Opt::new("delay", Kind::Int, "Seconds before the first try.").default("0"),
+        ],
+    )
     .examples("- wait_ssh:\n    phase: socket\n- wait_ssh:\n    phase: login\n    timeout: 60\n");
     type Args = Args;
     type Change = Infallible;
@@ -54,7 +61,7 @@ impl Module for WaitSsh {
         sleep(Duration::from_secs(args.delay)).await;
         let target = cx.road.target();
         let waited = match args.phase {
-            Phase::Login => login(cx, args.timeout, args.sleep).await,
+            Phase::Login => login(cx, "ping module test success", args.timeout, args.sleep).await,
             // Without a network between, there is no server to wait for.
             Phase::Socket if &*target.kind == "local" => Ok(()),
             Phase::Socket => socket(&target.address, target.port.unwrap_or(22), args).await,

@@ -25,13 +25,22 @@ const NONE: i32 = 94;
 
 impl Module for Getent {
     const NAME: &'static str = "ansible.builtin.getent";
-    const SPEC: Spec = Spec::new("Looks entries up in a database of the target; they become the fact `getent_<database>`.", &[
-        Opt::new("database", Kind::Str, "The database: `passwd`, `group`, `hosts`, `services`.").required(),
-        Opt::new("key", Kind::Str, "The entry; all of them without it, where the database can list them."),
-        Opt::new("service", Kind::Str, "The one source to ask, such as `files`."),
-        Opt::new("split", Kind::Str, "What divides an entry; `:` or space by the database's habit."),
-        Opt::new("fail_key", Kind::Bool, "Whether an entry that is missing is a failure.").default("true"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Looks entries up in a database of the target; they become the fact `getent_<database>`.",
+        &[
+            Opt::new("database", Kind::Str, "The database: `passwd`, `group`, `hosts`, `services`.")
+                .required(),
+            Opt::new(
+                "key",
+                Kind::Str,
+                "The entry; all of them without it, where the database can list them.",
+            ),
+            Opt::new("service", Kind::Str, "The one source to ask, such as `files`."),
+            Opt::new("split", Kind::Str, "What divides an entry; `:` or space by the database's habit."),
+            Opt::new("fail_key", Kind::Bool, "Whether an entry that is missing is a failure.")
+                .default("true"),
+        ],
+    )
     .examples("- getent:\n    database: passwd\n    key: etcd\n    fail_key: false\n");
     type Args = Args;
     type Change = Infallible;
@@ -91,7 +100,9 @@ fn entries(text: &str, separator: Option<&str>) -> Map {
         let name = fields.remove(0).to_string();
         // A name that comes again, as a service with two protocols does, keeps a list for each time.
         match found.get_mut(&name) {
-            Some(Json::Array(lists)) if lists.first().is_some_and(Json::is_array) => lists.push(json!(fields)),
+            Some(Json::Array(lists)) if lists.first().is_some_and(Json::is_array) => {
+                lists.push(json!(fields))
+            }
             Some(first) => *first = json!([first.clone(), fields]),
             None => {
                 found.insert(name, json!(fields));

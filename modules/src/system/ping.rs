@@ -16,9 +16,10 @@ pub struct Args {
 
 impl Module for Ping {
     const NAME: &'static str = "ansible.builtin.ping";
-    const SPEC: Spec = Spec::new("Logs in and runs a command that does nothing; answers `pong`. Not an ICMP ping.", &[
-        Opt::new("data", Kind::Str, "What to answer; `crash` fails.").default("pong"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Logs in and runs a command that does nothing; answers `pong`. Not an ICMP ping.",
+        &[Opt::new("data", Kind::Str, "What to answer; `crash` fails.").default("pong")],
+    )
     .examples("- ping:\n");
     type Args = Args;
     type Change = Infallible;

@@ -2,9 +2,7 @@
 //! JSON with arguments, variables and files; `$TMP` in it is a directory of its own.
 
 use futures_util::future::BoxFuture;
-use muster_engine::connection::{
-    Command, Completed, Connection, ConnectionError, Stream, Target, Trouble,
-};
+use muster_engine::connection::{Command, Completed, Connection, ConnectionError, Stream, Target, Trouble};
 use muster_engine::diagnostic::Diagnostics;
 use muster_engine::module::{AnyModule, Context, Failure, Kind, Map, Opens, Output};
 use muster_engine::node::{self, Limits, Node};
@@ -123,7 +121,12 @@ impl Names for Written {
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        self.0.as_map().into_iter().flat_map(|m| m.iter()).filter_map(|(k, _)| k.as_str().map(Into::into)).collect()
+        self.0
+            .as_map()
+            .into_iter()
+            .flat_map(|m| m.iter())
+            .filter_map(|(k, _)| k.as_str().map(Into::into))
+            .collect()
     }
 }
 
@@ -131,7 +134,8 @@ impl Names for Written {
 pub fn node(value: &Json) -> Node {
     let sources = Sources::default();
     let source = sources.add("case.json", value.to_string());
-    let mut documents = node::parse(&sources, source, Limits::default(), &mut Diagnostics::default()).unwrap();
+    let mut documents =
+        node::parse(&sources, source, Limits::default(), &mut Diagnostics::default()).unwrap();
     documents.remove(0)
 }
 

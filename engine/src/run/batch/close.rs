@@ -28,7 +28,14 @@ impl Batch {
         rescued
     }
 
-    fn apply(&mut self, id: StepId, step: &Step, host: usize, answer: &Answer, consult: &mut dyn Consult) -> bool {
+    fn apply(
+        &mut self,
+        id: StepId,
+        step: &Step,
+        host: usize,
+        answer: &Answer,
+        consult: &mut dyn Consult,
+    ) -> bool {
         let ran = !matches!(answer.verdict, Verdict::Skipped | Verdict::Unreachable { .. });
         if let Some(role) = step.role.filter(|_| ran && step.task().is_some()) {
             self.state_mut(host).roles.entry(role).or_insert(RoleRun::Ran);

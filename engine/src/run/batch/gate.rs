@@ -77,7 +77,6 @@ impl Batch {
         let blocks = &self.drawing.blocks;
         let handler = matches!(self.drawing.step(id).gate, Gate::Notified { .. } | Gate::During { .. });
         let outermost = path.frames().iter().find(|frame| blocks.get(frame.block).outermost);
-        path.is_guarded(blocks)
-            || (handler && outermost.is_some_and(|frame| blocks.get(frame.block).rescue))
+        path.is_guarded(blocks) || (handler && outermost.is_some_and(|frame| blocks.get(frame.block).rescue))
     }
 }

@@ -106,7 +106,8 @@ fn map(state: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
         let otherwise = args.named("default");
         return all.iter().map(|item| attribute(item, &path, otherwise.as_ref())).collect();
     }
-    let (name, rest) = args.given.split_first().ok_or_else(|| fault::error("map requires a filter argument"))?;
+    let (name, rest) =
+        args.given.split_first().ok_or_else(|| fault::error("map requires a filter argument"))?;
     let name = python::text(name)?;
     let named = args.pairs();
     let one = |item: Value| {
@@ -155,7 +156,8 @@ fn choose(
 }
 
 fn by_attribute(state: &mut State<'_, '_>, value: &Value, args: &Args, wanted: bool) -> Result<Value, Error> {
-    let (path, test) = args.given.split_first().ok_or_else(|| fault::error("Missing parameter for attribute name"))?;
+    let (path, test) =
+        args.given.split_first().ok_or_else(|| fault::error("Missing parameter for attribute name"))?;
     choose(state, value, test, &args.pairs(), Some(path), wanted)
 }
 
@@ -260,7 +262,10 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
         }
         if !is_list(&inner) {
             let key = path.last().map(python::repr).unwrap_or_default();
-            return Err(fault::error(format!("the key {key} should point to a list, got {}", python::repr(&inner))));
+            return Err(fault::error(format!(
+                "the key {key} should point to a list, got {}",
+                python::repr(&inner)
+            )));
         }
         for sub in items(&inner)? {
             out.push(Value::from(Tuple::from([item.clone(), sub])));
@@ -286,7 +291,9 @@ fn rekey_on_member(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<
         match out.iter_mut().find(|(known, _)| *known == name) {
             Some(_) if duplicates == "error" => {
                 let name = python::text(&name)?;
-                return Err(fault::error(format!("Key {name} is not unique, cannot correctly turn into dict")));
+                return Err(fault::error(format!(
+                    "Key {name} is not unique, cannot correctly turn into dict"
+                )));
             }
             Some((_, old)) => *old = item,
             None => out.push((name, item)),

@@ -63,7 +63,8 @@ pub fn random_text(len: usize) -> String {
 
 /// `rounds=N$` unless it is what crypt(3) assumes, and the number.
 fn rounds_of(rounds: Option<i64>, otherwise: u32) -> (String, u32) {
-    let count = rounds.map_or(otherwise, |rounds| u32::try_from(rounds.clamp(1000, 999_999_999)).unwrap_or(5000));
+    let count =
+        rounds.map_or(otherwise, |rounds| u32::try_from(rounds.clamp(1000, 999_999_999)).unwrap_or(5000));
     (if count == 5000 { String::new() } else { format!("rounds={count}$") }, count)
 }
 

@@ -20,7 +20,9 @@ pub const TABLE: Table = &[
     ("from_json", read_json),
     ("to_yaml", |_, value, args| to_yaml(value, args, &Layout::YAML)),
     ("to_nice_yaml", |_, value, args| to_yaml(value, args, &Layout::NICE)),
-    ("from_yaml", |_, value, _| read_yaml(value).map(|all| all.into_iter().next().unwrap_or_else(|| Value::from(())))),
+    ("from_yaml", |_, value, _| {
+        read_yaml(value).map(|all| all.into_iter().next().unwrap_or_else(|| Value::from(())))
+    }),
     ("from_yaml_all", |_, value, _| read_yaml(value).map(Value::from)),
     ("pprint", |_, value, _| Ok(Value::from(super::pretty::pretty(value)?))),
     ("community.general.json_query", json_query),
@@ -44,7 +46,9 @@ fn style(args: &Args, indent: Option<usize>, sorted: bool) -> Result<Style, Erro
         },
     };
     let separators = match args.named("separators").filter(|value| !value.is_none()) {
-        Some(pair) => (python::text(&pair.get_item_by_index(0)?)?, python::text(&pair.get_item_by_index(1)?)?),
+        Some(pair) => {
+            (python::text(&pair.get_item_by_index(0)?)?, python::text(&pair.get_item_by_index(1)?)?)
+        }
         None => (if indent.is_some() { "," } else { ", " }.into(), ": ".into()),
     };
     let truth = |name: &str, otherwise: bool| args.named(name).map_or(otherwise, |value| value.is_true());
@@ -175,8 +179,9 @@ fn json_query(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value
     let bad = |error: jmespath::JmespathError| {
         fault::error(format!("JMESPathError in json_query filter plugin:\n{error}"))
     };
-    let data = jmespath::Variable::from_json(&json(value)?.to_string())
-        .map_err(|error| fault::error(format!("Error in jmespath.search in json_query filter plugin:\n{error}")))?;
+    let data = jmespath::Variable::from_json(&json(value)?.to_string()).map_err(|error| {
+        fault::error(format!("Error in jmespath.search in json_query filter plugin:\n{error}"))
+    })?;
     let found = jmespath::compile(&query).map_err(bad)?.search(data).map_err(bad)?;
     Ok(from_json(&serde_json::to_value(&*found).map_err(|error| fault::error(error.to_string()))?))
 }

@@ -19,7 +19,9 @@ pub const TABLE: Table = &[
         let all = items(value)?.into_iter().map(pair).collect::<Result<Vec<_>, Error>>()?;
         Ok(Value::from_pairs(all))
     }),
-    ("community.general.dict_kv", |_, value, args| Ok(Value::from_pairs([(args.need(0, "key")?, value.clone())]))),
+    ("community.general.dict_kv", |_, value, args| {
+        Ok(Value::from_pairs([(args.need(0, "key")?, value.clone())]))
+    }),
 ];
 
 fn pairs(value: &Value) -> Result<Value, Error> {
@@ -82,14 +84,18 @@ fn combine(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
         Some("append_rp") => Lists::AppendRest,
         Some("prepend_rp") => Lists::PrependRest,
         Some(other) => {
-            return Err(fault::error(format!("'list_merge' argument can only be equal to 'replace', 'keep', 'append', 'prepend', 'append_rp' or 'prepend_rp', not '{other}'")));
+            return Err(fault::error(format!(
+                "'list_merge' argument can only be equal to 'replace', 'keep', 'append', 'prepend', 'append_rp' or 'prepend_rp', not '{other}'"
+            )));
         }
     };
     fn flat(value: &Value, out: &mut Vec<Value>) -> Result<(), Error> {
         if is_list(value) {
             return items(value)?.iter().try_for_each(|item| flat(item, out));
         }
-        out.push(value.clone());
+        if !value.is_none() {
+            out.push(value.clone());
+        }
         Ok(())
     }
     let mut all = vec![];
@@ -98,7 +104,9 @@ fn combine(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
     for (i, map) in all.iter().enumerate() {
         if map.kind() != ValueKind::Map {
             let kind = python::type_name(map);
-            return Err(fault::error(format!("failed to combine variables, expected dicts but got a '{kind}'")));
+            return Err(fault::error(format!(
+                "failed to combine variables, expected dicts but got a '{kind}'"
+            )));
         }
         let pairs = entries(map)?;
         if i == 0 {

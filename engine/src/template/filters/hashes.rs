@@ -95,7 +95,9 @@ fn password_hash(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Va
     let kind = args.text(0, "hashtype")?.unwrap_or_else(|| "sha512".into());
     let salt = args.text(1, "salt")?;
     let rounds = args.int(3, "rounds")?;
-    super::crypt::hash(&python::text(value)?, &kind, salt.as_deref(), rounds).map(Value::from).map_err(fault::error)
+    super::crypt::hash(&python::text(value)?, &kind, salt.as_deref(), rounds)
+        .map(Value::from)
+        .map_err(fault::error)
 }
 
 fn unvault(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {

@@ -67,6 +67,11 @@ fn urlize(_: &mut State<'_, '_>, value: &Value, _: &Args) -> Result<Value, Error
     let link = |word: &str| {
         let bare = word.trim_end_matches(['.', ',', ')', '!', '?', ';', ':']);
         let tail = word.get(bare.len()..).unwrap_or("");
+        let host = bare.trim_start_matches("http://").trim_start_matches("https://").split(['/', ':']).next();
+        let top = host.and_then(|host| host.rsplit_once('.')).map_or("", |(_, top)| top);
+        if top.chars().filter(|c| c.is_alphanumeric()).count() < 2 {
+            return word.to_string();
+        }
         let target = if bare.starts_with("http://") || bare.starts_with("https://") {
             bare.to_string()
         } else if bare.starts_with("www.") {
@@ -143,7 +148,8 @@ fn urlsplit(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, 
         Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
         None => ("", rest),
     };
-    let (login, address) = netloc.rsplit_once('@').map_or((None, netloc), |(login, rest)| (Some(login), rest));
+    let (login, address) =
+        netloc.rsplit_once('@').map_or((None, netloc), |(login, rest)| (Some(login), rest));
     let (user, password) = match login {
         Some(login) => match login.split_once(':') {
             Some((user, password)) => (Some(user), Some(password)),
@@ -156,9 +162,10 @@ fn urlsplit(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, 
         None => address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
     };
     let port = match port.filter(|port| !port.is_empty()) {
-        Some(port) => Value::from(port.parse::<u16>().map_err(|_| {
-            fault::error(format!("Port could not be cast to integer value as '{port}'"))
-        })?),
+        Some(port) => Value::from(
+            port.parse::<u16>()
+                .map_err(|_| fault::error(format!("Port could not be cast to integer value as '{port}'")))?,
+        ),
         None => Value::from(()),
     };
     let option = |text: Option<&str>| text.filter(|t| !t.is_empty()).map_or(Value::from(()), Value::from);

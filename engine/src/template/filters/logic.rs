@@ -52,7 +52,7 @@ fn boolean(_: &mut State<'_, '_>, value: &Value, _: &Args) -> Result<Value, Erro
         ValueKind::Bool => value.is_true(),
         ValueKind::String => {
             let text = value.as_str().unwrap_or("").trim().to_lowercase();
-            matches!(text.as_str(), "y" | "yes" | "on" | "1" | "true" | "t" | "1.0")
+            matches!(text.as_str(), "yes" | "on" | "1" | "true")
         }
         ValueKind::Number => *value == Value::from(1),
         _ => false,

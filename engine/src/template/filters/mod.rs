@@ -22,7 +22,7 @@ mod yaml;
 use super::Value;
 use super::arguments::Args;
 use super::fault;
-use minijinja::value::Rest;
+use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::collections::BTreeSet;
 
@@ -57,9 +57,12 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
     for (name, filter) in tables.into_iter().flatten() {
         let (name, filter) = (*name, *filter);
         for full in full_names(name) {
-            env.add_filter(full.clone(), move |state: &mut State, value: Value, rest: Rest<Value>| {
-                call(state, name, filter, &value, rest.0)
-            });
+            env.add_filter(
+                full.clone(),
+                move |state: &mut State, value: Value, rest: Rest<ValueOrKwargs>| {
+                    call(state, name, filter, &value, rest.into_values())
+                },
+            );
             names.insert(full);
         }
     }

@@ -12,9 +12,7 @@ pub const TABLE: Table = &[
     ("abs", abs),
     ("round", round),
     ("log", log),
-    ("pow", |_, value, args| {
-        Ok(Value::from(real(value)?.powf(real(&args.need(0, "y")?)?)))
-    }),
+    ("pow", |_, value, args| Ok(Value::from(real(value)?.powf(real(&args.need(0, "y")?)?)))),
     ("root", root),
     ("human_readable", human_readable),
     ("human_to_bytes", human_to_bytes),
@@ -111,7 +109,10 @@ fn round(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Err
 
 fn log(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let number = real(value).map_err(|_| {
-        fault::error(format!("log() can only be used on numbers: must be real number, not {}", python::type_name(value)))
+        fault::error(format!(
+            "log() can only be used on numbers: must be real number, not {}",
+            python::type_name(value)
+        ))
     })?;
     if number <= 0.0 {
         return Err(fault::error("log() can only be used on numbers: math domain error"));
@@ -163,7 +164,8 @@ fn human_to_bytes(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<V
     let text = python::text(value)?;
     let bits = args.truth(1, "isbits", false);
     let trimmed = text.trim();
-    let (digits, unit) = trimmed.split_at(trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len()));
+    let (digits, unit) =
+        trimmed.split_at(trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len()));
     let refuse = |why: String| fault::error(format!("human_to_bytes() failed on bad input: {why}"));
     let number: f64 = digits
         .parse()
@@ -181,7 +183,10 @@ fn human_to_bytes(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<V
         ('B', "") => unit.len() == 1,
         ('B', rest) => ["its", "it", "ytes", "yte"].contains(&rest.to_lowercase().as_str()),
         (_, "") => true,
-        (_, rest) => rest.chars().eq([kind]) || ["bit", "bits", "byte", "bytes"].contains(&rest.to_lowercase().as_str()),
+        (_, rest) => {
+            rest.chars().eq([kind])
+                || ["bit", "bits", "byte", "bytes"].contains(&rest.to_lowercase().as_str())
+        }
     };
     match known.filter(|_| spelled) {
         Some((_, power)) => Ok(whole((number * 1024f64.powi(power)).round())),

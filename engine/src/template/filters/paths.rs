@@ -146,7 +146,8 @@ fn real(path: &str) -> String {
 fn relpath(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let path = absolute(&python::text(value)?);
     let start = absolute(&args.text(0, "start")?.unwrap_or_else(|| ".".into()));
-    let parts = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(String::from).collect::<Vec<_>>();
+    let parts =
+        |path: &str| path.split('/').filter(|part| !part.is_empty()).map(String::from).collect::<Vec<_>>();
     let (path, start) = (parts(&path), parts(&start));
     let same = path.iter().zip(&start).take_while(|(a, b)| a == b).count();
     let ups = std::iter::repeat_n("..".to_string(), start.len() - same);
@@ -193,7 +194,8 @@ fn expandvars(text: &str) -> String {
 
 /// The files that a pattern matches in its directory, in order.
 pub fn glob(pattern: &Path) -> Vec<PathBuf> {
-    let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str())) else {
+    let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str()))
+    else {
         return vec![];
     };
     let Ok(matcher) = globset::GlobBuilder::new(name).literal_separator(true).build() else { return vec![] };

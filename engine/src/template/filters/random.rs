@@ -9,11 +9,8 @@ use minijinja::{Error, State};
 use rand::Rng;
 use sha2::{Digest, Sha512};
 
-pub const TABLE: Table = &[
-    ("random", random),
-    ("shuffle", shuffle),
-    ("community.general.random_mac", random_mac),
-];
+pub const TABLE: Table =
+    &[("random", random), ("shuffle", shuffle), ("community.general.random_mac", random_mac)];
 
 /// Python's generator: the Mersenne Twister, seeded as `random.Random(seed)` seeds it.
 pub struct Twister {
@@ -35,9 +32,7 @@ impl Twister {
             }
         };
         bytes.reverse();
-        let word = |chunk: &[u8]| {
-            chunk.iter().rev().fold(0u32, |word, byte| (word << 8) | u32::from(*byte))
-        };
+        let word = |chunk: &[u8]| chunk.iter().rev().fold(0u32, |word, byte| (word << 8) | u32::from(*byte));
         let mut key: Vec<u32> = bytes.chunks(4).map(word).collect();
         while key.len() > 1 && key.last() == Some(&0) {
             key.pop();
@@ -193,7 +188,9 @@ fn random_mac(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value
     let mut draw = draw(args.get(0, "seed"));
     let mut parts: Vec<String> = prefix.trim_end_matches(':').split(':').map(String::from).collect();
     if parts.len() > 5 || parts.iter().any(|part| part.len() != 2 || u8::from_str_radix(part, 16).is_err()) {
-        return Err(fault::error(format!("Invalid value ({prefix}) for random_mac: expected 1 to 5 hex bytes")));
+        return Err(fault::error(format!(
+            "Invalid value ({prefix}) for random_mac: expected 1 to 5 hex bytes"
+        )));
     }
     while parts.len() < 6 {
         parts.push(format!("{:02x}", draw(256)));

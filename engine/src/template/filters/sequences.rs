@@ -131,7 +131,10 @@ fn sum(state: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
             _ if is_list(&total) && is_list(&item) => {
                 items(&total)?.into_iter().chain(items(&item)?).collect()
             }
-            _ => state.env().compile_expression("a + b")?.eval(minijinja::context! { a => total, b => item })?,
+            _ => state
+                .env()
+                .compile_expression("a + b")?
+                .eval(minijinja::context! { a => total, b => item })?,
         };
     }
     Ok(total)
@@ -150,19 +153,25 @@ fn join(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Erro
 
 fn size(args: &Args, name: &str) -> Result<usize, Error> {
     let count = integer(&args.need(0, name)?)?;
-    usize::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| fault::error("range() arg 3 must not be zero"))
+    usize::try_from(count)
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| fault::error("range() arg 3 must not be zero"))
 }
 
 fn batch(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let count = size(args, "linecount")?;
     let fill = args.get(1, "fill_with").filter(|fill| !fill.is_none());
-    let rows = items(value)?.chunks(count).map(|row| {
-        let mut row = row.to_vec();
-        if let Some(fill) = &fill {
-            row.resize(count, fill.clone());
-        }
-        Value::from(row)
-    }).collect::<Vec<_>>();
+    let rows = items(value)?
+        .chunks(count)
+        .map(|row| {
+            let mut row = row.to_vec();
+            if let Some(fill) = &fill {
+                row.resize(count, fill.clone());
+            }
+            Value::from(row)
+        })
+        .collect::<Vec<_>>();
     Ok(Value::from(rows))
 }
 

@@ -23,7 +23,8 @@ pub const TABLE: Table = &[
     }),
     ("symmetric_difference", |_, value, args| {
         let (left, right) = both(value, args)?;
-        let (a, b): (HashSet<Value>, HashSet<Value>) = (left.iter().cloned().collect(), right.iter().cloned().collect());
+        let (a, b): (HashSet<Value>, HashSet<Value>) =
+            (left.iter().cloned().collect(), right.iter().cloned().collect());
         let either = left.into_iter().filter(|item| !b.contains(item));
         Ok(ordered(either.chain(right.into_iter().filter(|item| !a.contains(item)))))
     }),

@@ -76,7 +76,8 @@ fn wordwrap(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, 
     let breaks = args.truth(1, "break_long_words", true);
     let with = args.text(2, "wrapstring")?.unwrap_or_else(|| "\n".into());
     let hyphens = args.truth(3, "break_on_hyphens", true);
-    let lines: Vec<String> = text.lines().map(|line| wrapped(line, width, breaks, hyphens).join(&with)).collect();
+    let lines: Vec<String> =
+        text.lines().map(|line| wrapped(line, width, breaks, hyphens).join(&with)).collect();
     Ok(Value::from(lines.join(&with)))
 }
 
@@ -145,7 +146,8 @@ fn truncate(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, 
     let keep = most.saturating_sub(end.chars().count());
     let head: String = text.chars().take(keep).collect();
     let whole = args.truth(1, "killwords", false);
-    let head = if whole { head.as_str() } else { head.rsplit_once(' ').map_or(head.as_str(), |(head, _)| head) };
+    let head =
+        if whole { head.as_str() } else { head.rsplit_once(' ').map_or(head.as_str(), |(head, _)| head) };
     Ok(Value::from(head.to_string() + &end))
 }
 

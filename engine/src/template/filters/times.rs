@@ -41,13 +41,19 @@ impl Object for Moment {
         }))
     }
 
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        name: &str,
+        args: &[Value],
+    ) -> Result<Value, Error> {
         let format = args.first().and_then(|format| format.as_str()).unwrap_or("");
         match name {
             "strftime" => formatted(self.0, format).map(Value::from),
             "isoformat" => Ok(Value::from(self.to_string().replacen(' ', "T", 1))),
             "timestamp" => {
-                let zoned = self.0.to_zoned(TimeZone::system()).map_err(|error| fault::error(error.to_string()))?;
+                let zoned =
+                    self.0.to_zoned(TimeZone::system()).map_err(|error| fault::error(error.to_string()))?;
                 Ok(Value::from(zoned.timestamp().as_second() as f64))
             }
             "date" => Ok(Value::from(self.0.date().to_string())),
@@ -129,8 +135,7 @@ pub fn zoned_text(at: &Zoned, format: &str) -> Result<String, Error> {
 fn to_datetime(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let format = args.text(0, "format")?.unwrap_or_else(|| "%Y-%m-%d %H:%M:%S".into());
     let text = python::text(value)?;
-    let refuse =
-        |_| fault::error(format!("time data '{text}' does not match format '{format}'"));
+    let refuse = |_| fault::error(format!("time data '{text}' does not match format '{format}'"));
     let parsed = strtime::parse(format.replace("%f", "%6f").as_bytes(), text.as_bytes()).map_err(refuse)?;
     let date = parsed.to_date().map_err(refuse)?;
     let time = parsed.to_time().unwrap_or(jiff::civil::Time::midnight());
@@ -147,8 +152,9 @@ fn strftime(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, 
                 Some(text) => text.parse::<f64>().ok(),
                 None => f64::try_from(second.clone()).ok(),
             };
-            let number = number
-                .ok_or_else(|| fault::error(format!("Invalid value for epoch value ({})", python::repr(&second))))?;
+            let number = number.ok_or_else(|| {
+                fault::error(format!("Invalid value for epoch value ({})", python::repr(&second)))
+            })?;
             #[expect(clippy::cast_possible_truncation, reason = "seconds of any calendar fit")]
             let seconds = number.floor() as i64;
             Timestamp::from_second(seconds).map_err(|error| fault::error(error.to_string()))?

@@ -1,6 +1,6 @@
 //! Lookups that run a command of this machine's shell.
 
-use super::{Request, Table};
+use super::Table;
 use crate::template::{Value, fault};
 use minijinja::Error;
 use std::process::{Command, Stdio};
@@ -17,7 +17,9 @@ pub const TABLE: Table = &[
         }
         Ok(lines)
     }),
-    ("url", |_| Err(fault::error("fetch it in a task with the `uri` or `get_url` module, and use what it registers"))),
+    ("url", |_| {
+        Err(fault::error("fetch it in a task with the `uri` or `get_url` module, and use what it registers"))
+    }),
 ];
 
 fn output(command: &str) -> Result<String, Error> {

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 pub const TABLE: Table = &[
     ("file", |request| each(request, "files", "Unable to access the file")),
     ("unvault", |request| {
-        let read = |name: &String| read(request, "files", name, "Unable to find file matching").map(Value::from);
+        let read =
+            |name: &String| read(request, "files", name, "Unable to find file matching").map(Value::from);
         request.texts()?.iter().map(read).collect()
     }),
     ("template", template),
@@ -55,10 +56,9 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
         let (start, end) = (request.option(start)?, request.option(end)?);
         Ok::<_, Error>(match (start, end) {
             (None, None) => None,
-            (start, end) => Some((
-                start.unwrap_or_else(|| otherwise.0.into()),
-                end.unwrap_or_else(|| otherwise.1.into()),
-            )),
+            (start, end) => {
+                Some((start.unwrap_or_else(|| otherwise.0.into()), end.unwrap_or_else(|| otherwise.1.into())))
+            }
         })
     };
     let flag = |name: &str| request.options.named(name).map(|value| value.is_true());
@@ -81,7 +81,8 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
     let render = |name: &String| {
         let missing = || fault::error(format!("the template file {name} could not be found for the lookup"));
         let path = find(request, "templates", name).ok_or_else(missing)?;
-        let text = std::fs::read_to_string(&path).map_err(|error| fault::error(format!("{name}: {error}")))?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| fault::error(format!("{name}: {error}")))?;
         Ok(Value::from(scope.file(&path.display().to_string(), &text, &options)?))
     };
     request.texts()?.iter().map(render).collect()
@@ -112,7 +113,12 @@ fn names(value: Option<Value>) -> Result<Vec<String>, Error> {
         }
         Some(text) => {
             let text = python::text(&text)?;
-            Ok(text.split([',', ';']).map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect())
+            Ok(text
+                .split([',', ';'])
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .map(String::from)
+                .collect())
         }
     }
 }
@@ -123,7 +129,9 @@ fn first_found(request: &Request) -> Result<Vec<Value>, Error> {
     let join = |files: Vec<String>, paths: Vec<String>| match paths.is_empty() {
         true => files,
         false => {
-            let beside = |path: &String| files.iter().map(|file| Path::new(path).join(file).display().to_string()).collect::<Vec<_>>();
+            let beside = |path: &String| {
+                files.iter().map(|file| Path::new(path).join(file).display().to_string()).collect::<Vec<_>>()
+            };
             paths.iter().flat_map(beside).collect()
         }
     };
@@ -133,7 +141,10 @@ fn first_found(request: &Request) -> Result<Vec<Value>, Error> {
         for term in all {
             if term.kind() == ValueKind::Map {
                 skip |= term.get_attr("skip")?.is_true();
-                tried.extend(join(names(Some(term.get_attr("files")?).filter(|v| !v.is_undefined()))?, names(Some(term.get_attr("paths")?).filter(|v| !v.is_undefined()))?));
+                tried.extend(join(
+                    names(Some(term.get_attr("files")?).filter(|v| !v.is_undefined()))?,
+                    names(Some(term.get_attr("paths")?).filter(|v| !v.is_undefined()))?,
+                ));
             } else {
                 tried.extend(join(vec![python::text(&term)?], paths.clone()));
             }

@@ -147,7 +147,8 @@ fn password(request: &Request) -> Result<Vec<Value>, Error> {
             let own = own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
             own.map_or_else(|| request.option(name), |value| Ok(Some(value)))
         };
-        let length = get("length")?.map_or(Ok(20), |text| text.parse().map_err(|_| fault::error("length must be a number")))?;
+        let length = get("length")?
+            .map_or(Ok(20), |text| text.parse().map_err(|_| fault::error("length must be a number")))?;
         let chars = letters(&get("chars")?.unwrap_or_else(|| "ascii_letters,digits,.,,:,-,_".into()));
         let seed = get("seed")?;
         one(&path, length, &chars, seed.as_deref(), get("encrypt")?.as_deref())
@@ -156,7 +157,13 @@ fn password(request: &Request) -> Result<Vec<Value>, Error> {
 }
 
 /// The password of a file, made up and kept there if it is new.
-fn one(path: &str, length: usize, chars: &[char], seed: Option<&str>, encrypt: Option<&str>) -> Result<Value, Error> {
+fn one(
+    path: &str,
+    length: usize,
+    chars: &[char],
+    seed: Option<&str>,
+    encrypt: Option<&str>,
+) -> Result<Value, Error> {
     let path = PathBuf::from(expanduser(path));
     let unusable = |error: std::io::Error| fault::error(format!("{}: {error}", path.display()));
     let kept = if path.as_os_str() == "/dev/null" || !path.exists() {
@@ -194,7 +201,9 @@ fn one(path: &str, length: usize, chars: &[char], seed: Option<&str>, encrypt: O
         keep(&path, &(line + "\n")).map_err(unusable)?;
     }
     match encrypt {
-        Some(kind) => crypt::hash(&word, kind, salted.as_deref(), None).map(Value::from).map_err(fault::error),
+        Some(kind) => {
+            crypt::hash(&word, kind, salted.as_deref(), None).map(Value::from).map_err(fault::error)
+        }
         None => Ok(Value::from(word)),
     }
 }
@@ -203,6 +212,7 @@ fn one(path: &str, length: usize, chars: &[char], seed: Option<&str>, encrypt: O
 fn keep(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
 }

@@ -50,7 +50,8 @@ fn hostnames(request: &Request) -> Result<Vec<Value>, Error> {
 }
 
 fn matching(groups: &Value, all: &[Value], pattern: &str) -> Result<Vec<Value>, Error> {
-    let matcher = globset::Glob::new(pattern).map_err(|error| fault::error(error.to_string()))?.compile_matcher();
+    let matcher =
+        globset::Glob::new(pattern).map_err(|error| fault::error(error.to_string()))?.compile_matcher();
     let mut out = vec![];
     for group in items(groups)? {
         if matcher.is_match(python::text(&group)?) {

@@ -40,7 +40,8 @@ pub const TABLE: Table = &[
         if let Some(flags) = rest.first() {
             given.push(flags.get_attr("skip_missing")?);
         }
-        items(&attributes::subelements(list, &Args::new(given))?)
+        let pairs = items(&attributes::subelements(list, &Args::new(given))?)?;
+        pairs.iter().map(|pair| without(pair, &python::text(key)?)).collect()
     }),
     ("random_choice", |request| {
         if request.terms.is_empty() {
@@ -59,6 +60,25 @@ pub const TABLE: Table = &[
     ("varnames", varnames),
 ];
 
+/// A pair whose first item lacks the list that the second one is from.
+fn without(pair: &Value, path: &str) -> Result<Value, Error> {
+    fn cut(map: &Value, path: &[&str]) -> Result<Value, Error> {
+        let Some((first, rest)) = path.split_first() else { return Ok(map.clone()) };
+        let mut out = vec![];
+        for (key, value) in entries(map)? {
+            match (key.as_str() == Some(*first), rest.is_empty()) {
+                (true, true) => {}
+                (true, false) => out.push((key, cut(&value, rest)?)),
+                _ => out.push((key, value)),
+            }
+        }
+        Ok(Value::from_pairs(out))
+    }
+    let path: Vec<&str> = path.split('.').collect();
+    let first = cut(&pair.get_item_by_index(0)?, &path)?;
+    Ok(Value::from(Tuple::from([first, pair.get_item_by_index(1)?])))
+}
+
 /// Lists among the terms are opened, one level deep.
 fn flat(terms: &[Value]) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
@@ -72,7 +92,10 @@ fn dict(request: &Request) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
     for term in flat(&request.terms)? {
         if term.kind() != ValueKind::Map {
-            return Err(fault::error(format!("the 'dict' lookup expects a dictionary, got '{}'", python::repr(&term))));
+            return Err(fault::error(format!(
+                "the 'dict' lookup expects a dictionary, got '{}'",
+                python::repr(&term)
+            )));
         }
         let pair = |(key, value)| Value::from_pairs([("key", key), ("value", value)]);
         out.extend(entries(&term)?.into_iter().map(pair));

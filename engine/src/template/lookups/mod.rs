@@ -12,8 +12,8 @@ use super::arguments::{Args, is_list, items};
 use super::filters::named;
 use super::lazy::Core;
 use super::{Fault, Scope, Value, fault, finish, python};
-use minijinja::{Error, ErrorKind};
 use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Error, ErrorKind};
 use std::sync::Arc;
 
 /// One call of a lookup.
@@ -29,7 +29,11 @@ pub struct Request {
 impl Request {
     /// An option as text.
     fn option(&self, name: &str) -> Result<Option<String>, Error> {
-        self.options.named(name).filter(|value| !value.is_none()).map(|value| python::text(&value)).transpose()
+        self.options
+            .named(name)
+            .filter(|value| !value.is_none())
+            .map(|value| python::text(&value))
+            .transpose()
     }
 
     /// Whether an option is true.
@@ -55,7 +59,8 @@ pub type Table = &'static [(&'static str, Lookup)];
 fn find(name: &str) -> Option<Lookup> {
     let short = ["ansible.builtin.", "ansible.legacy.", "community.general."];
     let name = short.iter().find_map(|lead| name.strip_prefix(lead)).unwrap_or(name);
-    let tables = [lists::TABLE, files::TABLE, commands::TABLE, tables::TABLE, generate::TABLE, inventory::TABLE];
+    let tables =
+        [lists::TABLE, files::TABLE, commands::TABLE, tables::TABLE, generate::TABLE, inventory::TABLE];
     tables.into_iter().flatten().find(|(known, _)| *known == name).map(|(_, lookup)| *lookup)
 }
 
@@ -80,6 +85,9 @@ pub fn call(core: &Arc<Core>, name: &str, mut args: Args, list: bool) -> Result<
         found => found?,
     };
     if list {
+        return Ok(Value::from(found));
+    }
+    if found.is_empty() {
         return Ok(Value::from(found));
     }
     if found.iter().all(|item| item.kind() == ValueKind::String) {

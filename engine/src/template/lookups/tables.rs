@@ -21,7 +21,12 @@ fn settings(term: &str, names: &[&str]) -> (String, Vec<(String, String)>) {
     (bare.join(" "), found)
 }
 
-fn setting(request: &Request, own: &[(String, String)], name: &str, otherwise: &str) -> Result<String, Error> {
+fn setting(
+    request: &Request,
+    own: &[(String, String)],
+    name: &str,
+    otherwise: &str,
+) -> Result<String, Error> {
     match own.iter().find(|(known, _)| known == name) {
         Some((_, value)) => Ok(value.clone()),
         None => Ok(request.option(name)?.unwrap_or_else(|| otherwise.into())),
@@ -47,7 +52,12 @@ fn csvfile(request: &Request) -> Result<Vec<Value>, Error> {
         let found = rows.into_iter().find(|row| row.get(keycol) == Some(&key));
         match found.and_then(|row| row.get(col).cloned()) {
             Some(cell) => out.push(Value::from(cell)),
-            None => out.extend(own.iter().find(|(name, _)| name == "default").map(|(_, value)| Value::from(value.as_str())).or_else(|| request.options.named("default"))),
+            None => out.extend(
+                own.iter()
+                    .find(|(name, _)| name == "default")
+                    .map(|(_, value)| Value::from(value.as_str()))
+                    .or_else(|| request.options.named("default")),
+            ),
         }
     }
     Ok(out)
@@ -86,7 +96,9 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
             out.extend(request.options.named("default"));
             continue;
         }
-        if request.is("re", false) || own.iter().any(|(name, value)| name == "re" && value.to_lowercase() == "true") {
+        if request.is("re", false)
+            || own.iter().any(|(name, value)| name == "re" && value.to_lowercase() == "true")
+        {
             let pattern = regex(&key, Flags::default())?;
             let matching = pairs.iter().filter(|(name, _)| pattern.is_match(name).unwrap_or(false));
             out.extend(matching.map(|(_, value)| Value::from(value.as_str())));
@@ -103,7 +115,8 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
 
 /// The settings of a section (those above any, if it is nameless), and whether it is there.
 fn section(text: &str, wanted: &str, exact: bool) -> (Vec<(String, String)>, bool) {
-    let (mut pairs, mut there, mut inside): (Vec<(String, String)>, bool, bool) = (vec![], wanted.is_empty(), wanted.is_empty());
+    let (mut pairs, mut there, mut inside): (Vec<(String, String)>, bool, bool) =
+        (vec![], wanted.is_empty(), wanted.is_empty());
     for line in text.lines() {
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {

@@ -28,7 +28,11 @@ pub fn dict(value: &Value, name: &str, args: &Args) -> Result<Option<Value>, Err
     Ok(Some(match name {
         "get" => {
             let found = fault::valid(value.get_item(&args.need(0, "key")?)?)?;
-            if found.is_undefined() { args.get(1, "default").unwrap_or_else(|| Value::from(())) } else { found }
+            if found.is_undefined() {
+                args.get(1, "default").unwrap_or_else(|| Value::from(()))
+            } else {
+                found
+            }
         }
         "keys" => Value::from(value.try_iter()?.checked().collect::<Result<Vec<_>, _>>()?),
         "values" => entries(value)?.into_iter().map(|(_, value)| value).collect(),

@@ -42,7 +42,9 @@ pub fn call(_: &mut State<'_, '_>, value: &Value, name: &str, args: &[Value]) ->
 fn number(value: &Value, name: &str) -> Option<Value> {
     match name {
         "bit_length" => value.as_i64().map(|number| Value::from(64 - number.unsigned_abs().leading_zeros())),
-        "is_integer" => Some(Value::from(f64::try_from(value.clone()).is_ok_and(|number| number.fract() == 0.0))),
+        "is_integer" => {
+            Some(Value::from(f64::try_from(value.clone()).is_ok_and(|number| number.fract() == 0.0)))
+        }
         _ => None,
     }
 }

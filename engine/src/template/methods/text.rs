@@ -75,9 +75,7 @@ pub fn call(text: &str, name: &str, args: &Args) -> Result<Option<Value>, Error>
             let all = items(&args.need(0, "iterable")?)?;
             Value::from(all.iter().map(piece).collect::<Result<Vec<_>, _>>()?.join(text))
         }
-        "format" => {
-            Value::from(python::format(text, &args.given, &Value::from_pairs(args.pairs()))?)
-        }
+        "format" => Value::from(python::format(text, &args.given, &Value::from_pairs(args.pairs()))?),
         "format_map" => Value::from(python::format(text, &[], &args.need(0, "mapping")?)?),
         "encode" => Value::from_bytes(text.as_bytes().to_vec()),
         _ => return Ok(None),
@@ -88,7 +86,8 @@ pub fn call(text: &str, name: &str, args: &Args) -> Result<Option<Value>, Error>
 fn changed(text: &str, name: &str, args: &Args) -> Result<Option<String>, Error> {
     let width = || args.int(0, "width").map(|width| usize::try_from(width.unwrap_or(0)).unwrap_or(0));
     let size = text.chars().count();
-    let fill = || args.text(1, "fillchar").map(|fill| fill.and_then(|fill| fill.chars().next()).unwrap_or(' '));
+    let fill =
+        || args.text(1, "fillchar").map(|fill| fill.and_then(|fill| fill.chars().next()).unwrap_or(' '));
     let pad = |count: usize| fill().map(|fill| fill.to_string().repeat(count));
     let chars = || args.text(0, "chars");
     let strip = |left: bool, right: bool| {
@@ -155,7 +154,8 @@ fn changed(text: &str, name: &str, args: &Args) -> Result<Option<String>, Error>
 /// Methods that say what text is made of.
 fn is(text: &str, name: &str) -> Option<bool> {
     let all = |test: fn(char) -> bool| !text.is_empty() && text.chars().all(test);
-    let cased = |never: fn(char) -> bool, once: fn(char) -> bool| !text.chars().any(never) && text.chars().any(once);
+    let cased =
+        |never: fn(char) -> bool, once: fn(char) -> bool| !text.chars().any(never) && text.chars().any(once);
     Some(match name {
         "isdigit" | "isdecimal" | "isnumeric" => all(char::is_numeric),
         "isalpha" => all(char::is_alphabetic),
@@ -263,7 +263,8 @@ fn lines(text: &str, ends: bool) -> Vec<Value> {
     let mut out = vec![];
     let mut rest = text;
     while !rest.is_empty() {
-        let at = rest.find(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']).unwrap_or(rest.len());
+        let at =
+            rest.find(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']).unwrap_or(rest.len());
         let (line, tail) = rest.split_at(at);
         let mark = match tail {
             tail if tail.starts_with("\r\n") => 2,

@@ -3,8 +3,8 @@
 use super::Table;
 use crate::template::arguments::{Args, is_list, items};
 use crate::template::{Value, fault, python};
-use minijinja::value::ValueKind;
 use minijinja::Error;
+use minijinja::value::ValueKind;
 use std::cmp::Ordering;
 
 pub const TABLE: Table = &[
@@ -57,8 +57,12 @@ pub const TABLE: Table = &[
     ("issubset", |_, value, args| part(value, &args.need(0, "b")?)),
     ("superset", |_, value, args| part(&args.need(0, "b")?, value)),
     ("issuperset", |_, value, args| part(&args.need(0, "b")?, value)),
-    ("filter", |_, value, _| Ok(value.as_str().is_some_and(|name| crate::template::environment::filters().contains(name)))),
-    ("test", |_, value, _| Ok(value.as_str().is_some_and(|name| crate::template::environment::tests().contains(name)))),
+    ("filter", |_, value, _| {
+        Ok(value.as_str().is_some_and(|name| crate::template::environment::filters().contains(name)))
+    }),
+    ("test", |_, value, _| {
+        Ok(value.as_str().is_some_and(|name| crate::template::environment::tests().contains(name)))
+    }),
 ];
 
 fn is_sequence(value: &Value) -> bool {

@@ -6,7 +6,10 @@ use crate::template::{Value, fault, python};
 use minijinja::Error;
 use std::cmp::Ordering;
 
-pub const TABLE: Table = &[("version", |_, value, args| version(value, args)), ("version_compare", |_, value, args| version(value, args))];
+pub const TABLE: Table = &[
+    ("version", |_, value, args| version(value, args)),
+    ("version_compare", |_, value, args| version(value, args)),
+];
 
 fn version(value: &Value, args: &Args) -> Result<bool, Error> {
     let left = python::text(value)?;
@@ -34,7 +37,9 @@ fn version(value: &Value, args: &Args) -> Result<bool, Error> {
         "semver" | "semantic" => semver(&left, &right)?,
         "pep440" => pep440(&left)?.cmp(&pep440(&right)?),
         other => {
-            return Err(fault::error(format!("Invalid version type ({other}). Must be one of loose, strict, semver, semantic, pep440")));
+            return Err(fault::error(format!(
+                "Invalid version type ({other}). Must be one of loose, strict, semver, semantic, pep440"
+            )));
         }
     };
     Ok(match operator.as_str() {
@@ -45,7 +50,9 @@ fn version(value: &Value, args: &Args) -> Result<bool, Error> {
         ">=" | "ge" => order != Ordering::Less,
         "!=" | "<>" | "ne" => order != Ordering::Equal,
         other => {
-            return Err(fault::error(format!("Invalid operator type ({other}). Must be one of ==, =, eq, <, lt, <=, le, >, gt, >=, ge, !=, <>, ne")));
+            return Err(fault::error(format!(
+                "Invalid operator type ({other}). Must be one of ==, =, eq, <, lt, <=, le, >, gt, >=, ge, !=, <>, ne"
+            )));
         }
     })
 }
@@ -126,7 +133,8 @@ fn semver(left: &str, right: &str) -> Result<Ordering, Error> {
         let refuse = || fault::error(format!("Version comparison failed: invalid semantic version '{text}'"));
         let text = text.split_once('+').map_or(text, |(text, _)| text);
         let (core, pre) = text.split_once('-').map_or((text, None), |(core, pre)| (core, Some(pre)));
-        let numbers = core.split('.').map(|n| n.parse().map_err(|_| refuse())).collect::<Result<Vec<u64>, Error>>()?;
+        let numbers =
+            core.split('.').map(|n| n.parse().map_err(|_| refuse())).collect::<Result<Vec<u64>, Error>>()?;
         if numbers.len() != 3 {
             return Err(refuse());
         }

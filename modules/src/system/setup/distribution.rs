@@ -1,8 +1,8 @@
 //! Which distribution a host runs: `distribution*`, `os_family`, `lsb`, `pkg_mgr`. Files of the host come in, the names
 //! that Ansible has for them go out.
 
-use super::report::{Report, assigned};
 use super::map;
+use super::report::{Report, assigned};
 use muster_engine::module::Map;
 use serde_json::json;
 
@@ -109,7 +109,7 @@ fn code_name(report: &Report, release: &str) -> String {
 }
 
 /// A line of `uname`: system, release, version, machine, name.
-pub(super) fn uname<'a>(report: &'a Report, line: usize) -> &'a str {
+pub(super) fn uname(report: &Report, line: usize) -> &str {
     report.lines("uname").nth(line).unwrap_or("NA")
 }
 
@@ -126,7 +126,8 @@ pub(super) fn lsb(report: &Report) -> Map {
         ("codename", told("Codename").or_else(|| filed("DISTRIB_CODENAME"))),
     ];
     let mut lsb: Map = entries.into_iter().filter_map(|(k, v)| Some((k.to_string(), v?.into()))).collect();
-    let major = lsb.get("release").and_then(|v| v.as_str()).and_then(|r| r.split('.').next()).map(str::to_string);
+    let major =
+        lsb.get("release").and_then(|v| v.as_str()).and_then(|r| r.split('.').next()).map(str::to_string);
     lsb.extend(major.map(|major| ("major_release".to_string(), major.into())));
     map(json!({ "lsb": lsb }))
 }

@@ -48,8 +48,9 @@ const OPTIONS: &[Opt] = &[
 
 impl Module for Setup {
     const NAME: &'static str = "ansible.builtin.setup";
-    const SPEC: Spec = Spec::new("Gathers facts about the target: system, hardware, network, times.", OPTIONS)
-        .examples("- setup:\n    gather_subset: [min, network]\n- setup:\n    filter: ansible_mem*\n");
+    const SPEC: Spec =
+        Spec::new("Gathers facts about the target: system, hardware, network, times.", OPTIONS)
+            .examples("- setup:\n    gather_subset: [min, network]\n- setup:\n    filter: ansible_mem*\n");
     type Args = Args;
     type Change = Infallible;
 
@@ -67,9 +68,10 @@ pub struct GatherFacts;
 
 impl Module for GatherFacts {
     const NAME: &'static str = "ansible.builtin.gather_facts";
-    const SPEC: Spec = Spec::new("Gathers facts about the target, as a play does by itself at its start.", OPTIONS)
-        .open()
-        .examples("- gather_facts:\n");
+    const SPEC: Spec =
+        Spec::new("Gathers facts about the target, as a play does by itself at its start.", OPTIONS)
+            .open()
+            .examples("- gather_facts:\n");
     type Args = Args;
     type Change = Infallible;
 
@@ -114,10 +116,13 @@ async fn gathered(args: &Args, cx: &Context) -> Result<Output, Failure> {
     Ok(Output::new(false).with("ansible_facts", Json::Object(named)))
 }
 
+/// A collector's name and what it makes of a report.
+type Collector = (&'static str, fn(&Report) -> Map);
+
 /// The facts of the chosen collectors, without `ansible_` before their names.
 fn facts(report: &Report, subset: &Subset) -> Map {
     let mut facts = Map::new();
-    let collectors: &[(&str, fn(&Report) -> Map)] = &[
+    let collectors: &[Collector] = &[
         ("platform", platform::platform),
         ("distribution", distribution::distribution),
         ("date_time", moment::date_time),

@@ -49,8 +49,11 @@ fn fact_name(device: &str) -> String {
 }
 
 fn interface(name: &str, body: &str, addresses: &[Address]) -> Map {
-    let value = |key: &str| body.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::trim);
-    let flags = value("flags").and_then(|hex| i64::from_str_radix(hex.trim_start_matches("0x"), 16).ok()).unwrap_or(0);
+    let value =
+        |key: &str| body.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::trim);
+    let flags = value("flags")
+        .and_then(|hex| i64::from_str_radix(hex.trim_start_matches("0x"), 16).ok())
+        .unwrap_or(0);
     let bridge = value("bridge/bridge_id");
     let bond = value("bonding/mode");
     let kind = match (bridge, bond, value("type")) {
@@ -66,10 +69,16 @@ fn interface(name: &str, body: &str, addresses: &[Address]) -> Map {
     let mut entry = Map::new();
     let mut put = |key: &str, value: Option<Json>| entry.extend(value.map(|value| (key.to_string(), value)));
     put("device", Some(name.into()));
-    put("macaddress", value("address").filter(|mac| !mac.is_empty() && *mac != "00:00:00:00:00:00").map(Into::into));
+    put(
+        "macaddress",
+        value("address").filter(|mac| !mac.is_empty() && *mac != "00:00:00:00:00:00").map(Into::into),
+    );
     put("mtu", value("mtu").and_then(|mtu| mtu.parse::<i64>().ok()).map(Into::into));
     // Loopback's state is unknown to the kernel; it counts as active when it is up.
-    put("active", Some(matches!(value("operstate"), Some("up" | "unknown")).then_some(true).unwrap_or_default().into()));
+    put(
+        "active",
+        Some(matches!(value("operstate"), Some("up" | "unknown")).then_some(true).unwrap_or_default().into()),
+    );
     put("type", (kind != "unknown").then(|| kind.into()));
     put("module", value("module").map(Into::into));
     put("pciid", value("device").map(Into::into));
@@ -122,7 +131,8 @@ fn address(line: &str) -> Option<Address> {
         let at = words.iter().position(|word| *word == key)?;
         words.get(at + 1).map(|word| (*word).to_string())
     };
-    let label = words.last().filter(|word| word.starts_with(&device)).map_or(device.clone(), |w| (*w).to_string());
+    let label =
+        words.last().filter(|word| word.starts_with(&device)).map_or(device.clone(), |w| (*w).to_string());
     Some(Address {
         ip: ip.parse().ok()?,
         prefix: prefix.parse().ok()?,
@@ -136,7 +146,8 @@ fn address(line: &str) -> Option<Address> {
 /// What a route's answer says the way out is, with what is known of its interface.
 fn default(report: &Report, section: &str, facts: &Map, addresses: &[Address], v4: bool) -> Json {
     let words: Vec<&str> = report.lines(section).next().unwrap_or("").split_whitespace().collect();
-    let after = |key: &str| words.iter().position(|word| *word == key).and_then(|at| words.get(at + 1)).copied();
+    let after =
+        |key: &str| words.iter().position(|word| *word == key).and_then(|at| words.get(at + 1)).copied();
     let proc_default = if v4 { proc_route(report) } else { None };
     let via = after("via").map(str::to_string);
     let device = after("dev").map(str::to_string);

@@ -67,9 +67,13 @@ fn unescaped(text: &str) -> String {
 fn devices(report: &Report) -> Json {
     let mut devices = Map::new();
     for (name, body) in report.under("block-") {
-        let value = |key: &str| body.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::trim);
+        let value = |key: &str| {
+            body.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::trim)
+        };
         let sectors = value("size").and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-        let listed = |key: &'static str| body.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='));
+        let listed = |key: &'static str| {
+            body.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='))
+        };
         let scheduler = value("queue/scheduler").map(|line| {
             line.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(name, _)| name)
         });
@@ -162,7 +166,8 @@ fn all_links(report: &Report) -> Json {
 
 /// Bytes in the largest unit that fits, two digits after the point.
 fn readable(bytes: u64) -> String {
-    let units = [("YB", 80), ("ZB", 70), ("EB", 60), ("PB", 50), ("TB", 40), ("GB", 30), ("MB", 20), ("KB", 10)];
+    let units =
+        [("YB", 80), ("ZB", 70), ("EB", 60), ("PB", 50), ("TB", 40), ("GB", 30), ("MB", 20), ("KB", 10)];
     #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
     let size = bytes as f64;
     let fits = units.iter().map(|(unit, power)| (unit, 2f64.powi(*power))).find(|(_, one)| size >= *one);

@@ -5,8 +5,28 @@ use std::collections::BTreeSet;
 
 /// The collectors of the minimal set.
 const MIN: [&str; 22] = [
-    "apparmor", "caps", "cmdline", "chroot", "date_time", "distribution", "dns", "env", "fips", "iscsi", "local", "lsb",
-    "nvme", "fibre_channel_wwn", "pkg_mgr", "platform", "python", "selinux", "service_mgr", "ssh_pub_keys", "user", "systemd",
+    "apparmor",
+    "caps",
+    "cmdline",
+    "chroot",
+    "date_time",
+    "distribution",
+    "dns",
+    "env",
+    "fips",
+    "iscsi",
+    "local",
+    "lsb",
+    "nvme",
+    "fibre_channel_wwn",
+    "pkg_mgr",
+    "platform",
+    "python",
+    "selinux",
+    "service_mgr",
+    "ssh_pub_keys",
+    "user",
+    "systemd",
 ];
 
 /// The collectors beyond it.
@@ -14,10 +34,19 @@ const MORE: [&str; 4] = ["hardware", "network", "virtual", "loadavg"];
 
 /// Names that stand for other collectors.
 const WITHIN: [(&str, &str); 13] = [
-    ("processor", "hardware"), ("memory", "hardware"), ("devices", "hardware"), ("mounts", "hardware"),
-    ("interfaces", "network"), ("all_ipv4_addresses", "network"), ("all_ipv6_addresses", "network"),
-    ("default_ipv4", "network"), ("default_ipv6", "network"), ("is_chroot", "chroot"),
-    ("virtualization_type", "virtual"), ("virtualization_role", "virtual"), ("system_capabilities", "caps"),
+    ("processor", "hardware"),
+    ("memory", "hardware"),
+    ("devices", "hardware"),
+    ("mounts", "hardware"),
+    ("interfaces", "network"),
+    ("all_ipv4_addresses", "network"),
+    ("all_ipv6_addresses", "network"),
+    ("default_ipv4", "network"),
+    ("default_ipv6", "network"),
+    ("is_chroot", "chroot"),
+    ("virtualization_type", "virtual"),
+    ("virtualization_role", "virtual"),
+    ("system_capabilities", "caps"),
 ];
 
 /// The chosen collectors.
@@ -66,10 +95,15 @@ fn meant(name: &str, word: &str) -> Result<Vec<&'static str>, String> {
         "min" => Ok(MIN.to_vec()),
         // Programs of their own that hosts seldom have: nothing to gather here.
         "facter" | "ohai" | "system" => Ok(vec![]),
-        _ => MIN.into_iter().chain(MORE).find(|known| *known == inner).map(|known| vec![known]).ok_or_else(|| {
-            let mut known: Vec<&str> = MIN.into_iter().chain(MORE).chain(["all", "min"]).collect();
-            known.sort_unstable();
-            format!("Bad subset '{word}' given to Ansible. gather_subset options allowed: {}", known.join(", "))
-        }),
+        _ => MIN.into_iter().chain(MORE).find(|known| *known == inner).map(|known| vec![known]).ok_or_else(
+            || {
+                let mut known: Vec<&str> = MIN.into_iter().chain(MORE).chain(["all", "min"]).collect();
+                known.sort_unstable();
+                format!(
+                    "Bad subset '{word}' given to Ansible. gather_subset options allowed: {}",
+                    known.join(", ")
+                )
+            },
+        ),
     }
 }

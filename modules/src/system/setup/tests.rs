@@ -39,7 +39,8 @@ fn sections_are_told_apart() {
 #[test]
 fn distributions_have_the_names_ansible_gives_them() {
     let of = |release: &str, more: &str| {
-        let facts = distribution::distribution(&Report::parse(&format!("\u{1}etc-os-release\n{release}\n{more}")));
+        let facts =
+            distribution::distribution(&Report::parse(&format!("\u{1}etc-os-release\n{release}\n{more}")));
         let fact = |name: &str| facts[name].as_str().unwrap().to_string();
         (fact("distribution"), fact("distribution_version"), fact("distribution_release"), fact("os_family"))
     };
@@ -56,7 +57,8 @@ fn distributions_have_the_names_ansible_gives_them() {
 
 #[test]
 fn own_facts_are_json_or_ini() {
-    let text = "\u{1}local-a\n{\"x\": 1}\n\u{1}local-b\n[s]\nKey = v\n\u{1}local-c\noops\n\u{1}local-d\n\n\u{2}3\n";
+    let text =
+        "\u{1}local-a\n{\"x\": 1}\n\u{1}local-b\n[s]\nKey = v\n\u{1}local-c\noops\n\u{1}local-d\n\n\u{2}3\n";
     let facts = platform::local(&Report::parse(text));
     assert_eq!(facts["local"]["a"], json!({"x": 1}));
     assert_eq!(facts["local"]["b"], json!({"s": {"key": "v"}}));

@@ -39,7 +39,9 @@ pub(super) fn virtualization(report: &Report) -> Map {
         }
     }
     firmware(report, &mut found);
-    let cpu = |text: &str| report.lines("cpuinfo").any(|line| line.starts_with("model name") && line.contains(text));
+    let cpu = |text: &str| {
+        report.lines("cpuinfo").any(|line| line.starts_with("model name") && line.contains(text))
+    };
     if cpu("QEMU Virtual CPU") {
         found.guest("kvm");
     }
