@@ -1,7 +1,7 @@
 //! The program as a person meets it: command lines in, text and exit codes out. Nothing here leaves this machine, and
 //! no settings of whoever runs the tests are read.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use assert_cmd::Command;
 use std::path::Path;
@@ -35,7 +35,10 @@ const CHECK: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n    - check:
 fn a_run_looks_as_ansible_s_and_ends_as_it() {
     let (code, shown, _) = out(&mut muster(dir(DEBUG).path(), "run -i h1, -c local -e who=there p.yml"));
     let stars = "*".repeat(68);
-    assert!(shown.starts_with(&format!("\nPLAY [all] {stars}*\n\nTASK [greet] {}\n", &stars[1..])), "{shown}");
+    assert!(
+        shown.starts_with(&format!("\nPLAY [all] {stars}*\n\nTASK [greet] {}\n", &stars[1..])),
+        "{shown}"
+    );
     assert!(shown.contains("\nok: [h1] => {\n    \"msg\": \"hi there\"\n}\n"), "{shown}");
     assert!(shown.contains("h1                         : ok=1    changed=0 "), "{shown}");
     assert_eq!(code, 0);
