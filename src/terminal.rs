@@ -2,11 +2,13 @@
 //! showing them, from the terminal itself, so that a redirected stdin is never taken for a password.
 
 use crate::cli::Color;
+use crate::report::harmless;
 use crate::settings::Settings;
 use muster_engine::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::pin::Pin;
 
 /// Narrower than this no banner gets, as in Ansible.
 const NARROWEST: usize = 79;
@@ -59,6 +61,19 @@ pub fn ask_secret(question: &str) -> io::Result<Secret> {
     drop(silence);
     writeln!(terminal)?;
     answer.map(Secret::new)
+}
+
+/// The person at the terminal, as connections ask for passphrases.
+pub struct Person;
+
+impl muster_connections::Prompter for Person {
+    fn secret<'a>(&'a self, question: &'a str) -> Pin<Box<dyn Future<Output = Option<Secret>> + Send + 'a>> {
+        Box::pin(async move {
+            let question = harmless(question).into_owned();
+            let asked = tokio::task::spawn_blocking(move || ask_secret(&question)).await;
+            asked.ok().and_then(Result::ok)
+        })
+    }
 }
 
 fn open() -> io::Result<File> {

@@ -36,9 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("select    {:>10.1?}  {hosts} hosts of {pattern}", start.elapsed());
     }
     let start = Instant::now();
-    println!("groups    {:>10.1?}  {} groups", start.elapsed(), inventory.groups().len());
+    let groups = inventory.groups().len();
+    println!("groups    {:>10.1?}  {groups} groups", start.elapsed());
     let start = Instant::now();
-    println!("names     {:>10.1?}  {} names", start.elapsed(), inventory.all_names(&[]).len());
+    let names = inventory.all_names(&[]).len();
+    println!("names     {:>10.1?}  {names} names", start.elapsed());
     let before = inventory.clone();
     let start = Instant::now();
     inventory.add_host("new", &["group00", "fresh"], muster_engine::template::Vars::default());

@@ -1,6 +1,8 @@
 //! The modules for files against what Ansible's own modules answered and left behind, case by case: `cases/files/*.json`, each
 //! run with this machine's shell and with busybox. `cases/files/observe.py` wrote the expectations.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall fail")]
+
 mod support;
 
 use base64::Engine as _;
@@ -247,4 +249,39 @@ async fn names_with_quotes_spaces_and_newlines_are_only_names() {
         assert!(!path.exists());
     }
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1, "only the link is left");
+}
+
+#[tokio::test]
+async fn a_file_in_a_vault_is_opened_on_its_way() {
+    use muster_engine::connection::Secret;
+    use muster_engine::vault::{Secrets, encrypt};
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().canonicalize().unwrap();
+    let password = Secret::new("sesame");
+    let sealed = encrypt(b"plain\n", &password, None).unwrap();
+    std::fs::create_dir(dir.join("files")).unwrap();
+    std::fs::write(dir.join("files/sealed"), &sealed).unwrap();
+    let mut bench = Bench::new(&dir);
+    let there = dir.join("there");
+    let args = json!({"src": "sealed", "dest": there});
+    assert!(bench.run("copy", &args).await.is_err(), "there is no password yet");
+    bench.secrets = Secrets::new(vec![("default".into(), password)]).into();
+    bench.run("copy", &args).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&there).unwrap(), "plain\n");
+    bench.run("copy", &json!({"src": "sealed", "dest": there, "decrypt": false})).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&there).unwrap(), sealed);
+}
+
+#[tokio::test]
+async fn a_temporary_name_is_new_and_private() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path().canonicalize().unwrap();
+    let bench = Bench::new(&dir);
+    for (state, mode) in [("file", "0600"), ("directory", "0700")] {
+        let args = json!({"path": dir, "state": state, "prefix": "a.", "suffix": ".z"});
+        let output = bench.run("tempfile", &args).await.unwrap();
+        let path = output.result["path"].as_str().unwrap();
+        assert!(path.starts_with(dir.join("a.").to_str().unwrap()) && path.ends_with(".z"), "{path}");
+        assert_eq!((&output.result["mode"], &output.result["state"]), (&json!(mode), &json!(state)));
+    }
 }

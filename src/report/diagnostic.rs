@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use muster_engine::diagnostic::{Diagnostic, Diagnostics, Label, Severity};
 use muster_engine::source::{Source, SourceId, Sources};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 /// All of them as one text.
@@ -32,7 +33,7 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
         .into_iter()
         .map(|(id, labels)| {
             let source = sources.get(id);
-            let path = harmless(&source.path.display().to_string()).into_owned();
+            let path = named(&source.path);
             (source, path, labels)
         })
         .collect();
@@ -52,14 +53,24 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
         }
         group = group.element(snippet);
     }
-    let path = diagnostic.path.as_ref().map(|path| harmless(&path.display().to_string()).into_owned());
+    let path = diagnostic.path.as_deref().map(named);
     if let Some(path) = path.filter(|_| shown.is_empty()) {
         group = group.element(annotate_snippets::Origin::path(path));
     }
-    if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(harmless(help)));
+    let Some(help) = &diagnostic.help else { return renderer.render(&[group]) };
+    let help = harmless(help);
+    if shown.is_empty() {
+        // Without a line of source there is no margin to hang the help on.
+        return format!("{}\n  = help: {help}", renderer.render(&[group]));
     }
-    renderer.render(&[group])
+    renderer.render(&[group.element(Level::HELP.message(help))])
+}
+
+/// A path as a person would type it: from the current directory, if it lies there.
+fn named(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|here| path.strip_prefix(here).ok());
+    harmless(&below.unwrap_or(path).display().to_string()).into_owned()
 }
 
 /// The span's bytes on its first line: a caret under a whole task says less than one under its beginning.
@@ -96,7 +107,9 @@ mod tests {
                 .at(at(id, 28..35), "not a module, and not a task keyword")
                 .help("did you mean `etcdctl`?"),
         );
-        all.push(Diagnostic::warning("muster::inventory::empty", "no host here").file("hosts.yml"));
+        all.push(
+            Diagnostic::warning("muster::inventory::empty", "no host here").file("hosts.yml").help("add one"),
+        );
         assert_eq!(
             rendered(&all, &sources, false),
             "error[muster::plan::unknown_module]: no module is called `etcdclt`
@@ -108,7 +121,8 @@ mod tests {
   = help: did you mean `etcdctl`?
 
 warning[muster::inventory::empty]: no host here
---> hosts.yml"
+--> hosts.yml
+  = help: add one"
         );
     }
 

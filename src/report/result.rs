@@ -8,8 +8,8 @@ use muster_engine::node::emit::{Layout, emit};
 use serde_json::Value as Json;
 use std::fmt::Write;
 
-/// What the run keeps for itself or what has been said already.
-const SAID: [&str; 3] = ["exception", "warnings", "deprecations"];
+/// What has been said already: the line begins with how it ended, and warnings have their own lines.
+const SAID: [&str; 5] = ["exception", "warnings", "deprecations", "failed", "skipped"];
 /// Keys that `debug: var=` results do not show.
 const BESIDE_VAR: [&str; 8] = [
     "changed",

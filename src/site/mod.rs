@@ -8,12 +8,14 @@ use crate::cli::Options;
 use crate::exit::Exit;
 use crate::given::{Given, Passwords};
 use crate::session::Session;
+use crate::terminal;
 use muster_engine::diagnostic::{Class, Diagnostics};
 use muster_engine::inventory::Pattern;
 use muster_engine::module::Registry;
 use muster_engine::plan::{Plan, Selection, Site};
 use muster_engine::playbook::{Loader, Playbook};
 use muster_engine::template::{Layer, Scope};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,7 +41,7 @@ impl Prepared {
     ) -> Result<Self, Exit> {
         refused(session, options)?;
         let scope = given.scope();
-        let mut found = Diagnostics::default();
+        let mut found = given.found.clone();
         let loader = Loader::new(
             session.sources.clone(),
             given.secrets.clone(),
@@ -49,13 +51,19 @@ impl Prepared {
         );
         let (mut playbook, mut counts) = (Playbook::default(), vec![]);
         for path in playbooks {
-            let read = loader.playbook(path, &mut found);
+            // `playbook_dir` and included files are shown whole, wherever the run was started.
+            let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let read = loader.playbook(&whole, &mut found);
             counts.push((path.clone(), read.plays.len()));
             playbook.plays.extend(read.plays);
         }
-        session.weigh(&found)?;
-        check_limit(session, &given, options)?;
-        let passwords = Passwords::read(session, &options.connect, &options.escalate)?;
+        let passwords = if found.has_errors() {
+            Passwords::default()
+        } else {
+            session.weigh(&found)?;
+            check_limit(session, &given, options)?;
+            Passwords::read(session, &options.connect, &options.escalate)?
+        };
         let site = Site {
             loader,
             inventory: given.inventory,
@@ -68,6 +76,9 @@ impl Prepared {
             extra: given.extra,
             prompted: Layer::default(),
         };
+        if found.has_errors() {
+            return Err(everything_wrong(session, found, site, &playbook));
+        }
         Ok(Self { playbooks: counts, playbook, site, scope })
     }
 
@@ -93,10 +104,25 @@ impl Prepared {
     }
 }
 
-/// How roads are opened.
+/// Says what is wrong with what was read and, as far as it can be drawn, with the plan: all at once.
+fn everything_wrong(session: &Session, mut found: Diagnostics, site: Site, playbook: &Playbook) -> Exit {
+    let more = match Plan::build(Arc::new(site), playbook) {
+        Ok((_, warnings)) => warnings,
+        Err(found) => found,
+    };
+    for one in more.0 {
+        if !found.0.contains(&one) {
+            found.push(one);
+        }
+    }
+    session.weigh(&found).err().unwrap_or(Exit(crate::exit::ERROR))
+}
+
+/// How roads are opened: a key's passphrase is asked for where a person is there to answer.
 #[must_use]
 pub fn connections() -> muster_connections::Options {
-    muster_connections::Options::default()
+    let prompter = io::stdin().is_terminal().then(|| Arc::new(terminal::Person) as Arc<_>);
+    muster_connections::Options { prompter, ..muster_connections::Options::default() }
 }
 
 /// Flags that mean something to Ansible and cannot mean anything here.
@@ -158,9 +184,13 @@ fn selection(session: &Session, options: &Options) -> Selection {
         let tags = given.iter().flat_map(|tags| tags.split(',')).map(str::trim);
         tags.filter(|tag| !tag.is_empty()).map(String::from).collect()
     };
+    let mut tags = split(&options.select.tags, &session.settings.run_tags);
+    if options.select.list_tags && tags.is_empty() {
+        tags = ["all", "never"].map(String::from).to_vec();
+    }
     Selection {
         limit: options.site.limit.clone(),
-        tags: split(&options.select.tags, &session.settings.run_tags),
+        tags,
         skip_tags: split(&options.select.skip_tags, &session.settings.skip_tags),
         start_at: options.select.start_at_task.clone(),
     }

@@ -60,6 +60,7 @@ pub(super) fn read(
         }
     }
     reader.finish();
+    reader.errors.sort_by_key(|error| error.labels.first().map(|label| label.span.start));
     if reader.errors.is_empty() { Ok(()) } else { Err(reader.errors) }
 }
 

@@ -2,12 +2,13 @@
 //! everything that is wrong with any source goes into the diagnostics at once.
 //! A source that fails leaves nothing of itself in the inventory.
 
+use super::vars_dir::veil;
 use super::{Inventory, VarsDir, address, constructed, ini, script, toml, yaml};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use crate::node::{self, Limits, Node};
-use crate::source::{SourceId, Sources};
+use crate::source::{SourceId, Sources, Span};
 use crate::template::{Value, Variable};
-use crate::vault::Secrets;
+use crate::vault::{self, Secrets};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,6 +72,9 @@ pub struct LoadOptions {
     pub enabled: Vec<Format>,
     /// Endings of file names that are passed over in a directory (`INVENTORY_IGNORE`).
     pub ignored_extensions: Vec<String>,
+    /// Whether group names that no expression can name are warned of, once: `control-plane` is one. Ansible does unless
+    /// `TRANSFORM_INVALID_GROUP_CHARS` is `ignore`.
+    pub warn_of_group_names: bool,
     /// Whether a source that cannot be read is an error; otherwise it is a warning, as Ansible has it unless
     /// `INVENTORY_ANY_UNPARSED_IS_FAILED`.
     pub unparsed_is_failed: bool,
@@ -84,6 +88,7 @@ impl Default for LoadOptions {
             secrets: Arc::default(),
             enabled: Format::DEFAULT.to_vec(),
             ignored_extensions: ignored.map(String::from).to_vec(),
+            warn_of_group_names: true,
             unparsed_is_failed: true,
         }
     }
@@ -94,6 +99,8 @@ struct Loader<'a> {
     options: &'a LoadOptions,
     diagnostics: &'a mut Diagnostics,
     inventory: Inventory,
+    /// Whether any source was read.
+    parsed: bool,
 }
 
 impl Inventory {
@@ -105,7 +112,7 @@ impl Inventory {
         options: &LoadOptions,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let mut loader = Loader { sources, options, diagnostics, inventory: Self::empty() };
+        let mut loader = Loader { sources, options, diagnostics, inventory: Self::empty(), parsed: false };
         for input in inputs {
             loader.input(input);
         }
@@ -138,6 +145,7 @@ impl Loader<'_> {
     }
 
     fn list(&mut self, input: &str) {
+        self.parsed = true;
         let source = self.sources.add("<inventory>", input);
         let listed = |format| self.options.enabled.contains(&format);
         let ranges = listed(Format::AdvancedHostList) && !listed(Format::HostList);
@@ -147,7 +155,7 @@ impl Loader<'_> {
                 continue;
             }
             let start = name.as_ptr() as usize - input.as_ptr() as usize;
-            let whole = crate::source::Span { source, start: 0, end: self.sources.get(source).len() };
+            let whole = Span { source, start: 0, end: self.sources.get(source).len() };
             let span = whole.part(start + (name.len() - name.trim_start().len()), trimmed.len());
             if ranges {
                 match address::expand(trimmed) {
@@ -215,6 +223,7 @@ impl Loader<'_> {
             Ok((mut inventory, mut warnings)) => {
                 stamp(&mut inventory, self.inventory.len(), path);
                 self.inventory = inventory;
+                self.parsed = true;
                 self.diagnostics.0.append(&mut warnings.0);
             }
             Err(errors) => self.unparsed(errors),
@@ -224,6 +233,16 @@ impl Loader<'_> {
     /// Reads a file in every format that may be it; of the errors those of the likeliest.
     fn attempt(&self, path: &Path, source: SourceId) -> Result<(Inventory, Diagnostics), Vec<Diagnostic>> {
         let text = self.sources.get(source).text.clone();
+        if vault::is_encrypted(&text) {
+            let mut inventory = self.inventory.clone();
+            return match self.vaulted(&mut inventory, path, source, &text) {
+                Ok(()) => Ok((inventory, Diagnostics::default())),
+                Err(why) => {
+                    let message = format!("Unable to parse {} as an inventory source: {why}", path.display());
+                    Err(vec![Diagnostic::error(Class::Error, "muster::inventory::vault", message).file(path)])
+                }
+            };
+        }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
         let likely = likely(path, extension, &text);
         let mut formats: Vec<Format> = self.options.enabled.clone();
@@ -235,16 +254,40 @@ impl Loader<'_> {
             let mut warnings = Diagnostics::default();
             match self.format(format, &mut inventory, path, source, &mut warnings) {
                 Ok(()) => return Ok((inventory, warnings)),
-                Err(errors) if format == likely => told = errors,
+                Err(errors) if format == likely => {
+                    // What was odd often explains what is wrong.
+                    told = warnings.0;
+                    told.extend(errors);
+                }
                 Err(errors) => other = errors,
             }
         }
-        if told.is_empty() && other.is_empty() {
+        let known = told.iter().chain(&other).any(|found| matches!(found.severity, Severity::Error(_)));
+        if !known {
             let message = format!("Unable to parse {} as an inventory source", path.display());
             let help = "no enabled inventory plugin takes a file of this kind";
             return Err(vec![Diagnostic::parse("muster::inventory::format", message).file(path).help(help)]);
         }
         Err(if told.is_empty() { other } else { told })
+    }
+
+    /// Reads a source that is a vault as a whole. Nothing said about it may show its text, so it is only said that.
+    fn vaulted(
+        &self,
+        inventory: &mut Inventory,
+        path: &Path,
+        source: SourceId,
+        text: &str,
+    ) -> Result<(), String> {
+        let plain = self.options.secrets.decrypt(text).map_err(|error| error.to_string())?;
+        let hidden = Sources::default();
+        let id = hidden.add(path, plain);
+        let unsaid = &mut Diagnostics::default();
+        let span = Span { source, start: 0, end: 14 };
+        let documents = node::parse(&hidden, id, Limits::default(), unsaid).map_err(|error| error.message)?;
+        let [root] = &*documents else { return Err("it must hold one YAML document".to_owned()) };
+        yaml::read(inventory, &veil(root, span), unsaid)
+            .map_err(|_| "its decrypted text is no YAML inventory; decrypt it to see why".to_owned())
     }
 
     fn format(
@@ -304,6 +347,13 @@ impl Loader<'_> {
     /// What remains to be said when every source is read.
     fn settle(&mut self) {
         self.inventory.settle();
+        if !self.parsed && !self.diagnostics.has_errors() {
+            let message = "No inventory was parsed, only implicit localhost is available";
+            self.diagnostics.push(Diagnostic::warning("muster::inventory::nothing", message));
+        }
+        if self.options.warn_of_group_names {
+            self.check_group_names();
+        }
         let groups = self.inventory.state.groups.values();
         for group in groups.filter(|group| self.inventory.state.hosts.contains_key(&group.name)) {
             let message = format!("Found both group and host with same name: {}", group.name);
@@ -316,6 +366,27 @@ impl Loader<'_> {
             }
             self.diagnostics.push(warning.help("rename one of them: a pattern of that name means the host"));
         }
+    }
+}
+
+impl Loader<'_> {
+    fn check_group_names(&mut self) {
+        let valid = |name: &str| {
+            let word = |c: char| c == '_' || c.is_alphanumeric();
+            name.chars().all(word) && !name.starts_with(|c: char| c.is_numeric())
+        };
+        let mut odd = self.inventory.state.groups.values().filter(|group| !valid(&group.name)).peekable();
+        if odd.peek().is_none() {
+            return;
+        }
+        let message = "Invalid characters were found in group names but not replaced";
+        let mut warning = Diagnostic::warning("muster::inventory::group_name", message);
+        for group in odd {
+            if let Some(place) = group.place {
+                warning = warning.at(place, "not a valid variable name");
+            }
+        }
+        self.diagnostics.push(warning);
     }
 }
 

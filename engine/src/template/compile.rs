@@ -113,7 +113,8 @@ impl Compiled {
             _ if mode == Mode::Condition => {
                 environment().compile_expression_owned(new.clone()).map(Code::Expression)
             }
-            Shape::Sole(range) => {
+            // With more than one newline at its end it is text.
+            Shape::Sole(range) if !text.ends_with('\n') => {
                 // Padded, so that ranges and lines hold.
                 let lead = new.get(..range.start).unwrap_or("");
                 let pad = lead.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });

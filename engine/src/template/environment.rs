@@ -1,10 +1,11 @@
 //! The one minijinja environment of the process: Ansible's syntax settings, filters, tests, functions and printing.
 //! Nothing comes in; what is in it is the same for every host, and whatever differs is found through the scope.
 
-use super::finish::{Omit, is_omit};
+use super::finish::{Omit, finish, is_omit};
 use super::rewrite::{Plugin, operators};
 use super::{Value, filters, functions, methods, predicates, python};
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, escape_formatter};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -64,6 +65,10 @@ fn build() -> Built {
         }
         match value.as_str() {
             Some(text) => out.write_str(text)?,
+            None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) => {
+                // Tuples print as lists, and what is omitted does not print.
+                out.write_str(&python::text(&finish(value.clone())?)?)?;
+            }
             None => out.write_str(&python::text(value)?)?,
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Values that leave a scope: nothing in them is lazy, undefined, an error or `omit`. A value of an evaluation comes
 //! in, one made of plain strings, numbers, lists and mappings goes out; what is plain already is shared, not copied.
 
+use super::filters::times;
 use super::{Value, fault, python};
 use indexmap::IndexMap;
 use minijinja::Error;
@@ -41,6 +42,7 @@ pub fn finish(value: Value) -> Result<Value, Error> {
         ValueKind::String if value.is_safe() => Ok(Value::from(value.as_str().unwrap_or(""))),
         ValueKind::Seq | ValueKind::Iterable => list(value),
         ValueKind::Map if is_data(&value) => map(value),
+        ValueKind::Plain if let Some(text) = times::as_text(&value) => Ok(Value::from(text)),
         ValueKind::Plain | ValueKind::Map if !is_omit(&value) => {
             let kind = python::type_name(&value);
             Err(fault::error(format!("Type '{kind}' is unsupported for variable storage.")))

@@ -5,19 +5,19 @@ use super::filters::times::{Moment, zoned_text};
 use super::{Value, fault, lazy, lookups};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use minijinja::value::{Object, ObjectRepr, Rest, ValueKind};
+use minijinja::value::{Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Adds them.
 pub fn install(env: &mut Environment<'static>) {
-    env.add_function("undef", |rest: Rest<Value>| -> Result<Value, Error> {
-        let hint = Args::new(rest.0).text(0, "hint")?;
+    env.add_function("undef", |rest: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+        let hint = Args::new(rest.into_values()).text(0, "hint")?;
         Err(fault::undefined(hint.unwrap_or_else(|| "Mandatory variable has not been overridden".into())))
     });
-    env.add_function("dict", |rest: Rest<Value>| {
-        let args = Args::new(rest.0);
+    env.add_function("dict", |rest: Rest<ValueOrKwargs>| {
+        let args = Args::new(rest.into_values());
         let mut pairs = match args.given.first() {
             Some(map) if map.kind() == ValueKind::Map => entries(map)?,
             Some(list) => {
@@ -30,14 +30,14 @@ pub fn install(env: &mut Environment<'static>) {
         Ok::<_, Error>(Value::from_pairs(pairs))
     });
     env.add_function("now", now);
-    env.add_function("lookup", |rest: Rest<Value>| called(rest.0, false));
-    env.add_function("query", |rest: Rest<Value>| called(rest.0, true));
-    env.add_function("q", |rest: Rest<Value>| called(rest.0, true));
-    env.add_function("cycler", |rest: Rest<Value>| {
-        Value::from_object(Cycler { items: rest.0, at: AtomicUsize::new(0) })
+    env.add_function("lookup", |rest: Rest<ValueOrKwargs>| called(rest.into_values(), false));
+    env.add_function("query", |rest: Rest<ValueOrKwargs>| called(rest.into_values(), true));
+    env.add_function("q", |rest: Rest<ValueOrKwargs>| called(rest.into_values(), true));
+    env.add_function("cycler", |rest: Rest<ValueOrKwargs>| {
+        Value::from_object(Cycler { items: rest.into_values(), at: AtomicUsize::new(0) })
     });
-    env.add_function("joiner", |rest: Rest<Value>| {
-        let with = rest.0.first().cloned().unwrap_or_else(|| Value::from(", "));
+    env.add_function("joiner", |rest: Rest<ValueOrKwargs>| {
+        let with = rest.into_values().first().cloned().unwrap_or_else(|| Value::from(", "));
         Value::from_object(Joiner { with, used: AtomicUsize::new(0) })
     });
 }
@@ -52,8 +52,8 @@ fn called(given: Vec<Value>, list: bool) -> Result<Value, Error> {
     lookups::call(&core, &name, args, list)
 }
 
-fn now(rest: Rest<Value>) -> Result<Value, Error> {
-    let args = Args::new(rest.0);
+fn now(rest: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let args = Args::new(rest.into_values());
     let zone = if args.truth(0, "utc", false) { TimeZone::UTC } else { TimeZone::system() };
     let at = Timestamp::now().to_zoned(zone);
     match args.text(1, "fmt")? {

@@ -116,7 +116,13 @@ pub(super) async fn exec(cx: &Context, script: &str, stdin: Option<Arc<[u8]>>) -
     }
     let mut command = Command::new(format!("{PRELUDE}{script}"));
     command.stdin = stdin;
-    cx.exec(command).await
+    // Half a file must never be taken for a whole one.
+    command.cap = Some(usize::MAX);
+    let done = cx.exec(command).await?;
+    match done.truncated {
+        0 => Ok(done),
+        over => Err(Failure::new(format!("the host's answer is too long by {over} bytes"))),
+    }
 }
 
 /// Why a script did not end well: the last thing it said.

@@ -6,6 +6,7 @@ use muster_engine::diagnostic::Diagnostics;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use muster_engine::node::{self, Limits, Mapping, Node};
 use muster_engine::source::{Sources, Span};
+use muster_engine::vault;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
@@ -63,7 +64,13 @@ impl Module for IncludeVars {
             return Err(Failure::new(hint));
         }
         let file = args.file.as_deref().or(args._raw_params.as_deref());
-        let mut reading = Reading { span: cx.written.span, files: vec![], vars: vec![] };
+        let mut reading = Reading {
+            span: cx.written.span,
+            secrets: cx.scope.around().secrets.clone(),
+            files: vec![],
+            vars: vec![],
+            secret: false,
+        };
         match (file, &args.dir) {
             (Some(_), Some(_)) => {
                 let mixed =
@@ -89,7 +96,10 @@ impl Module for IncludeVars {
                 Node { span: cx.written.span, kind: node::Kind::Map(Arc::new(Mapping(reading.vars))) },
             )]),
         };
-        let output = Output::new(false).with("ansible_included_var_files", json!(reading.files));
+        let mut output = Output::new(false).with("ansible_included_var_files", json!(reading.files));
+        if reading.secret {
+            output = output.with("_ansible_no_log", true);
+        }
         Ok(Check::Done(Output { vars: Some(Arc::new(vars)), ..output }))
     }
 
@@ -120,8 +130,11 @@ fn failed(message: String) -> Failure {
 struct Reading {
     /// Where the task stands: the places of what it reads.
     span: Span,
+    secrets: Arc<vault::Secrets>,
     files: Vec<String>,
     vars: Vec<(Node, Node)>,
+    /// Whether one of them was encrypted as a whole: then nothing of the result is shown.
+    secret: bool,
 }
 
 impl Reading {
@@ -171,7 +184,12 @@ impl Reading {
         let shown = path.display();
         let sources = Sources::default();
         let wrong = |message: String| failed(format!("could not read {shown}: {message}"));
-        let source = sources.read(path).map_err(|error| wrong(error.to_string()))?;
+        let mut text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        if vault::is_encrypted(&text) {
+            text = self.secrets.decrypt(&text).map_err(|error| wrong(error.to_string()))?;
+            self.secret = true;
+        }
+        let source = sources.add(path, text);
         let documents = node::parse(&sources, source, Limits::default(), &mut Diagnostics::default());
         let documents = documents.map_err(|error| {
             let place = error.labels.first().map(|label| sources.place(label.span).to_string());

@@ -46,7 +46,7 @@ impl Module for WaitForConnection {
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
         let start = Instant::now();
         sleep(Duration::from_secs(args.delay)).await;
-        let waited = login(cx, args.timeout, args.sleep).await;
+        let waited = login(cx, "ping module test", args.timeout, args.sleep).await;
         let elapsed = start.elapsed().as_secs();
         match waited {
             Ok(()) => Ok(Output::new(false).with("elapsed", elapsed)),
@@ -59,7 +59,7 @@ impl Module for WaitForConnection {
 ///
 /// # Errors
 /// The time is over; the message tells the last reason.
-pub(super) async fn login(cx: &Context, timeout: u64, pause: u64) -> Result<(), String> {
+pub(super) async fn login(cx: &Context, what: &str, timeout: u64, pause: u64) -> Result<(), String> {
     let end = Instant::now() + Duration::from_secs(timeout);
     let mut last = String::from("no try was made");
     while Instant::now() < end {
@@ -70,5 +70,5 @@ pub(super) async fn login(cx: &Context, timeout: u64, pause: u64) -> Result<(), 
         }
         sleep(Duration::from_secs(pause).min(end.saturating_duration_since(Instant::now()))).await;
     }
-    Err(format!("timed out waiting for ping module test: {last}"))
+    Err(format!("timed out waiting for {what}: {last}"))
 }

@@ -3,10 +3,12 @@
 
 mod connection;
 mod port;
+mod uri;
 mod wait_for;
 mod wait_ssh;
 
 pub use connection::WaitForConnection;
+pub use uri::Uri;
 pub use wait_for::WaitFor;
 pub use wait_ssh::WaitSsh;
 
@@ -14,7 +16,7 @@ use muster_engine::module::{Context, Registry};
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(WaitSsh).with(WaitFor).with(WaitForConnection)
+    registry.with(WaitSsh).with(WaitFor).with(WaitForConnection).with(Uri)
 }
 
 /// Logs in anew and runs a command that does nothing.

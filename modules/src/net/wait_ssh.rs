@@ -61,7 +61,7 @@ impl Module for WaitSsh {
         sleep(Duration::from_secs(args.delay)).await;
         let target = cx.road.target();
         let waited = match args.phase {
-            Phase::Login => login(cx, args.timeout, args.sleep).await,
+            Phase::Login => login(cx, "ping module test success", args.timeout, args.sleep).await,
             // Without a network between, there is no server to wait for.
             Phase::Socket if &*target.kind == "local" => Ok(()),
             Phase::Socket => socket(&target.address, target.port.unwrap_or(22), args).await,

@@ -1,8 +1,6 @@
 //! One module against this machine: arguments as JSON come in, what the module answered goes out. The shell is the
 //! machine's own, or busybox with nothing but its applets on the path.
 
-#![allow(dead_code, reason = "each test program uses its own part")]
-
 use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use muster_connections::Local;
@@ -11,6 +9,7 @@ use muster_engine::module::{Context, Failure, Map, Opens, Output};
 use muster_engine::node::{Kind, Node};
 use muster_engine::source::{Sources, Span};
 use muster_engine::template::{Names, Scope, Surroundings, Variable};
+use muster_engine::vault::Secrets;
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +63,8 @@ pub struct Bench {
     pub check_mode: bool,
     pub diff: bool,
     pub vars: IndexMap<String, Json>,
+    /// Vault passwords.
+    pub secrets: Arc<Secrets>,
 }
 
 impl Bench {
@@ -75,6 +76,7 @@ impl Bench {
             check_mode: false,
             diff: false,
             vars: IndexMap::new(),
+            secrets: Arc::default(),
         }
     }
 
@@ -96,8 +98,10 @@ impl Bench {
         };
         let source = Sources::default().add("test", "");
         let span = Span { source, start: 0, end: 0 };
-        let around =
-            Surroundings { search: Arc::from([self.playbook_dir.clone()]), ..Surroundings::default() };
+        let around = Surroundings {
+            search: Arc::from([self.playbook_dir.clone()]),
+            secrets: Arc::clone(&self.secrets),
+        };
         Context {
             host: Arc::from("testhost"),
             road: Arc::new(Here { target }),
@@ -118,7 +122,8 @@ impl Bench {
     pub async fn run(&self, module: &str, args: &Json) -> Result<Output, Failure> {
         let args: Map = args.as_object().cloned().unwrap_or_default();
         let registry = muster_modules::builtin();
-        let module = registry.get(module).unwrap_or_else(|| panic!("no module is called {module}"));
+        let module =
+            registry.get(module).ok_or_else(|| Failure::new(format!("no module is called {module}")))?;
         module.run(args, &self.context()).await
     }
 }

@@ -93,7 +93,9 @@ fn combine(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
         if is_list(value) {
             return items(value)?.iter().try_for_each(|item| flat(item, out));
         }
-        out.push(value.clone());
+        if !value.is_none() {
+            out.push(value.clone());
+        }
         Ok(())
     }
     let mut all = vec![];

@@ -67,6 +67,11 @@ fn urlize(_: &mut State<'_, '_>, value: &Value, _: &Args) -> Result<Value, Error
     let link = |word: &str| {
         let bare = word.trim_end_matches(['.', ',', ')', '!', '?', ';', ':']);
         let tail = word.get(bare.len()..).unwrap_or("");
+        let host = bare.trim_start_matches("http://").trim_start_matches("https://").split(['/', ':']).next();
+        let top = host.and_then(|host| host.rsplit_once('.')).map_or("", |(_, top)| top);
+        if top.chars().filter(|c| c.is_alphanumeric()).count() < 2 {
+            return word.to_string();
+        }
         let target = if bare.starts_with("http://") || bare.starts_with("https://") {
             bare.to_string()
         } else if bare.starts_with("www.") {

@@ -31,10 +31,7 @@ fn mandatory(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value,
     if let Some(message) = args.text(0, "msg")? {
         return Err(fault::error(message));
     }
-    let error = fault::defined(value).err();
-    let name = error.as_ref().and_then(|error| error.detail()?.split('`').nth(1)).unwrap_or("");
-    let name = if name.is_empty() { String::new() } else { format!("'{name}' ") };
-    Err(fault::error(format!("Mandatory variable {name}not defined.")))
+    Err(fault::mandatory(value))
 }
 
 fn ternary(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
@@ -52,7 +49,7 @@ fn boolean(_: &mut State<'_, '_>, value: &Value, _: &Args) -> Result<Value, Erro
         ValueKind::Bool => value.is_true(),
         ValueKind::String => {
             let text = value.as_str().unwrap_or("").trim().to_lowercase();
-            matches!(text.as_str(), "y" | "yes" | "on" | "1" | "true" | "t" | "1.0")
+            matches!(text.as_str(), "yes" | "on" | "1" | "true")
         }
         ValueKind::Number => *value == Value::from(1),
         _ => false,

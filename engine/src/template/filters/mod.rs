@@ -1,6 +1,7 @@
 //! Filters: Jinja's own as Ansible has them, Ansible's, and those of collections that playbooks use. Each theme is a
 //! file with a table; here they are registered under their short and full names. A failing filter says its name.
 
+mod addresses;
 pub mod attributes;
 pub mod crypt;
 mod data;
@@ -22,7 +23,7 @@ mod yaml;
 use super::Value;
 use super::arguments::Args;
 use super::fault;
-use minijinja::value::Rest;
+use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::collections::BTreeSet;
 
@@ -52,14 +53,18 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
         paths::TABLE,
         times::TABLE,
         random::TABLE,
+        addresses::TABLE,
     ];
     let mut names = BTreeSet::new();
     for (name, filter) in tables.into_iter().flatten() {
         let (name, filter) = (*name, *filter);
         for full in full_names(name) {
-            env.add_filter(full.clone(), move |state: &mut State, value: Value, rest: Rest<Value>| {
-                call(state, name, filter, &value, rest.0)
-            });
+            env.add_filter(
+                full.clone(),
+                move |state: &mut State, value: Value, rest: Rest<ValueOrKwargs>| {
+                    call(state, name, filter, &value, rest.into_values())
+                },
+            );
             names.insert(full);
         }
     }
@@ -91,13 +96,26 @@ fn call(
 
 /// The error with the name of the plugin, unless it comes from deeper or is about something undefined.
 pub fn named(plugin: &str, name: &str, error: Error) -> Error {
-    if error.kind() != ErrorKind::InvalidOperation || fault::carried(&error).is_some() {
+    let ours = matches!(
+        error.kind(),
+        ErrorKind::InvalidOperation | ErrorKind::UnknownFilter | ErrorKind::UnknownTest
+    );
+    if !ours || fault::carried(&error).is_some() {
         return error;
     }
-    let detail = error.detail().unwrap_or("");
+    let said = match error.kind() {
+        ErrorKind::InvalidOperation => String::new(),
+        _ => fault::plain(&error).message,
+    };
+    let detail = if said.is_empty() { error.detail().unwrap_or("") } else { &said };
     if detail.contains("` is undefined") || detail.starts_with("The ") && detail.contains(" plugin '") {
         return error;
     }
-    let full = if name.contains('.') { name.to_string() } else { format!("ansible.builtin.{name}") };
+    // Lookups go by the name they were called with.
+    let full = match plugin {
+        "lookup" => name.to_string(),
+        _ if name.contains('.') => name.to_string(),
+        _ => format!("ansible.builtin.{name}"),
+    };
     fault::error(format!("The {plugin} plugin '{full}' failed: {detail}"))
 }

@@ -13,17 +13,16 @@ pub fn pretty(value: &Value) -> Result<String, Error> {
 }
 
 fn write(out: &mut String, value: &Value, indent: usize, after: usize) -> Result<(), Error> {
-    let sorted = sorted(value)?;
-    let flat = python::repr(&sorted);
+    let flat = python::repr(value);
     if flat.chars().count() + indent + after <= 80 {
         out.push_str(&flat);
         return Ok(());
     }
     let line = format!(",\n{}", " ".repeat(indent + 1));
-    match sorted.kind() {
+    match value.kind() {
         ValueKind::Map => {
             out.push('{');
-            let pairs = entries(&sorted)?;
+            let pairs = entries(value)?;
             let last = pairs.len().saturating_sub(1);
             for (i, (key, value)) in pairs.iter().enumerate() {
                 out.push_str(if i > 0 { &line } else { "" });
@@ -36,9 +35,9 @@ fn write(out: &mut String, value: &Value, indent: usize, after: usize) -> Result
             out.push('}');
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            let tuple = sorted.is_tuple();
+            let tuple = value.is_tuple();
             out.push(if tuple { '(' } else { '[' });
-            let items = crate::template::arguments::items(&sorted)?;
+            let items = crate::template::arguments::items(value)?;
             let last = items.len().saturating_sub(1);
             for (i, item) in items.iter().enumerate() {
                 out.push_str(if i > 0 { &line } else { "" });
@@ -49,17 +48,4 @@ fn write(out: &mut String, value: &Value, indent: usize, after: usize) -> Result
         _ => out.push_str(&flat),
     }
     Ok(())
-}
-
-/// Mappings sorted by key, as the pretty printer shows them.
-fn sorted(value: &Value) -> Result<Value, Error> {
-    Ok(match value.kind() {
-        ValueKind::Map => {
-            let mut pairs = entries(value)?;
-            pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
-            let pairs = pairs.into_iter().map(|(key, value)| Ok((key, sorted(&value)?)));
-            Value::from_pairs(pairs.collect::<Result<Vec<_>, Error>>()?)
-        }
-        _ => value.clone(),
-    })
 }

@@ -87,7 +87,7 @@ fn translated(pattern: &str, multiline: bool) -> String {
             c => out.push(c),
         }
     }
-    out.replace("(?P=", "(?P=")
+    out
 }
 
 fn flags(args: &Args, at: usize) -> Flags {
@@ -124,14 +124,18 @@ fn search(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Er
     let mut out = vec![];
     for name in wanted {
         let bare = name.strip_prefix("\\g<").and_then(|name| name.strip_suffix('>'));
-        let number = bare.unwrap_or(name.trim_start_matches('\\'));
+        let Some(number) = bare.or(name.strip_prefix('\\')) else {
+            return Err(fault::error("Unknown argument"));
+        };
+        if bare.is_none() && number.parse::<usize>().is_err() {
+            return Err(fault::error("'NoneType' object has no attribute 'group'"));
+        }
         let found = match number.parse::<usize>() {
             Ok(index) if index < captures.len() => group(&captures, index),
             Err(_) if bare.is_some() && regex.capture_names().flatten().any(|known| known == number) => {
                 captures.name(number).map_or(Value::from(()), |found| Value::from(found.as_str()))
             }
-            _ if bare.is_some() || name.starts_with('\\') => return Err(fault::error("no such group")),
-            _ => return Err(fault::error("Unknown argument")),
+            _ => return Err(fault::error("no such group")),
         };
         out.push(found);
     }

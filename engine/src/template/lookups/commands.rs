@@ -1,6 +1,6 @@
 //! Lookups that run a command of this machine's shell.
 
-use super::{Request, Table};
+use super::Table;
 use crate::template::{Value, fault};
 use minijinja::Error;
 use std::process::{Command, Stdio};

@@ -40,7 +40,8 @@ pub const TABLE: Table = &[
         if let Some(flags) = rest.first() {
             given.push(flags.get_attr("skip_missing")?);
         }
-        items(&attributes::subelements(list, &Args::new(given))?)
+        let pairs = items(&attributes::subelements(list, &Args::new(given))?)?;
+        pairs.iter().map(|pair| without(pair, &python::text(key)?)).collect()
     }),
     ("random_choice", |request| {
         if request.terms.is_empty() {
@@ -58,6 +59,25 @@ pub const TABLE: Table = &[
     ("vars", vars),
     ("varnames", varnames),
 ];
+
+/// A pair whose first item lacks the list that the second one is from.
+fn without(pair: &Value, path: &str) -> Result<Value, Error> {
+    fn cut(map: &Value, path: &[&str]) -> Result<Value, Error> {
+        let Some((first, rest)) = path.split_first() else { return Ok(map.clone()) };
+        let mut out = vec![];
+        for (key, value) in entries(map)? {
+            match (key.as_str() == Some(*first), rest.is_empty()) {
+                (true, true) => {}
+                (true, false) => out.push((key, cut(&value, rest)?)),
+                _ => out.push((key, value)),
+            }
+        }
+        Ok(Value::from_pairs(out))
+    }
+    let path: Vec<&str> = path.split('.').collect();
+    let first = cut(&pair.get_item_by_index(0)?, &path)?;
+    Ok(Value::from(Tuple::from([first, pair.get_item_by_index(1)?])))
+}
 
 /// Lists among the terms are opened, one level deep.
 fn flat(terms: &[Value]) -> Result<Vec<Value>, Error> {
@@ -111,7 +131,7 @@ fn vars(request: &Request) -> Result<Vec<Value>, Error> {
         _ => request
             .options
             .named("default")
-            .ok_or_else(|| fault::undefined(format!("No variable found with this name: {name}"))),
+            .ok_or_else(|| fault::undefined(format!("No variable named '{name}' was found."))),
     };
     request.texts()?.iter().map(get).collect()
 }

@@ -87,6 +87,9 @@ pub fn call(core: &Arc<Core>, name: &str, mut args: Args, list: bool) -> Result<
     if list {
         return Ok(Value::from(found));
     }
+    if found.is_empty() {
+        return Ok(Value::from(found));
+    }
     if found.iter().all(|item| item.kind() == ValueKind::String) {
         let texts: Vec<&str> = found.iter().filter_map(|item| item.as_str()).collect();
         return Ok(Value::from(texts.join(",")));

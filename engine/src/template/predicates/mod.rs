@@ -3,7 +3,7 @@
 
 mod files;
 mod results;
-mod types;
+pub mod types;
 mod versions;
 pub mod words;
 
@@ -11,7 +11,7 @@ use super::Value;
 use super::arguments::Args;
 use super::fault;
 use super::filters::{full_names, named};
-use minijinja::value::Rest;
+use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State};
 use std::collections::BTreeSet;
 
@@ -28,9 +28,12 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
         for (name, predicate) in table {
             let (name, predicate) = (*name, *predicate);
             for full in full_names(name) {
-                env.add_test(full.clone(), move |state: &mut State, value: Value, rest: Rest<Value>| {
-                    call(state, name, predicate, &value, rest.0)
-                });
+                env.add_test(
+                    full.clone(),
+                    move |state: &mut State, value: Value, rest: Rest<ValueOrKwargs>| {
+                        call(state, name, predicate, &value, rest.into_values())
+                    },
+                );
                 names.insert(full);
             }
         }

@@ -1,8 +1,10 @@
 //! The filters that rewritten text calls, all named `_m_...`. Values come in and go out; an undefined value keeps its
 //! origin on the way, so that a later error still names the right variable.
 
+use crate::template::filters::times;
+use crate::template::predicates::types::within;
 use crate::template::{fault, python};
-use minijinja::value::{Rest, Value, ValueKind};
+use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::cmp::Ordering;
 
@@ -14,20 +16,20 @@ pub struct Emitted(pub Vec<Value>);
 pub fn install(env: &mut Environment<'_>) {
     env.add_filter("_m_get", get);
     // Under a guard an unknown method is undefined; `{% set _ = l.append(x) %}` must stay an error.
-    env.add_filter("_m_try", |state: &mut State, value: Value, name: &str, args: Rest<Value>| {
-        match call(state, &value, name, &args) {
+    env.add_filter("_m_try", |state: &mut State, value: Value, name: &str, args: Rest<ValueOrKwargs>| {
+        match call(state, &value, name, &args.into_values()) {
             Err(error) if error.kind() == ErrorKind::UnknownMethod => Ok(Value::UNDEFINED),
             result => result,
         }
     });
-    env.add_filter("_m_call", |state: &mut State, value: Value, name: &str, args: Rest<Value>| {
-        call(state, &value, name, &args)
+    env.add_filter("_m_call", |state: &mut State, value: Value, name: &str, args: Rest<ValueOrKwargs>| {
+        call(state, &value, name, &args.into_values())
     });
-    env.add_filter("_m_filter", |state: &mut State, value: Value, name: &str, args: Rest<Value>| {
+    env.add_filter("_m_filter", |state: &mut State, value: Value, name: &str, args: Rest<ValueOrKwargs>| {
         if value.is_undefined() {
             return Ok(value);
         }
-        let all: Vec<Value> = std::iter::once(value).chain(args.iter().cloned()).collect();
+        let all: Vec<Value> = std::iter::once(value).chain(args.into_values()).collect();
         state.apply_filter(name, &all)
     });
     env.add_filter("_m_slice", |state: &mut State, v: Value, a: Value, b: Value, c: Value| {
@@ -37,6 +39,19 @@ pub fn install(env: &mut Environment<'_>) {
         state.env().compile_expression("v[a:b:c]")?.eval(minijinja::context! { v, a, b, c })
     });
     env.add_filter("_m_mod", modulo);
+    env.add_filter("_m_sub", |state: &mut State, l: Value, r: Value| match times::difference(&l, &r) {
+        Some(span) => Ok(span),
+        None => {
+            fault::defined(&l)?;
+            fault::defined(&r)?;
+            state.env().compile_expression("l - r")?.eval(minijinja::context! { l, r })
+        }
+    });
+    env.add_filter("_m_in", |item: Value, all: Value| {
+        fault::defined(&item)?;
+        fault::defined(&all)?;
+        within(&item, &all)
+    });
     for (name, sign, wanted) in [
         ("_m_lt", "<", [true, false, false]),
         ("_m_le", "<=", [true, true, false]),

@@ -224,6 +224,19 @@ impl<'s> Walk<'s> {
             {
                 self.infix(&op.left, &op.right, at.end, 1, "_m_mod");
             }
+            // Two dates can be taken from one another; numbers need no help.
+            E::BinOp(op)
+                if matches!(op.op, B::Sub)
+                    && !matches!(&op.left, E::Const(_))
+                    && !matches!(&op.right, E::Const(_)) =>
+            {
+                self.infix(&op.left, &op.right, at.end, 1, "_m_sub");
+            }
+            E::BinOp(op)
+                if matches!(op.op, B::In) && self.rest(self.skip(end(&op.left))).starts_with("in") =>
+            {
+                self.infix(&op.left, &op.right, at.end, 2, "_m_in");
+            }
             E::BinOp(op) if order(op.op).is_some() => {
                 let (filter, len) = order(op.op).unwrap_or_default();
                 self.infix(&op.left, &op.right, at.end, len, filter);

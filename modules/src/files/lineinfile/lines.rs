@@ -183,7 +183,7 @@ impl Wish<'_> {
     }
 
     /// The line that `regexp` or `search_string` finds, and what it becomes when that is not simply `line`.
-    fn matching(&self, lines: &[&[u8]]) -> Result<Option<(usize, Option<Vec<u8>>)>, Failure> {
+    fn matching(&self, lines: &[&[u8]]) -> Result<Option<Match>, Failure> {
         let mut last = None;
         if let Some(text) = self.regexp {
             let regexp = compile(text)?;
@@ -203,12 +203,19 @@ impl Wish<'_> {
             return Ok(Some((at, Some(Pattern::gather(&text)))));
         }
         if let Some(text) = self.search_string {
-            let mut all = lines.iter().enumerate().filter(|(_, line)| holds(line, text)).map(|(at, _)| at);
-            last = if self.firstmatch { all.next() } else { all.last() };
+            let holding = |line: &&[u8]| holds(line, text);
+            last = if self.firstmatch {
+                lines.iter().position(holding)
+            } else {
+                lines.iter().rposition(holding)
+            };
         }
         Ok(last.map(|at| (at, None)))
     }
 }
+
+/// The line found, and what it becomes when that is not simply `line`.
+type Match = (usize, Option<Vec<u8>>);
 
 /// Where a line goes.
 #[derive(Debug)]

@@ -109,7 +109,7 @@ fn code_name(report: &Report, release: &str) -> String {
 }
 
 /// A line of `uname`: system, release, version, machine, name.
-pub(super) fn uname<'a>(report: &'a Report, line: usize) -> &'a str {
+pub(super) fn uname(report: &Report, line: usize) -> &str {
     report.lines("uname").nth(line).unwrap_or("NA")
 }
 

@@ -116,10 +116,13 @@ async fn gathered(args: &Args, cx: &Context) -> Result<Output, Failure> {
     Ok(Output::new(false).with("ansible_facts", Json::Object(named)))
 }
 
+/// A collector's name and what it makes of a report.
+type Collector = (&'static str, fn(&Report) -> Map);
+
 /// The facts of the chosen collectors, without `ansible_` before their names.
 fn facts(report: &Report, subset: &Subset) -> Map {
     let mut facts = Map::new();
-    let collectors: &[(&str, fn(&Report) -> Map)] = &[
+    let collectors: &[Collector] = &[
         ("platform", platform::platform),
         ("distribution", distribution::distribution),
         ("date_time", moment::date_time),
