@@ -399,7 +399,10 @@ impl Conductor {
                     let added = own.is_some_and(|host| self.world.add_group(host, group));
                     grown = Some(added || grown.unwrap_or(false));
                 }
-                Lesson::Stats(stats) => merge_stats(&mut self.stats, stats),
+                Lesson::Stats(stats) => {
+                    let own = run.batch.hosts.get(key.host).map(|host| &**host);
+                    merge_stats(&mut self.stats, own.unwrap_or_default(), stats);
+                }
             }
         }
         grown
@@ -503,8 +506,11 @@ fn panicked() -> Finished {
     }
 }
 
-/// `set_stats`: values are replaced, or joined with `aggregate`.
-fn merge_stats(all: &mut Map, stats: &Map) {
+/// `set_stats`, of a host or of the whole run (`_run`): values are replaced, or joined with `aggregate`.
+fn merge_stats(all: &mut Map, host: &str, stats: &Map) {
+    let of_host = stats.get("per_host").and_then(Json::as_bool).unwrap_or(false);
+    let entry = all.entry(if of_host { host } else { "_run" }).or_insert_with(|| Json::Object(Map::new()));
+    let Json::Object(all) = entry else { return };
     let aggregate = stats.get("aggregate").and_then(Json::as_bool).unwrap_or(true);
     for (name, value) in stats.get("data").and_then(Json::as_object).into_iter().flatten() {
         let joined = match (all.get(name), value) {
