@@ -189,6 +189,11 @@ impl Unit {
         self.finished(summary, lessons, inclusions, true)
     }
 
+    /// Whom it was delegated to, where that is another host.
+    fn elsewhere(&self, done: &Done) -> Option<Arc<str>> {
+        done.delegate.clone().filter(|host| *host != self.host)
+    }
+
     /// What an item taught the items after it.
     fn facts_of(&self, done: &Done) -> Vec<(Arc<str>, Variable)> {
         if !matches!(result::status(&done.result), Status::Ok | Status::Changed) || done.facts_for.is_some() {
@@ -214,7 +219,7 @@ impl Unit {
         let _ = self.say.send(EventKind::ItemFinished {
             step: self.step,
             host: self.host.clone(),
-            delegate: done.delegate.clone(),
+            delegate: self.elsewhere(done),
             label,
             outcome,
         });
@@ -390,6 +395,7 @@ impl Unit {
         };
         let ignored =
             matches!(verdict, Verdict::Failed { ignored: true } | Verdict::Unreachable { ignored: true });
+        let delegate = self.elsewhere(&done);
         let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
         let outcome =
             Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
@@ -397,7 +403,7 @@ impl Unit {
             outcome,
             answer,
             lessons,
-            delegate: done.delegate,
+            delegate,
             looped,
             took: std::time::Duration::ZERO,
             warnings,
