@@ -9,7 +9,6 @@ use muster_engine::connection::{
     Command, Completed, Connection, ConnectionError, Connector, Stream, Target, Trouble,
 };
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -122,14 +121,16 @@ fn with_pipes(line: &str) -> io::Result<(LocalEar, LocalMouth)> {
 
 /// A terminal needs a session of its own, which only a program between can make without unsafe code.
 fn with_terminal(line: &str) -> io::Result<(LocalEar, LocalMouth)> {
+    use rustix::fs::{Mode, OFlags};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&master)?;
     unlockpt(&master)?;
     let name = ptsname(&master, Vec::new())?;
-    let slave: OwnedFd =
-        std::fs::OpenOptions::new().read(true).write(true).open(name.to_string_lossy().as_ref())?.into();
+    // Without NOCTTY it could become the terminal of muster itself.
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let slave = rustix::fs::open(name, flags, Mode::empty())?;
     let mut modes = tcgetattr(&slave)?;
     modes.local_modes.remove(LocalModes::ECHO);
     tcsetattr(&slave, OptionalActions::Now, &modes)?;

@@ -40,11 +40,10 @@ async fn one_session_is_enough() {
     for (i, handle) in runs.into_iter().enumerate() {
         assert_eq!(handle.await.unwrap().unwrap().out().trim(), i.to_string());
     }
-    let mark = support::marker();
-    let mut command = Command::new(format!("sleep {mark}"));
+    // Without a second session only sshd itself can end a process, and it does so for users other than root.
+    let mut command = Command::new("sleep 20");
     command.timeout = Some(std::time::Duration::from_millis(300));
     assert_eq!(road.exec(&command).await.unwrap_err().trouble, Trouble::TimedOut);
-    support::until_sleepers(&mark, 0).await;
     assert_eq!(run(&road, "echo next").await.unwrap().out(), "next\n");
 }
 

@@ -264,10 +264,19 @@ impl Network {
             gossip: gossip.clone(),
         };
         let connected = russh::client::connect_stream(config, reached.stream, client).await;
-        let mut session = connected.map_err(|failure| match failure {
-            Failure::HostKey(error) => Unreached::Final(error),
-            Failure::Session(error) => unreached(error, &label, gossip),
-        })?;
+        let mut session = match connected {
+            Ok(session) => session,
+            Err(Failure::HostKey(error)) => return Err(Unreached::Final(error)),
+            Err(Failure::Session(error)) => {
+                let unreached = unreached(error, &label, gossip);
+                return Err(match (unreached, &settings.route) {
+                    (Unreached::Shed(_), Route::Command(command)) => {
+                        proxy_ended(command, &label, gossip).await
+                    }
+                    (unreached, _) => unreached,
+                });
+            }
+        };
         phase.enter(Phase::LOGIN);
         let login = Login {
             settings: &settings,
@@ -280,6 +289,16 @@ impl Network {
         login.run(&mut session).await.map_err(Unreached::Final)?;
         Ok(Link { session, gossip: gossip.clone(), label, _via: via.clone(), _proxy: reached.proxy })
     }
+}
+
+/// A proxy command that ended is no busy host; what it said last explains it.
+async fn proxy_ended(command: &str, label: &str, gossip: &Gossip) -> Unreached {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let said = gossip.farewell().unwrap_or_else(|| "it said nothing".to_owned());
+    Unreached::Refused(ConnectionError::new(
+        Trouble::Unreachable,
+        format!("the ProxyCommand `{command}` to {label} ended before the greeting: {said}"),
+    ))
 }
 
 /// What a failure before the login means.
