@@ -27,20 +27,26 @@ pub(crate) async fn run<R: Road>(
     permit: OwnedSemaphorePermit,
     count: Count,
 ) -> Result<Completed, ConnectionError> {
-    let Some(limit) = command.timeout else { return carry(pool, command, permit, count).await };
-    match tokio::time::timeout(limit, carry(pool, command, permit, count)).await {
-        Ok(result) => result,
-        // The guard within has ordered the end; the answer does not wait for a process that will not die.
-        Err(_) => Err(timed_out(command)),
+    let mut held = Held { pool: Arc::clone(pool), escalation: command.escalation.as_ref(), parts: None };
+    let Some(limit) = command.timeout else { return carry(&mut held, command, permit, count).await };
+    let result = tokio::time::timeout(limit, carry(&mut held, command, permit, count)).await;
+    if let Ok(result) = result {
+        return result;
     }
+    if let Some(ending) = held.end() {
+        // A failed task has ended too.
+        let _ = ending.await;
+    }
+    Err(timed_out(command))
 }
 
 async fn carry<R: Road>(
-    pool: &Arc<Pool<R>>,
+    held: &mut Held<'_, R>,
     command: &Command,
     permit: OwnedSemaphorePermit,
     count: Count,
 ) -> Result<Completed, ConnectionError> {
+    let pool = &Arc::clone(&held.pool);
     let cap = command.cap.unwrap_or(DEFAULT_CAP);
     let terminal = command.way == Way::Terminal;
     let streams = if terminal { Streams::One } else { Streams::Two };
@@ -77,7 +83,6 @@ async fn carry<R: Road>(
     if terminal {
         input.push(4);
     }
-    let mut held = Held { pool: Arc::clone(pool), escalation: command.escalation.clone(), parts: None };
     held.parts = Some(Parts { ear, mouth, pid, _count: count, _permit: permit });
     let Some(parts) = held.parts.as_mut() else { return Err(pool.lost()) };
     let Parts { ear, mouth, pid, .. } = parts;
@@ -225,18 +230,19 @@ struct Parts<R: Road> {
 }
 
 /// A running channel. Dropped before its end, it has its processes ended.
-struct Held<R: Road> {
+struct Held<'a, R: Road> {
     pool: Arc<Pool<R>>,
-    escalation: Option<Escalation>,
+    escalation: Option<&'a Escalation>,
     parts: Option<Parts<R>>,
 }
 
-impl<R: Road> Drop for Held<R> {
-    fn drop(&mut self) {
-        let Some(mut parts) = self.parts.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (pool, escalation) = (Arc::clone(&self.pool), self.escalation.take());
-        runtime.spawn(async move {
+impl<R: Road> Held<'_, R> {
+    /// Has the processes ended, by a shell of the same user, else by the road.
+    fn end(&mut self) -> Option<tokio::task::JoinHandle<()>> {
+        let mut parts = self.parts.take()?;
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        let (pool, escalation) = (Arc::clone(&self.pool), self.escalation.cloned());
+        Some(runtime.spawn(async move {
             let ended = match parts.pid {
                 Some(pid) => pool.end_processes(escalation.as_ref(), pid, true).await,
                 None => false,
@@ -247,6 +253,12 @@ impl<R: Road> Drop for Held<R> {
                 parts.mouth.signal(Signal::Kill).await;
             }
             drop(parts);
-        });
+        }))
+    }
+}
+
+impl<R: Road> Drop for Held<'_, R> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
