@@ -79,6 +79,16 @@ async fn what_an_escalated_command_leaves_is_ended_with_its_users_right() {
         until_sleepers(&mark, 0).await;
     }
     let mark = marker();
+    for way in [Way::Auto, Way::Channel] {
+        for millis in [1, 10, 30, 60, 100, 150] {
+            let command = Command { way, ..with(&format!("sleep {mark}"), sudo(None)) };
+            let _ =
+                tokio::time::timeout(Duration::from_millis(millis), road.exec(&command)).await.unwrap_err();
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(2000)).await;
+    until_sleepers(&mark, 0).await;
+    let mark = marker();
     let command = Command { way: Way::Raw, ..Command::new(format!("sleep {mark}")) };
     let _ = tokio::time::timeout(Duration::from_millis(700), road.exec(&command)).await.unwrap_err();
     until_sleepers(&mark, 0).await;
