@@ -5,10 +5,13 @@
 pub mod connection;
 pub mod diagnostic;
 pub mod event;
+pub mod inventory;
 pub mod module;
 pub mod node;
+pub mod plan;
 pub mod playbook;
 pub mod recap;
+pub mod run;
 pub mod secret;
 pub mod source;
 pub mod template;

@@ -48,6 +48,8 @@ pub struct Source {
     pub path: PathBuf,
     /// The whole text.
     pub text: Arc<str>,
+    /// The text was decrypted: no part of it may ever be shown.
+    pub sealed: bool,
     lines: Vec<u32>,
 }
 
@@ -55,7 +57,7 @@ impl Source {
     fn new(path: PathBuf, text: Arc<str>) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
         let lines = std::iter::once(0).chain(starts.map(|(i, _)| u32::try_from(i + 1).unwrap_or(u32::MAX)));
-        Self { path, lines: lines.collect(), text }
+        Self { path, lines: lines.collect(), text, sealed: false }
     }
 
     /// Line and column, both from 1, of a byte offset.
@@ -125,7 +127,16 @@ impl Sources {
 
     /// Keeps a text under a name.
     pub fn add(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> SourceId {
-        let source = Arc::new(Source::new(path.into(), text.into()));
+        self.keep(Source::new(path.into(), text.into()))
+    }
+
+    /// Keeps a decrypted text under the name of its file.
+    pub fn add_sealed(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> SourceId {
+        self.keep(Source { sealed: true, ..Source::new(path.into(), text.into()) })
+    }
+
+    fn keep(&self, source: Source) -> SourceId {
+        let source = Arc::new(source);
         let mut all = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.push(source);
         SourceId(u32::try_from(all.len() - 1).unwrap_or(u32::MAX))

@@ -1,1 +1,20 @@
-//! x
+//! The works: what a task can ask for. [`builtin`] gives every module; each is one file or folder, grouped by what
+//! it is about. Modules know the engine's interfaces and nothing of plays, ssh or the terminal.
+
+pub mod command;
+pub mod files;
+pub mod flow;
+pub mod net;
+pub mod system;
+
+use muster_engine::module::Registry;
+
+/// Every module that is built in.
+#[must_use]
+pub fn builtin() -> Registry {
+    let registry = command::add(Registry::default());
+    let registry = files::register(registry);
+    let registry = flow::add(registry);
+    let registry = net::add(registry);
+    system::add(registry)
+}

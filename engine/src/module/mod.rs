@@ -3,9 +3,13 @@
 
 mod any;
 mod context;
+mod convert;
 mod output;
+mod python;
 mod registry;
 mod spec;
+mod types;
+mod written;
 
 pub use any::AnyModule;
 pub use context::{Context, Opens};

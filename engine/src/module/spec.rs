@@ -2,6 +2,8 @@
 //! of `muster doc`. Arguments as rendered come in, arguments of the declared types with defaults go out.
 
 use super::Map;
+use crate::diagnostic::Diagnostics;
+use crate::node::Node;
 
 /// The type of an option, as Ansible's argument specs name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +228,13 @@ impl Spec {
     ///
     /// # Errors
     /// The message Ansible gives: unsupported, missing, mutually exclusive, wrong type, not a choice.
-    pub fn convert(&self, _module: &str, _args: Map) -> Result<Map, String> {
-        todo!()
+    pub fn convert(&self, module: &str, args: Map) -> Result<Map, String> {
+        super::convert::convert(self, module, args)
+    }
+
+    /// Reports what is certainly wrong with arguments as written: unknown and missing options, values without a
+    /// template that have the wrong type or are no choice, options that exclude each other.
+    pub fn check_written(&self, module: &str, args: &Node, diagnostics: &mut Diagnostics) {
+        super::written::check(self, module, args, diagnostics);
     }
 }

@@ -2,9 +2,16 @@
 //! resolves them (YAML 1.1 scalars, merge keys, `!vault` and `!unsafe` kept). Cloning a node is cheap: collections
 //! are shared. A node is what a person wrote; what a run learned is a [`crate::template::Value`].
 
+pub mod decode;
+pub mod emit;
+mod events;
+pub mod freeform;
+mod hint;
+mod json;
 mod parse;
 mod scalar;
 
+pub(crate) use json::repr as float_repr;
 pub use parse::{Document, Limits, parse};
 
 use crate::source::Span;

@@ -3,11 +3,19 @@
 //! thing at its place, and nothing unknown is passed over.
 
 mod keywords;
+mod load;
 mod play;
+mod read;
 mod role;
+mod table;
 mod task;
 
 pub use keywords::{Keywords, Setting};
+pub use load::{Loader, RoleFrom};
 pub use play::{Order, Play, Playbook, Prompt, Strategy};
 pub use role::{Argspec, Role, RoleUse};
+pub use table::{Keyword, Place, Takes, keyword, keywords};
 pub use task::{Action, Args, Block, Entry, Include, Loop, LoopControl, Loops, Task};
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,12 @@
 //! A bare expression, as under `when`, `until`, `that`: compiled when the playbook is read, evaluated for each host.
+//! Nodes come in, [`Expr`]s go out. A string that is one `{{ }}` is taken too, as ansible-core 2.19 takes it.
 
+use super::compile::{Broken, Compiled, compile};
+use super::reads::{self, Use};
+use super::rewrite::{Mode, Shape};
+use super::{Value, place};
 use crate::diagnostic::Diagnostic;
-use crate::node::Node;
+use crate::node::{Kind, Node};
 use crate::source::Span;
 use std::sync::Arc;
 
@@ -12,6 +17,15 @@ pub struct Expr {
     pub text: Arc<str>,
     /// Where.
     pub span: Span,
+    pub(super) code: Code,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Code {
+    Literal(Value),
+    Expression(Arc<Compiled>, Arc<Node>),
+    /// `{{ ... }}`: rendered first.
+    Embedded(Arc<Compiled>, Arc<Node>),
 }
 
 impl Expr {
@@ -19,7 +33,69 @@ impl Expr {
     ///
     /// # Errors
     /// The expression does not parse, or the node is a collection.
-    pub fn parse(_node: &Node) -> Result<Self, Diagnostic> {
-        todo!()
+    pub fn parse(node: &Node) -> Result<Self, Diagnostic> {
+        let text: Arc<str> = match &node.kind {
+            Kind::Bool(value) => return Ok(Self::literal(*value, node.span)),
+            Kind::Int(value) => return Ok(Self::literal(*value, node.span)),
+            Kind::Float(value) => return Ok(Self::literal(*value, node.span)),
+            Kind::Str(text) => text.clone(),
+            Kind::Null => return Err(empty(node.span)),
+            _ => {
+                let message = format!("a conditional expression must be a string, not {}", node.describe());
+                return Err(Diagnostic::parse("muster::template::syntax", message).at(node.span, ""));
+            }
+        };
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Err(empty(node.span));
+        }
+        let shared = Arc::new(node.clone());
+        let code = if trimmed.starts_with("{{") && trimmed.ends_with("}}") {
+            let compiled =
+                compile(&text, Mode::Playbook).map_err(|broken| diagnose(node, &broken, "template"))?;
+            match compiled.rewritten.shape {
+                Shape::Sole(_) => Ok(Code::Embedded(compiled, shared)),
+                _ => compile(&text, Mode::Condition).map(|compiled| Code::Expression(compiled, shared)),
+            }
+        } else {
+            compile(&text, Mode::Condition).map(|compiled| Code::Expression(compiled, shared))
+        };
+        let code = code.map_err(|broken| diagnose(node, &broken, "expression"))?;
+        Ok(Self { text, span: node.span, code })
+    }
+
+    /// An expression that is always the same value.
+    #[must_use]
+    pub fn literal(value: impl Into<Value>, span: Span) -> Self {
+        let value = value.into();
+        Self { text: super::python::repr(&value).into(), span, code: Code::Literal(value) }
+    }
+
+    /// The variables that it reads.
+    #[must_use]
+    pub fn reads(&self) -> Vec<Use> {
+        match &self.code {
+            Code::Literal(_) => vec![],
+            Code::Expression(compiled, node) | Code::Embedded(compiled, node) => reads::of(compiled, node),
+        }
+    }
+}
+
+fn empty(span: Span) -> Diagnostic {
+    Diagnostic::parse("muster::template::syntax", "empty conditional expressions are not allowed")
+        .at(span, "")
+}
+
+/// A broken text as a diagnostic.
+pub fn diagnose(node: &Node, broken: &Broken, what: &str) -> Diagnostic {
+    let message = match broken.message.strip_suffix('.') {
+        Some(message) if message.starts_with("No ") => message.replacen("No ", "no ", 1).replace('\'', "`"),
+        _ => format!("syntax error in {what}: {}", broken.message),
+    };
+    let found = Diagnostic::parse("muster::template::syntax", message);
+    let found = found.at(place::span(node, broken.at.clone()), "");
+    match &broken.help {
+        Some(help) => found.help(help.clone()),
+        None => found,
     }
 }

@@ -46,12 +46,43 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+mod arguments;
+mod compile;
+mod environment;
 mod expression;
+mod fault;
+mod files;
+mod filters;
+mod finish;
+mod functions;
+mod json;
+mod lazy;
+mod lookups;
+mod methods;
+mod place;
+mod predicates;
+mod python;
+mod reads;
+mod rewrite;
 mod scope;
 mod surroundings;
 mod vars;
+mod vault;
 
 pub use expression::Expr;
+pub use json::{from_json, to_json};
+pub use lookups::{is_lookup, lookup};
+pub use python::text as text_of;
+pub use reads::{Use, reads, syntax};
 pub use scope::{FileOptions, Scope};
 pub use surroundings::Surroundings;
 pub use vars::{Layer, Vars};
+
+/// Whether a text holds a template.
+#[must_use]
+pub fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+#[cfg(test)]
+mod tests;

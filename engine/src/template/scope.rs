@@ -1,16 +1,24 @@
 //! Rendering for one host at one moment. Nodes and expressions come in, values go out; variables are rendered
 //! when they are touched, once per scope.
 
-use super::{Expr, Fault, Names, Surroundings, Value, Variable};
-use crate::node::Node;
+use super::compile::Compiled;
+use super::expression::Code;
+use super::lazy::Core;
+use super::rewrite::Mode;
+use super::{
+    Expr, Fault, Names, Surroundings, Value, Variable, compile, fault, files, finish, place, python,
+};
+use crate::node::{Kind, Node};
+use crate::source::Span;
 use indexmap::IndexMap;
+use minijinja::Error;
+use minijinja::value::ValueKind;
 use std::sync::Arc;
 
 /// What names mean here, with everything needed to render. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    names: Arc<dyn Names>,
-    around: Surroundings,
+    core: Arc<Core>,
 }
 
 /// How a template file differs from the usual: the `template` module's arguments and a `#jinja2:` header.
@@ -28,23 +36,53 @@ pub struct FileOptions {
     pub comment: Option<(String, String)>,
 }
 
+/// Names with more in front of them.
+#[derive(Debug)]
+struct Front {
+    front: IndexMap<Arc<str>, Variable>,
+    behind: Arc<dyn Names>,
+}
+
+impl Names for Front {
+    fn get(&self, name: &str) -> Option<Variable> {
+        self.front.get(name).cloned().or_else(|| self.behind.get(name))
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        let mut names = self.behind.names();
+        names.retain(|name| !self.front.contains_key(name));
+        names.extend(self.front.keys().cloned());
+        names
+    }
+}
+
 impl Scope {
     /// A scope over names.
     #[must_use]
     pub fn new(names: Arc<dyn Names>, around: Surroundings) -> Self {
-        Self { names, around }
+        Self { core: Core::new(names, around) }
+    }
+
+    /// The scope that a lookup runs in.
+    pub(super) fn of(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// This scope with more names in front, for example a loop's `item`.
     #[must_use]
-    pub fn with(&self, _front: IndexMap<Arc<str>, Variable>) -> Self {
-        todo!()
+    pub fn with(&self, front: IndexMap<Arc<str>, Variable>) -> Self {
+        let behind = self.core.names.clone();
+        Self::new(Arc::new(Front { front, behind }), self.core.around.clone())
     }
 
     /// What lookups may look at.
     #[must_use]
     pub fn around(&self) -> &Surroundings {
-        &self.around
+        &self.core.around
     }
 
     /// Renders a whole tree. Keys whose value is `omit` are dropped; a bare `omit` is given back as such
@@ -52,54 +90,162 @@ impl Scope {
     ///
     /// # Errors
     /// A template fails or reads something undefined; the fault names the place in the tree.
-    pub fn render(&self, _node: &Node) -> Result<Value, Fault> {
-        todo!()
+    pub fn render(&self, node: &Node) -> Result<Value, Fault> {
+        match &node.kind {
+            Kind::Seq(items) => {
+                let mut out = Vec::with_capacity(items.len());
+                for item in items.iter() {
+                    let item = self.render(item)?;
+                    if !finish::is_omit(&item) {
+                        out.push(item);
+                    }
+                }
+                Ok(Value::from(out))
+            }
+            Kind::Map(map) => {
+                let mut out = Vec::with_capacity(map.0.len());
+                for (key, value) in map.iter() {
+                    let value = self.render(value)?;
+                    if !finish::is_omit(&value) {
+                        out.push((super::lazy::constant(key), value));
+                    }
+                }
+                Ok(Value::from_pairs(out))
+            }
+            Kind::Str(text) if super::is_template(text) => {
+                let value = self.core.render(node, text)?;
+                self.finished(value, node.span, || compile::compile(text, Mode::Playbook).ok())
+            }
+            _ => self.finished(self.core.value(node), node.span, || None),
+        }
     }
 
     /// Renders a node to text, as Ansible prints values into strings.
     ///
     /// # Errors
     /// As [`Scope::render`].
-    pub fn text(&self, _node: &Node) -> Result<String, Fault> {
-        todo!()
+    pub fn text(&self, node: &Node) -> Result<String, Fault> {
+        let value = self.render(node)?;
+        if value.is_none() || finish::is_omit(&value) {
+            return Ok(String::new());
+        }
+        python::text(&value).map_err(|error| fault::plain(&error))
     }
 
     /// Evaluates a bare expression.
     ///
     /// # Errors
     /// It fails or its result is undefined.
-    pub fn eval(&self, _expr: &Expr) -> Result<Value, Fault> {
-        todo!()
+    pub fn eval(&self, expr: &Expr) -> Result<Value, Fault> {
+        let (value, compiled) = self.raw(expr)?;
+        self.finished(value, expr.span, || compiled)
     }
 
     /// Evaluates a condition: in ansible-core 2.19 only booleans are accepted.
     ///
     /// # Errors
     /// As [`Scope::eval`], and when the result is not a boolean.
-    pub fn holds(&self, _expr: &Expr) -> Result<bool, Fault> {
-        todo!()
+    pub fn holds(&self, expr: &Expr) -> Result<bool, Fault> {
+        let fail = |message: String| Err(Fault { message, span: Some(expr.span), undefined: false });
+        let (value, compiled) = self.raw(expr)?;
+        if value.kind() == ValueKind::Bool {
+            return Ok(value.is_true());
+        }
+        if let Code::Literal(_) = &expr.code {
+            return fail("Conditional expressions must be strings.".into());
+        }
+        let value = self.finished(value, expr.span, || compiled)?;
+        if finish::is_omit(&value) {
+            return fail("A template was resolved to an Omit scalar.".into());
+        }
+        let truth = if value.is_true() { "True" } else { "False" };
+        let kind = python::type_name(&value);
+        fail(format!(
+            "Conditional result ({truth}) was derived from value of type '{kind}'. Conditionals must have a boolean result."
+        ))
+    }
+
+    /// The value of an expression as evaluation left it.
+    fn raw(&self, expr: &Expr) -> Result<(Value, Option<Arc<Compiled>>), Fault> {
+        let (compiled, node) = match &expr.code {
+            Code::Literal(value) => return Ok((value.clone(), None)),
+            Code::Expression(compiled, node) | Code::Embedded(compiled, node) => (compiled, node),
+        };
+        let value = compiled.eval(&self.core).map_err(|error| {
+            let at = compiled.locate(&error);
+            fault::of(&error, &self.core, compiled, Some(place::span(node, at)))
+        })?;
+        if let (Code::Embedded(..), ValueKind::String) = (&expr.code, value.kind())
+            && let Some(inner) = self.named_expression(compiled)
+        {
+            return self.raw(&inner);
+        }
+        Ok((value, Some(compiled.clone())))
+    }
+
+    /// `when: "{{ name }}"` where the variable is itself a written expression.
+    fn named_expression(&self, compiled: &Compiled) -> Option<Expr> {
+        let [read] = compiled.rewritten.reads.as_slice() else { return None };
+        if compiled.rewritten.expression()?.trim() != read.name {
+            return None;
+        }
+        match self.core.names.get(&read.name)? {
+            Variable::Written(node) if matches!(&node.kind, Kind::Str(text) if !super::is_template(text)) => {
+                Expr::parse(&node).ok()
+            }
+            _ => None,
+        }
     }
 
     /// A variable, rendered; nothing if there is none of that name.
     ///
     /// # Errors
     /// As [`Scope::render`].
-    pub fn get(&self, _name: &str) -> Result<Option<Value>, Fault> {
-        let _ = &self.names;
-        todo!()
+    pub fn get(&self, name: &str) -> Result<Option<Value>, Fault> {
+        let Some(value) = self.core.variable(name) else { return Ok(None) };
+        let finished = self.core.current(|| finish::finish(value));
+        finished.map(Some).map_err(|error| fault::plain(&error))
     }
 
     /// Renders the text of a template file, as the `template` module does.
     ///
     /// # Errors
     /// It does not parse, fails, or reads something undefined.
-    pub fn file(&self, _name: &str, _text: &str, _options: &FileOptions) -> Result<String, Fault> {
-        todo!()
+    pub fn file(&self, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
+        files::render(&self.core, name, text, options)
     }
 
     /// Whether a rendered value is `omit`.
     #[must_use]
-    pub fn is_omit(_value: &Value) -> bool {
-        todo!()
+    pub fn is_omit(value: &Value) -> bool {
+        finish::is_omit(value)
+    }
+
+    fn finished(
+        &self,
+        value: Value,
+        span: Span,
+        compiled: impl FnOnce() -> Option<Arc<Compiled>>,
+    ) -> Result<Value, Fault> {
+        let error: Error = match self.core.current(|| finish::finish(value)) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if fault::carried(&error).is_some() {
+            let fault = fault::plain(&error);
+            return Err(Fault { span: fault.span.or(Some(span)), ..fault });
+        }
+        match compiled() {
+            Some(compiled) => {
+                let named = if error.kind() == minijinja::ErrorKind::UndefinedError {
+                    compiled.undefined_error(&self.core)
+                } else {
+                    None
+                };
+                let error = named.unwrap_or(error);
+                Err(fault::of(&error, &self.core, &compiled, Some(span)))
+            }
+            None => Err(Fault { span: Some(span), ..fault::plain(&error) }),
+        }
     }
 }

@@ -1,8 +1,190 @@
 //! Ansible's vault formats 1.1 and 1.2. Passwords come in as [`Secrets`], encrypted text goes to plain text and
 //! back. Nothing here prints a password or a plain text.
 
+mod cipher;
+mod password;
+
+pub use password::{PasswordError, from_file};
+
 use crate::secret::Secret;
+use cipher::{Keys, SALT};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+const HEADER: &str = "$ANSIBLE_VAULT";
+const WIDTH: usize = 80;
 
 /// Vault passwords by id, tried in order.
-#[derive(Debug, Default)]
-pub struct Secrets(pub Vec<(String, Secret)>);
+#[derive(Default)]
+pub struct Secrets {
+    passwords: Vec<(String, Secret)>,
+    /// Keys by password and salt: deriving them is made to be slow.
+    keys: Mutex<HashMap<(Secret, Vec<u8>), Keys>>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.passwords.iter().map(|(id, _)| id)).finish()
+    }
+}
+
+/// Why a text cannot be decrypted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no vault header.
+    #[error("input is not vault encrypted data")]
+    NotVault,
+    /// The header or the body is damaged.
+    #[error("the vault is malformed: {0}")]
+    Malformed(&'static str),
+    /// The cipher is unknown.
+    #[error("the vault's cipher `{0}` is not supported, only AES256 is")]
+    Cipher(String),
+    /// There is no password at all.
+    #[error("a vault password must be specified to decrypt data")]
+    NoPassword,
+    /// No password fits: it is the wrong one, or the text was changed.
+    #[error("decryption failed: no vault secret fits{}, or the data was changed", .id.as_ref().map(|id| format!(" (the data names the id `{id}`)")).unwrap_or_default())]
+    WrongPassword {
+        /// The id the text names.
+        id: Option<String>,
+    },
+    /// The plain text is not UTF-8.
+    #[error("the decrypted data is not UTF-8 text")]
+    NotText,
+    /// The machine gave no random bytes.
+    #[error("no random bytes for a salt")]
+    NoRandom,
+}
+
+/// Whether a text is a vault.
+#[must_use]
+pub fn is_encrypted(text: &str) -> bool {
+    text.starts_with(HEADER)
+}
+
+/// What a vault's text says before it is decrypted.
+struct Envelope {
+    id: Option<String>,
+    salt: Vec<u8>,
+    mac: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Envelope {
+    fn read(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if !is_encrypted(text) {
+            return Err(Error::NotVault);
+        }
+        let mut lines = text.lines().map(str::trim);
+        let mut header = lines.next().unwrap_or("").split(';').map(str::trim).skip(1);
+        let id = match header.next() {
+            Some("1.1") => None,
+            Some("1.2") => {
+                Some(header.clone().nth(1).filter(|id| !id.is_empty()).unwrap_or("default").to_owned())
+            }
+            _ => return Err(Error::Malformed("its format is neither 1.1 nor 1.2")),
+        };
+        match header.next() {
+            Some("AES256") => {}
+            other => return Err(Error::Cipher(other.unwrap_or("").to_owned())),
+        }
+        let unhex = |text: &str| hex::decode(text).map_err(|_| Error::Malformed("it is not hexadecimal"));
+        let body = unhex(&lines.collect::<String>())?;
+        let body = String::from_utf8(body).map_err(|_| Error::Malformed("its body is not text"))?;
+        let mut parts = body.splitn(3, '\n').map(unhex);
+        let mut part = || parts.next().unwrap_or(Err(Error::Malformed("it is cut short")));
+        Ok(Self { id, salt: part()?, mac: part()?, data: part()? })
+    }
+}
+
+impl Secrets {
+    /// Passwords by id, to be tried in this order.
+    #[must_use]
+    pub fn new(passwords: Vec<(String, Secret)>) -> Self {
+        Self { passwords, keys: Mutex::default() }
+    }
+
+    /// Adds a password, to be tried after the others.
+    pub fn push(&mut self, id: impl Into<String>, password: Secret) {
+        self.passwords.push((id.into(), password));
+    }
+
+    /// Whether there is no password.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.passwords.is_empty()
+    }
+
+    /// The first password of an id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Secret> {
+        self.passwords.iter().find(|(name, _)| name == id).map(|(_, password)| password)
+    }
+
+    /// The plain text of a vault. The password of the id it names is tried first, then all others.
+    ///
+    /// # Errors
+    /// It is no vault, it is damaged, no password fits, or the plain text is not UTF-8.
+    pub fn decrypt(&self, text: &str) -> Result<String, Error> {
+        String::from_utf8(self.decrypt_bytes(text)?).map_err(|_| Error::NotText)
+    }
+
+    /// The plain bytes of a vault, which may be a binary file.
+    ///
+    /// # Errors
+    /// It is no vault, it is damaged, or no password fits.
+    pub fn decrypt_bytes(&self, text: &str) -> Result<Vec<u8>, Error> {
+        let envelope = Envelope::read(text)?;
+        if self.passwords.is_empty() {
+            return Err(Error::NoPassword);
+        }
+        let named = |(id, _): &&(String, Secret)| Some(id) == envelope.id.as_ref();
+        let first = self.passwords.iter().filter(named);
+        let others = self.passwords.iter().filter(|secret| !named(secret));
+        let mut plain = first
+            .chain(others)
+            .map(|(_, password)| self.keys(password, &envelope.salt).decrypt(&envelope.mac, &envelope.data));
+        plain.find_map(Result::ok).ok_or(Error::WrongPassword { id: envelope.id })
+    }
+
+    /// A password's keys for a salt, derived outside of the lock so that many can be at once.
+    fn keys(&self, password: &Secret, salt: &[u8]) -> Keys {
+        let known = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = (password.clone(), salt.to_vec());
+        if let Some(keys) = known().get(&name) {
+            return keys.clone();
+        }
+        let keys = Keys::derive(password, salt);
+        known().insert(name, keys.clone());
+        keys
+    }
+}
+
+/// A vault of some bytes: format 1.2 if an id is given that is not `default`, else 1.1.
+///
+/// # Errors
+/// The machine gave no random bytes.
+pub fn encrypt(plain: &[u8], password: &Secret, id: Option<&str>) -> Result<String, Error> {
+    let mut salt = [0; SALT];
+    rand::TryRngCore::try_fill_bytes(&mut rand::rngs::OsRng, &mut salt).map_err(|_| Error::NoRandom)?;
+    let (mac, data) = Keys::derive(password, &salt).encrypt(plain);
+    let body = [hex::encode(salt), hex::encode(mac), hex::encode(data)].join("\n");
+    let mut text = match id.filter(|id| *id != "default") {
+        Some(id) => format!("{HEADER};1.2;AES256;{id}\n"),
+        None => format!("{HEADER};1.1;AES256\n"),
+    };
+    for (index, digit) in hex::encode(body).chars().enumerate() {
+        if index > 0 && index.is_multiple_of(WIDTH) {
+            text.push('\n');
+        }
+        text.push(digit);
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Everything a plan is made from besides the playbook: the inventory, the modules, the selection, and what the
+//! command line and the configuration say. Made by the face, shared by plan and run.
+
+use crate::connection::Secret;
+use crate::inventory::{Inventory, LoadOptions};
+use crate::module::{AnyModule, Registry};
+use crate::playbook::Loader;
+use crate::template::{Layer, Value};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Modules that a directory (`library/`) holds.
+pub type Library = Arc<dyn Fn(&Path) -> Vec<Arc<dyn AnyModule>> + Send + Sync>;
+
+/// What of the playbook is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// `--limit`, as given; several are joined.
+    pub limit: Option<String>,
+    /// `--tags`; empty means all.
+    pub tags: Vec<String>,
+    /// `--skip-tags`.
+    pub skip_tags: Vec<String>,
+    /// `--start-at-task`.
+    pub start_at: Option<String>,
+}
+
+/// When facts are gathered for a play that does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gathering {
+    /// Always.
+    #[default]
+    Implicit,
+    /// Never.
+    Explicit,
+    /// For hosts without facts.
+    Smart,
+}
+
+/// What command line and configuration say where a playbook does not.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// `--connection`; unset means `ssh`.
+    pub connection: Option<String>,
+    /// `--user`.
+    pub user: Option<String>,
+    /// `remote_port`.
+    pub port: Option<u16>,
+    /// `--private-key`.
+    pub private_key: Option<PathBuf>,
+    /// `--ask-pass`.
+    pub password: Option<Secret>,
+    /// `--ssh-common-args`, `--ssh-extra-args`, `ssh_args`.
+    pub ssh_arguments: Vec<String>,
+    /// `host_key_checking`.
+    pub host_key_checking: Option<bool>,
+    /// `--timeout`: for connecting.
+    pub timeout: Duration,
+    /// `--become`.
+    pub escalate: bool,
+    /// `--become-method`.
+    pub become_method: Option<String>,
+    /// `--become-user`.
+    pub become_user: Option<String>,
+    /// `--ask-become-pass`.
+    pub become_password: Option<Secret>,
+    /// `--check`.
+    pub check_mode: bool,
+    /// `--diff`.
+    pub diff: bool,
+    /// `--forks`: how many units run at once.
+    pub forks: usize,
+    /// How many `-v`.
+    pub verbosity: u8,
+    /// `--force-handlers`.
+    pub force_handlers: bool,
+    /// `any_errors_fatal`.
+    pub any_errors_fatal: bool,
+    /// `gathering`.
+    pub gathering: Gathering,
+    /// `gather_subset`.
+    pub gather_subset: Vec<String>,
+    /// `gather_timeout`, in seconds.
+    pub gather_timeout: Option<u64>,
+    /// `fact_path`.
+    pub fact_path: Option<String>,
+    /// Whether a notification of a handler that is not there is an error.
+    pub error_on_missing_handler: bool,
+    /// Values of special variables that only the face knows: `ansible_version`, `ansible_config_file`, ...
+    pub special: Vec<(Arc<str>, Value)>,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            connection: None,
+            user: None,
+            port: None,
+            private_key: None,
+            password: None,
+            ssh_arguments: vec![],
+            host_key_checking: None,
+            timeout: Duration::from_secs(10),
+            escalate: false,
+            become_method: None,
+            become_user: None,
+            become_password: None,
+            check_mode: false,
+            diff: false,
+            forks: 500,
+            verbosity: 0,
+            force_handlers: false,
+            any_errors_fatal: false,
+            gathering: Gathering::Implicit,
+            gather_subset: vec![],
+            gather_timeout: None,
+            fact_path: None,
+            error_on_missing_handler: true,
+            special: vec![],
+        }
+    }
+}
+
+/// Everything besides the playbook.
+pub struct Site {
+    /// Reads playbooks, roles and variable files.
+    pub loader: Loader,
+    /// The inventory as it is before the run.
+    pub inventory: Inventory,
+    /// The inventory's sources as given, for `refresh_inventory` and `ansible_inventory_sources`.
+    pub inventory_sources: Vec<String>,
+    /// How they are read.
+    pub inventory_options: LoadOptions,
+    /// Modules.
+    pub modules: Registry,
+    /// Reads a `library/` directory.
+    pub library: Library,
+    /// What is wanted.
+    pub selection: Selection,
+    /// What is said where the playbook is silent.
+    pub defaults: Defaults,
+    /// `--extra-vars`.
+    pub extra: Layer,
+    /// Answers to `vars_prompt`, asked by the face before the run.
+    pub prompted: Layer,
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site").field("selection", &self.selection).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! Where roles lie: beside the playbook, on the roles path, in collections, or at a path of their own.
+
+use super::Loader;
+use crate::diagnostic::{Class, Diagnostic, nearest};
+use crate::source::Span;
+use std::path::{Component, Path, PathBuf};
+
+/// A role that was found.
+pub(super) struct Found {
+    pub name: String,
+    pub dir: PathBuf,
+}
+
+impl Loader {
+    /// The directories of collections, those beside `dir` first.
+    pub(super) fn collections(&self, dir: &Path) -> Vec<PathBuf> {
+        let beside = dir.join("collections");
+        let roots = std::iter::once(&beside).chain(&self.collections_path);
+        roots
+            .map(|root| {
+                if root.ends_with("ansible_collections") {
+                    root.clone()
+                } else {
+                    root.join("ansible_collections")
+                }
+            })
+            .collect()
+    }
+
+    /// The directory of a role.
+    pub(super) fn find(
+        &self,
+        name: &str,
+        near: &Path,
+        within: Option<&Path>,
+        span: Span,
+    ) -> Result<Found, Diagnostic> {
+        let mut homes = vec![];
+        if let Some((namespace, collection, role)) = qualified(name) {
+            let roles = |root: PathBuf| root.join(namespace).join(collection).join("roles");
+            for home in self.collections(near).into_iter().map(roles) {
+                let dir = home.join(role);
+                if dir.is_dir() {
+                    return Ok(Found { name: name.to_owned(), dir: absolute(&dir) });
+                }
+                homes.push(home);
+            }
+        }
+        // A role of a collection looks there first.
+        if let Some((home, prefix)) = within.and_then(collection_of) {
+            let dir = home.join(name);
+            if dir.is_dir() {
+                return Ok(Found { name: format!("{prefix}.{name}"), dir: absolute(&dir) });
+            }
+        }
+        homes.push(near.join("roles"));
+        homes.extend(self.roles_path.iter().cloned());
+        homes.extend(within.and_then(Path::parent).map(Path::to_path_buf));
+        homes.push(near.to_path_buf());
+        for home in &homes {
+            let dir = home.join(name);
+            if dir.exists() {
+                return Ok(Found { name: name.to_owned(), dir: absolute(&dir) });
+            }
+        }
+        let alone = Path::new(name);
+        if let (true, Some(last)) = (alone.exists(), alone.file_name()) {
+            return Ok(Found { name: last.to_string_lossy().into_owned(), dir: absolute(alone) });
+        }
+        Err(missing(name, &homes, span))
+    }
+}
+
+/// `namespace.collection.role`.
+fn qualified(name: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = name.splitn(3, '.');
+    let found = (parts.next()?, parts.next()?, parts.next()?);
+    let word = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    (word(found.0) && word(found.1) && found.2.split('.').all(word)).then_some(found)
+}
+
+/// The roles directory and the name of the collection that holds a role.
+fn collection_of(role: &Path) -> Option<(PathBuf, String)> {
+    let home = role.parent().filter(|home| home.ends_with("roles"))?;
+    let collection = home.parent()?;
+    let namespace = collection.parent()?;
+    let root = namespace.parent()?.file_name()?;
+    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    (root == "ansible_collections")
+        .then_some((home.to_path_buf(), format!("{}.{}", name(namespace)?, name(collection)?)))
+}
+
+/// The path without `.` and `..`, from the root on.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+fn missing(name: &str, homes: &[PathBuf], span: Span) -> Diagnostic {
+    let mut searched: Vec<String> = vec![];
+    for home in homes {
+        let shown = absolute(home).display().to_string();
+        if !searched.contains(&shown) {
+            searched.push(shown);
+        }
+    }
+    let message = format!("the role `{name}` was not found in {}", searched.join(":"));
+    let diagnostic =
+        Diagnostic::error(Class::Error, "muster::playbook::role", message).at(span, "no such role");
+    let mut known: Vec<String> = vec![];
+    // The last is the playbook's own directory, where roles may lie but hardly ever do.
+    for home in homes.iter().take(homes.len().saturating_sub(1)) {
+        let entries = std::fs::read_dir(home).into_iter().flatten().flatten();
+        known.extend(
+            entries
+                .filter(|entry| entry.path().is_dir())
+                .filter_map(|entry| entry.file_name().into_string().ok()),
+        );
+    }
+    known.sort();
+    known.dedup();
+    match nearest(name.rsplit('.').next().unwrap_or(name), known.iter().map(String::as_str)) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic
+            .help(format!("make the directory `roles/{name}` beside the playbook, or set `--roles-path`")),
+    }
+}

@@ -1,0 +1,364 @@
+//! Running a module once or until it will do: delegation, escalation and arguments are settled, then each attempt runs
+//! it and weighs its result by `failed_when`, `changed_when` and `until`.
+
+use super::names::HostNames;
+use super::pool::Road;
+use super::result::{self, registered, says};
+use super::target::{Sight, flag, number, setting};
+use super::unit::Unit;
+use crate::connection::{Escalation, Target};
+use crate::event::EventKind;
+use crate::module::{AnyModule, Context, Failure, Kind, Map, Output, Reason};
+use crate::node::Mapping;
+use crate::playbook::{Action, Args};
+use crate::template::{Expr, Fault, Scope, Variable, from_json, is_template, to_json};
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What came of one execution.
+#[derive(Clone, Debug, Default)]
+pub struct Done {
+    /// The result.
+    pub result: Map,
+    /// Whom it was delegated to.
+    pub delegate: Option<Arc<str>>,
+    /// The host that its facts are for, where that is another one.
+    pub facts_for: Option<Arc<str>>,
+    /// Variables as a person wrote them (`include_vars`).
+    pub vars: Option<Arc<Mapping>>,
+    /// Handlers to notify if something changed.
+    pub notify: Vec<String>,
+    /// `ignore_errors`.
+    pub ignore_errors: bool,
+    /// `ignore_unreachable`.
+    pub ignore_unreachable: bool,
+    /// `no_log`.
+    pub no_log: bool,
+}
+
+impl Done {
+    /// A result.
+    #[must_use]
+    pub fn ok(result: Map) -> Self {
+        Self { result, ..Self::default() }
+    }
+
+    /// A failed one.
+    #[must_use]
+    pub fn failed(result: Map) -> Self {
+        Self::ok(result)
+    }
+
+    /// A skipped one.
+    #[must_use]
+    pub fn skipped(result: Map) -> Self {
+        Self::ok(result)
+    }
+}
+
+/// One execution of a module, attempts included.
+pub struct Attempts<'a> {
+    /// The unit.
+    pub unit: &'a Unit,
+    /// Names of the host, the loop's item in front.
+    pub scope: &'a Scope,
+    /// The item's names alone.
+    pub front: IndexMap<Arc<str>, Variable>,
+}
+
+impl Attempts<'_> {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Something that is settled before the module runs cannot be rendered.
+    pub async fn run(self) -> Result<Done, Fault> {
+        let (unit, task, scope) = (self.unit, &*self.unit.task, self.scope);
+        let keywords = &task.keywords;
+        let delegate = self.delegate()?;
+        let there = match &delegate {
+            Some(host) => {
+                let (world, scene) = (unit.world.clone(), unit.scene.clone());
+                HostNames::new(world, scene, host.clone(), Some(unit.task.clone()))
+                    .scope()
+                    .with(self.front.clone())
+            }
+            None => scope.clone(),
+        };
+        let defaults = &unit.world.site.defaults;
+        let host = delegate.as_ref().unwrap_or(&unit.host);
+        let sight = Sight { scope: &there, host, keywords, defaults };
+        let (target, escalation) = (sight.target()?, sight.escalation()?);
+        let environment = sight.environment(scope)?;
+        let timeout = number(keywords.timeout.as_ref(), scope)?.filter(|seconds| *seconds > 0);
+        let module = self.module()?;
+        let args = self.arguments(module.as_ref())?;
+        let cx = self.context(target, escalation, environment)?;
+        let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {
+            Some(true) => delegate.clone(),
+            _ => None,
+        };
+        let attempts = match number(task.task.retries.as_ref(), scope)? {
+            Some(retries) => retries.max(0) + 1,
+            None if !task.task.until.is_empty() => 4,
+            None => 1,
+        };
+        let delay = setting(task.task.delay.as_ref(), scope, |text| text.trim().parse::<f64>().ok())?;
+        let delay = Duration::from_secs_f64(delay.map_or(5.0, |delay| if delay < 0.0 { 1.0 } else { delay }));
+        let mut done = Done { delegate, facts_for, ..Done::default() };
+        for attempt in 1..=attempts {
+            let output = self.once(module.as_ref(), args.clone(), &cx, timeout).await;
+            self.settle(&mut done, output, (attempts > 1).then_some(attempt));
+            if !cx.diff {
+                done.result.remove("diff");
+            }
+            if attempts == 1 || says(&done.result, "unreachable") {
+                break;
+            }
+            let after = self.after(&done.result);
+            let enough = if task.task.until.is_empty() {
+                !says(&done.result, "failed")
+            } else {
+                holds_all(&after, &task.task.until)?
+            };
+            if enough {
+                break;
+            }
+            if attempt == attempts {
+                done.result.insert("attempts".into(), json!(attempts - 1));
+                done.result.insert("failed".into(), json!(true));
+                break;
+            }
+            let mut shown = result::shown(&done.result, cx.no_log);
+            shown.insert("retries".into(), json!(attempts));
+            let _ = unit.say.send(EventKind::UnitRetrying {
+                step: unit.step,
+                host: unit.host.clone(),
+                delegate: done.delegate.clone(),
+                left: attempts - attempt,
+                result: shown,
+            });
+            tokio::time::sleep(delay).await;
+        }
+        done.notify = self.notified(&done.result)?;
+        Ok(done)
+    }
+
+    fn delegate(&self) -> Result<Option<Arc<str>>, Fault> {
+        let Some(node) = &self.unit.task.keywords.delegate_to else { return Ok(None) };
+        let value = self.scope.render(node)?;
+        let text = to_json(&value).ok().and_then(|json| json.as_str().map(str::to_string));
+        Ok(text.filter(|text| !text.is_empty() && !Scope::is_omit(&value)).map(Arc::from))
+    }
+
+    fn module(&self) -> Result<Arc<dyn AnyModule>, Fault> {
+        let missing = || Fault {
+            message: format!("no module is called `{}`", self.unit.task.action()),
+            span: None,
+            undefined: false,
+        };
+        self.unit.task.module.clone().ok_or_else(missing)
+    }
+
+    /// The arguments, rendered, with `module_defaults` under them.
+    fn arguments(&self, module: &dyn AnyModule) -> Result<Map, Fault> {
+        let Action::Module { args, .. } = &self.unit.task.task.action else { return Ok(Map::new()) };
+        let mut all = self.defaults(module)?;
+        let spec = module.spec();
+        let name = module.name();
+        let finalize = |key: &str, fault: Fault| Fault {
+            message: format!(
+                "Finalization of task args for '{name}' failed: Error while resolving value for '{key}': {}",
+                fault.message
+            ),
+            ..fault
+        };
+        let Args { named, raw, spread } = args;
+        if let Some(spread) = spread {
+            let value = self.scope.render(spread).map_err(|fault| finalize("args", fault))?;
+            if let Json::Object(more) = to_json(&value)? {
+                all.extend(more);
+            }
+        }
+        for (key, node) in named.as_map().into_iter().flat_map(Mapping::iter) {
+            let key = match key.as_str() {
+                Some(text) if spec.open && is_template(text) => self.scope.text(key)?,
+                Some(text) => text.to_string(),
+                None => key.to_json().to_string(),
+            };
+            if spec.option(&key).is_some_and(|option| option.kind == Kind::Expr) {
+                all.insert(key, node.to_json());
+                continue;
+            }
+            let value = self.scope.render(node).map_err(|fault| finalize(&key, fault))?;
+            if Scope::is_omit(&value) {
+                all.remove(&key);
+            } else {
+                let json = to_json(&value).map_err(|fault| finalize(&key, fault))?;
+                all.insert(key, json);
+            }
+        }
+        if let (Some(raw), Some(option)) = (raw, spec.free_form) {
+            let text = self.scope.text(raw).map_err(|fault| finalize(option, fault))?;
+            all.insert(option.to_string(), Json::String(text));
+        }
+        Ok(all)
+    }
+
+    fn defaults(&self, module: &dyn AnyModule) -> Result<Map, Fault> {
+        let mut all = Map::new();
+        let full = module.name();
+        let short = full.rsplit('.').next().unwrap_or(full);
+        for node in &self.unit.task.keywords.module_defaults {
+            let Some(map) = node.as_map() else { continue };
+            for (key, node) in map.iter() {
+                let Some(key) = key.as_str() else { continue };
+                let meant = key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short);
+                if meant && let Json::Object(more) = to_json(&self.scope.render(node)?)? {
+                    all.extend(more);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn context(
+        &self,
+        target: Target,
+        escalation: Option<Escalation>,
+        environment: Vec<(String, String)>,
+    ) -> Result<Context, Fault> {
+        let (unit, keywords) = (self.unit, &self.unit.task.keywords);
+        let defaults = &unit.world.site.defaults;
+        let written = match &unit.task.task.action {
+            Action::Module { args, .. } => args.named.clone(),
+            _ => crate::node::Node { span: unit.task.task.span, kind: crate::node::Kind::Null },
+        };
+        Ok(Context {
+            host: unit.host.clone(),
+            road: Arc::new(Road { pool: unit.pool.clone(), target }),
+            escalation,
+            environment,
+            timeout: None,
+            check_mode: flag(keywords.check_mode.as_ref(), self.scope)?.unwrap_or(defaults.check_mode),
+            diff: flag(keywords.diff.as_ref(), self.scope)?.unwrap_or(defaults.diff),
+            no_log: flag(keywords.no_log.as_ref(), self.scope).unwrap_or(Some(true)).unwrap_or(false),
+            verbosity: defaults.verbosity,
+            scope: self.scope.clone(),
+            written,
+            playbook_dir: unit.scene.play.dir.to_path_buf(),
+        })
+    }
+
+    async fn once(
+        &self,
+        module: &dyn AnyModule,
+        args: Map,
+        cx: &Context,
+        timeout: Option<i64>,
+    ) -> Result<Output, Failure> {
+        let Some(seconds) = timeout else { return module.run(args, cx).await };
+        let limit = Duration::from_secs(seconds.unsigned_abs());
+        match tokio::time::timeout(limit, module.run(args, cx)).await {
+            Ok(output) => output,
+            Err(_) => Err(Failure::new(format!("Task failed: Timed out after {seconds} second(s)."))
+                .with("timedout", json!({"period": seconds}))),
+        }
+    }
+
+    /// Weighs an answer.
+    fn settle(&self, done: &mut Done, output: Result<Output, Failure>, attempt: Option<i64>) {
+        let task = &self.unit.task.task;
+        let mut result = match output {
+            Ok(output) => {
+                done.vars = output.vars;
+                output.result
+            }
+            Err(failure) => {
+                let mut result = failure.result;
+                let key = if failure.reason == Reason::Unreachable { "unreachable" } else { "failed" };
+                result.insert(key.into(), json!(true));
+                done.vars = None;
+                result
+            }
+        };
+        if says(&result, "unreachable") {
+            result.entry("changed").or_insert(json!(false));
+            done.result = result;
+            return;
+        }
+        if !result.contains_key("failed") {
+            let rc = result.get("rc").is_some_and(|rc| rc.as_i64().is_some_and(|rc| rc != 0));
+            result.insert("failed".into(), json!(rc));
+        }
+        if let Some(attempt) = attempt {
+            result.insert("attempts".into(), json!(attempt));
+        }
+        result.entry("changed").or_insert(json!(false));
+        if !result.contains_key("skipped") {
+            let mut judge = |what: &str, conditions: &[Expr]| -> Result<(), (String, Fault)> {
+                if conditions.is_empty() {
+                    return Ok(());
+                }
+                let scope = self.after(&result);
+                let holds = holds_all(&scope, conditions).map_err(|fault| (what.to_string(), fault))?;
+                result.insert(what.to_string(), json!(holds));
+                if what == "failed" {
+                    result.insert("failed_when_result".into(), json!(holds));
+                }
+                Ok(())
+            };
+            let judged =
+                judge("changed", &task.changed_when).and_then(|()| judge("failed", &task.failed_when));
+            if let Err((what, fault)) = judged {
+                result.insert("failed".into(), json!(true));
+                result.insert(format!("{what}_when_result"), json!(fault.message));
+            }
+        }
+        done.result = result;
+    }
+
+    /// Names after a result: what it registers and the facts it gives are known.
+    fn after(&self, result: &Map) -> Scope {
+        let mut front = self.front.clone();
+        if let Some(Json::Object(facts)) = result.get("ansible_facts") {
+            let known = |value: &Json| Variable::Known(from_json(value));
+            front.extend(facts.iter().map(|(name, value)| (Arc::from(name.as_str()), known(value))));
+        }
+        if let Some(register) = &self.unit.task.task.register {
+            let value = from_json(&Json::Object(registered(result)));
+            front.insert(register.clone(), Variable::Known(value));
+        }
+        self.scope.with(front)
+    }
+
+    /// Handlers a changed result notifies, rendered.
+    fn notified(&self, result: &Map) -> Result<Vec<String>, Fault> {
+        let nodes = &self.unit.task.keywords.notify;
+        if nodes.is_empty() || !says(result, "changed") {
+            return Ok(vec![]);
+        }
+        let scope = self.after(result);
+        let mut names = vec![];
+        for node in nodes {
+            match to_json(&scope.render(node)?)? {
+                Json::Array(list) => names.extend(list.iter().filter_map(Json::as_str).map(str::to_string)),
+                Json::String(name) => names.push(name),
+                Json::Null => {}
+                other => names.push(other.to_string()),
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// Whether every condition holds.
+fn holds_all(scope: &Scope, conditions: &[Expr]) -> Result<bool, Fault> {
+    for condition in conditions {
+        if !scope.holds(condition)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,550 @@
+//! The one loop: it begins plays whose needs are met, sends units off, takes their answers, applies what they teach and
+//! tells it all as one stream of events. It alone owns what changes.
+
+use super::batch::{Answer, Begin, Notice, Verdict};
+use super::names::HostNames;
+use super::play::PlayRun;
+use super::pool::Pool;
+use super::standing::{Next, Standing};
+use super::unit::{Finished, Lesson, Unit};
+use super::world::World;
+use crate::connection::Connector;
+use crate::event::{Event, EventKind, Outcome, Status};
+use crate::module::Map;
+use crate::plan::{Act, Gathering, Meta, Plan, StepId, matches_start};
+use crate::template::{Variable, Vars, from_json};
+use serde_json::{Value as Json, json};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+
+/// Which unit a task of the runtime is.
+#[derive(Clone, Debug)]
+struct Key {
+    play: usize,
+    step: StepId,
+    host: usize,
+    number: usize,
+}
+
+/// How far a play is.
+enum State {
+    Waiting,
+    Running(Box<PlayRun>),
+    Done,
+}
+
+/// Owns a run.
+pub struct Conductor {
+    plan: Plan,
+    world: Arc<World>,
+    pool: Arc<Pool>,
+    say: mpsc::Sender<Event>,
+    cancelled: watch::Receiver<bool>,
+    began: Instant,
+    plays: Vec<State>,
+    standing: Standing,
+    stage: Option<String>,
+    stats: Map,
+    units: JoinSet<Finished>,
+    keys: HashMap<Id, Key>,
+    steps: usize,
+    numbers: HashMap<(usize, StepId), usize>,
+    items: (mpsc::UnboundedSender<EventKind>, mpsc::UnboundedReceiver<EventKind>),
+    stopped: bool,
+    fatal: bool,
+    /// Still looking for `--start-at-task`.
+    seeking: bool,
+    exits: Vec<u8>,
+}
+
+impl Conductor {
+    /// A conductor of a plan.
+    #[must_use]
+    pub fn new(
+        plan: Plan,
+        connectors: Vec<Arc<dyn Connector>>,
+        say: mpsc::Sender<Event>,
+        cancelled: watch::Receiver<bool>,
+    ) -> Self {
+        let world = Arc::new(World::new(plan.site.clone()));
+        let plays = plan.plays.iter().map(|_| State::Waiting).collect();
+        let seeking = plan.site.selection.start_at.is_some();
+        Self {
+            plan,
+            world,
+            pool: Arc::new(Pool::new(connectors)),
+            say,
+            cancelled,
+            began: Instant::now(),
+            plays,
+            standing: Standing::default(),
+            stage: None,
+            stats: Map::new(),
+            units: JoinSet::new(),
+            keys: HashMap::new(),
+            steps: 0,
+            numbers: HashMap::new(),
+            items: mpsc::unbounded_channel(),
+            stopped: false,
+            fatal: false,
+            seeking,
+            exits: vec![],
+        }
+    }
+
+    /// Runs to the end and says so.
+    pub async fn run(mut self) {
+        let playbooks = self.plan.plays.iter().map(|play| play.play.file.display().to_string());
+        let playbooks = playbooks.collect::<indexmap::IndexSet<_>>().into_iter().collect();
+        let check_mode = self.plan.site.defaults.check_mode;
+        self.tell(EventKind::RunStarted { playbooks, check_mode }).await;
+        loop {
+            self.begin_plays().await;
+            self.send_off().await;
+            if self.fatal || !self.close_batches().await {
+                break;
+            }
+            if self.units.is_empty() {
+                if self.is_over() {
+                    break;
+                }
+                continue;
+            }
+            tokio::select! {
+                biased;
+                _ = self.cancelled.changed() => {
+                    self.tell(EventKind::RunCancelling).await;
+                    self.units.abort_all();
+                    self.stopped = true;
+                    break;
+                }
+                Some(event) = self.items.1.recv() => self.tell(event).await,
+                Some(done) = self.units.join_next_with_id() => self.take(done).await,
+            }
+        }
+        self.units.shutdown().await;
+        let exit = self.exit();
+        let stats = std::mem::take(&mut self.stats);
+        self.tell(EventKind::RunFinished { exit, stats }).await;
+    }
+
+    fn exit(&self) -> u8 {
+        let by_side = self.plan.plays.iter().any(|play| play.play.needs.is_some());
+        let code = if by_side { self.exits.iter().copied().max().unwrap_or(0) } else { self.standing.exit };
+        match (self.fatal, *self.cancelled.borrow()) {
+            (true, _) => 1,
+            (_, true) => 99,
+            _ => code,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let none_running = !self.plays.iter().any(|play| matches!(play, State::Running(_)));
+        none_running && (self.stopped || !self.plays.iter().any(|play| matches!(play, State::Waiting)))
+    }
+
+    async fn tell(&mut self, kind: EventKind) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        // Nobody listening means nobody wants to know; the run goes on to its end all the same.
+        let _ = self.say.send(Event { at, elapsed: self.began.elapsed(), kind }).await;
+    }
+
+    async fn begin_plays(&mut self) {
+        for index in 0..self.plays.len() {
+            if self.stopped || !matches!(self.plays.get(index), Some(State::Waiting)) {
+                continue;
+            }
+            let Some(planned) = self.plan.plays.get(index) else { continue };
+            let met = |need: &usize| matches!(self.plays.get(*need), Some(State::Done));
+            if !planned.needs.iter().all(met) {
+                continue;
+            }
+            let hosts = planned.select(&self.plan.site, &self.world.inventory());
+            let batches = planned.batches(&hosts, &self.plan.site);
+            let batches: VecDeque<Arc<[Arc<str>]>> = batches.into_iter().map(Arc::from).collect();
+            let all: Arc<[Arc<str>]> = Arc::from(hosts);
+            let run = PlayRun::new(planned, all, batches, &self.world, &self.standing);
+            let stage = planned.stage.clone();
+            if stage.is_some() && stage != self.stage {
+                self.tell(EventKind::StageStarted { name: stage.clone().unwrap_or_default() }).await;
+            }
+            self.stage = stage;
+            match run {
+                Some(run) => {
+                    self.tell_play(index, &run.batch.hosts.clone()).await;
+                    self.set(index, State::Running(Box::new(run)));
+                }
+                None => {
+                    self.tell_play(index, &[]).await;
+                    self.tell(EventKind::NoHostsMatched { play: index }).await;
+                    self.set(index, State::Done);
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, index: usize, state: State) {
+        if let Some(slot) = self.plays.get_mut(index) {
+            *slot = state;
+        }
+    }
+
+    async fn tell_play(&mut self, play: usize, hosts: &[Arc<str>]) {
+        let name = self.plan.plays.get(play).map(|p| p.name.clone()).unwrap_or_default();
+        let check_mode = self.plan.site.defaults.check_mode;
+        self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode }).await;
+    }
+
+    /// Sends off every unit that may begin.
+    async fn send_off(&mut self) {
+        let forks = self.plan.site.defaults.forks.max(1);
+        for index in 0..self.plays.len() {
+            while self.units.len() < forks {
+                let Some(State::Running(run)) = self.plays.get_mut(index) else { break };
+                let Some(begin) = run.next(forks) else { break };
+                self.begin(index, begin).await;
+            }
+            self.report(index).await;
+        }
+    }
+
+    async fn begin(&mut self, index: usize, begin: Begin) {
+        let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
+        let act = run.batch.drawing.step(begin.step).act.clone();
+        let host = run.batch.hosts.get(begin.host).cloned().unwrap_or_else(|| Arc::from(""));
+        let Some(task) = run.batch.drawing.step(begin.step).task().cloned() else {
+            run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Ok), &mut run.advisor);
+            return;
+        };
+        let names =
+            HostNames::new(self.world.clone(), run.advisor.scene.clone(), host.clone(), Some(task.clone()));
+        let fresh = !self.numbers.contains_key(&(index, begin.step)) || begin.first;
+        if fresh {
+            self.numbers.insert((index, begin.step), self.steps);
+            run.infos.remove(&begin.step);
+            self.steps += 1;
+        }
+        let number = self.numbers.get(&(index, begin.step)).copied().unwrap_or_default();
+        let info = run.info(begin.step, number, &self.world, &names.scope());
+        if self.seeking {
+            let start = self.plan.site.selection.start_at.clone().unwrap_or_default();
+            let found = matches!(act, Act::Module(_) | Act::IncludeTasks(_) | Act::IncludeRole(..))
+                && matches_start(&start, &info.name);
+            if !found && !matches!(act, Act::Facts(_)) {
+                run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
+                return;
+            }
+            self.seeking = !found;
+        }
+        if let Act::Facts(_) = act
+            && self.plan.site.defaults.gathering == Gathering::Smart
+            && run.play().gather_facts.is_none()
+            && !self.world.learned(&host).facts.is_empty()
+        {
+            run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
+            return;
+        }
+        *run.running.entry(begin.step).or_default() += 1;
+        let unit = Unit {
+            world: self.world.clone(),
+            scene: run.advisor.scene.clone(),
+            pool: self.pool.clone(),
+            host: host.clone(),
+            task,
+            act: act.clone(),
+            step: number,
+            say: self.items.0.clone(),
+        };
+        let handle = self.units.spawn(unit.run());
+        let key = Key { play: index, step: begin.step, host: begin.host, number };
+        self.keys.insert(handle.id(), key);
+        if !matches!(act, Act::Meta(..) | Act::Flush(_)) {
+            if fresh {
+                self.tell(EventKind::StepStarted(info)).await;
+            }
+            self.tell(EventKind::UnitStarted { step: number, host }).await;
+        }
+    }
+
+    /// Takes a unit's answer.
+    async fn take(&mut self, done: Result<(Id, Finished), JoinError>) {
+        // What a unit said of its items comes before its end.
+        while let Ok(event) = self.items.1.try_recv() {
+            self.tell(event).await;
+        }
+        let (id, finished) = match done {
+            Ok((id, finished)) => (id, finished),
+            Err(error) if error.is_cancelled() => return,
+            Err(error) => (error.id(), panicked()),
+        };
+        let Some(key) = self.keys.remove(&id) else { return };
+        let mut finished = finished;
+        if self.learn(&key, &finished) == Some(false) {
+            finished.unchanged();
+        }
+        let Some(State::Running(run)) = self.plays.get_mut(key.play) else { return };
+        if let Some(count) = run.running.get_mut(&key.step) {
+            *count = count.saturating_sub(1);
+        }
+        let step = run.batch.drawing.step(key.step);
+        let (act, host) =
+            (step.act.clone(), run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from("")));
+        let included = !finished.answer.inclusions.is_empty();
+        let failed = !matches!(finished.answer.verdict, Verdict::Ok | Verdict::Changed | Verdict::Skipped);
+        let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
+        if rescued && let Some(task) = step_task(&act) {
+            let result = from_json(&Json::Object(finished.outcome.result.clone()));
+            let about = json!({"name": task.title(), "action": task.action()});
+            self.world.learn(&host, |learned| {
+                learned.set.insert(Arc::from("ansible_failed_result"), result);
+                learned.set.insert(Arc::from("ansible_failed_task"), from_json(&about));
+            });
+        }
+        if failed {
+            self.restand(key.play);
+        }
+        for text in &finished.warnings {
+            self.tell(EventKind::Warning { text: text.clone() }).await;
+        }
+        match &act {
+            Act::Meta(_, meta) => self.meta(*meta, &host, finished.outcome.status),
+            Act::Flush(_) => {}
+            Act::IncludeTasks(_) | Act::IncludeRole(..) if included => {}
+            _ => {
+                let outcome = Outcome { rescued, ..finished.outcome };
+                let kind = EventKind::UnitFinished {
+                    step: key.number,
+                    host,
+                    delegate: finished.delegate,
+                    looped: finished.looped,
+                    outcome,
+                    took: finished.took,
+                };
+                self.tell(kind).await;
+            }
+        }
+        self.report(key.play).await;
+    }
+
+    fn meta(&mut self, meta: Meta, host: &Arc<str>, status: Status) {
+        if status != Status::Ok {
+            return;
+        }
+        match meta {
+            Meta::ClearFacts => self.world.learn(host, |learned| {
+                learned.facts.clear();
+                learned.injected.clear();
+            }),
+            Meta::RefreshInventory => self.world.refresh_inventory(),
+            Meta::ResetConnection => self.pool.forget_host(host),
+            _ => {}
+        }
+    }
+
+    /// Hosts still standing, after a failure.
+    fn restand(&mut self, index: usize) {
+        let Some(State::Running(run)) = self.plays.get(index) else { return };
+        let (batch, standing) = (&run.batch, &self.standing);
+        let up = |host: &&Arc<str>| match batch.hosts.iter().position(|known| known == *host) {
+            Some(i) => batch.state(i).reachable && !batch.state(i).doomed && !batch.lost(i),
+            None => !standing.failed.contains(*host) && !standing.unreachable.contains(*host),
+        };
+        let hosts: Arc<[Arc<str>]> = run.all.iter().filter(up).cloned().collect();
+        run.advisor.scene.set_standing(hosts);
+    }
+
+    /// Applies what a unit teaches. For `add_host` and `group_by`: whether the inventory changed.
+    fn learn(&mut self, key: &Key, finished: &Finished) -> Option<bool> {
+        let Some(State::Running(run)) = self.plays.get(key.play) else { return None };
+        let mut grown = None;
+        let own = run.batch.hosts.get(key.host).cloned();
+        let once = run.batch.is_once(key.step);
+        let everybody = || (0..run.batch.hosts.len()).filter(|i| run.batch.state(*i).reachable);
+        let hosts: Vec<Arc<str>> = match (once, own) {
+            (true, _) => everybody().filter_map(|i| run.batch.hosts.get(i).cloned()).collect(),
+            (false, own) => own.into_iter().collect(),
+        };
+        for lesson in &finished.lessons {
+            match lesson {
+                Lesson::Facts(facts) => {
+                    hosts
+                        .iter()
+                        .for_each(|host| self.world.learn(host, |learned| learned.learn_facts(facts)));
+                }
+                Lesson::FactsOf(host, facts) => self.world.learn(host, |learned| learned.learn_facts(facts)),
+                Lesson::Set(name, value) => {
+                    for host in &hosts {
+                        self.world.learn(host, |learned| {
+                            learned.set.insert(name.clone(), value.clone());
+                        });
+                    }
+                }
+                Lesson::Included(map) => {
+                    let vars = Vars::written(map);
+                    for host in &hosts {
+                        self.world.learn(host, |learned| {
+                            learned
+                                .included
+                                .extend(vars.0.iter().map(|(name, var)| (name.clone(), var.clone())));
+                        });
+                    }
+                }
+                Lesson::AddHost(host) => grown = Some(self.world.add_host(host) || grown.unwrap_or(false)),
+                Lesson::AddGroup(group) => {
+                    let own = run.batch.hosts.get(key.host);
+                    let added = own.is_some_and(|host| self.world.add_group(host, group));
+                    grown = Some(added || grown.unwrap_or(false));
+                }
+                Lesson::Stats(stats) => merge_stats(&mut self.stats, stats),
+            }
+        }
+        grown
+    }
+
+    /// Tells what the rules said meanwhile.
+    async fn report(&mut self, index: usize) {
+        let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
+        let notices = std::mem::take(&mut run.advisor.notices);
+        let warnings = std::mem::take(&mut run.advisor.warnings);
+        let fatal = run.advisor.fatal.take();
+        if notices.is_empty() && warnings.is_empty() && fatal.is_none() {
+            return;
+        }
+        let hosts = run.batch.hosts.clone();
+        let host = |i: &usize| hosts.get(*i).cloned().unwrap_or_else(|| Arc::from(""));
+        let numbers = self.numbers.clone();
+        for notice in notices {
+            match notice {
+                Notice::Included { file, hosts, label } => {
+                    let hosts = hosts.iter().map(host).collect();
+                    self.tell(EventKind::Included { file, hosts, label }).await;
+                }
+                Notice::NotIncluded { step, hosts, reason } => {
+                    let number = numbers.get(&(index, step)).copied().unwrap_or_default();
+                    for host in hosts.iter().map(host) {
+                        let mut result = Map::new();
+                        result.insert("reason".into(), json!(reason));
+                        let outcome =
+                            Outcome { status: Status::Failed, ignored: false, rescued: false, result };
+                        let (delegate, looped, took) = (None, false, Duration::ZERO);
+                        let kind =
+                            EventKind::UnitFinished { step: number, host, delegate, looped, outcome, took };
+                        self.tell(kind).await;
+                    }
+                }
+                Notice::Notified { host: i, handler } => {
+                    self.tell(EventKind::HandlerNotified { host: host(&i), handler }).await;
+                }
+                Notice::NoMoreHosts => self.tell(EventKind::NoMoreHosts).await,
+            }
+        }
+        for text in warnings {
+            self.tell(EventKind::Warning { text }).await;
+        }
+        if let Some(text) = fatal {
+            self.tell(EventKind::Warning { text: format!("ERROR! {text}") }).await;
+            self.fatal = true;
+        }
+    }
+
+    /// Goes on from batches that are through. False when the run must stop at once.
+    async fn close_batches(&mut self) -> bool {
+        for index in 0..self.plays.len() {
+            let Some(State::Running(run)) = self.plays.get_mut(index) else { continue };
+            if !run.is_batch_through() {
+                continue;
+            }
+            let next = self.standing.record(&run.batch);
+            self.exits.push(self.standing.exit);
+            run.broken |= run.batch.endings.broken;
+            let broken = run.broken;
+            let planned = self.plan.plays.get(index);
+            let more = next == Next::GoOn
+                && planned.is_some_and(|planned| run.next_batch(planned, &self.world, &self.standing));
+            self.numbers.retain(|(play, _), _| *play != index);
+            if more {
+                let hosts = match self.plays.get(index) {
+                    Some(State::Running(run)) => run.batch.hosts.clone(),
+                    _ => vec![],
+                };
+                self.tell_play(index, &hosts).await;
+            } else {
+                self.set(index, State::Done);
+                self.stopped |= next == Next::Stop || broken;
+            }
+        }
+        true
+    }
+}
+
+fn step_task(act: &Act) -> Option<&Arc<crate::plan::PlannedTask>> {
+    match act {
+        Act::Facts(task) | Act::Module(task) | Act::IncludeTasks(task) | Act::IncludeRole(task, _) => {
+            Some(task)
+        }
+        _ => None,
+    }
+}
+
+fn panicked() -> Finished {
+    let result = super::result::failure("muster: this task's module ended unexpectedly; please report it");
+    Finished {
+        outcome: Outcome { status: Status::Failed, ignored: false, rescued: false, result },
+        answer: Answer::new(Verdict::Failed { ignored: false }),
+        lessons: vec![],
+        delegate: None,
+        looped: false,
+        took: Duration::ZERO,
+        warnings: vec![],
+    }
+}
+
+/// `set_stats`: values are replaced, or joined with `aggregate`.
+fn merge_stats(all: &mut Map, stats: &Map) {
+    let aggregate = stats.get("aggregate").and_then(Json::as_bool).unwrap_or(true);
+    for (name, value) in stats.get("data").and_then(Json::as_object).into_iter().flatten() {
+        let joined = match (all.get(name), value) {
+            (Some(Json::Number(a)), Json::Number(b)) if aggregate => match (a.as_i64(), b.as_i64()) {
+                (Some(a), Some(b)) => json!(a + b),
+                _ => json!(a.as_f64().unwrap_or(0.0) + b.as_f64().unwrap_or(0.0)),
+            },
+            (Some(Json::String(a)), Json::String(b)) if aggregate => json!(format!("{a}{b}")),
+            (Some(Json::Array(a)), Json::Array(b)) if aggregate => json!([a.clone(), b.clone()].concat()),
+            (Some(Json::Object(a)), Json::Object(b)) if aggregate => {
+                let mut joined = a.clone();
+                joined.extend(b.clone());
+                Json::Object(joined)
+            }
+            _ => value.clone(),
+        };
+        all.insert(name.clone(), joined);
+    }
+}
+
+impl World {
+    /// `add_host`.
+    fn add_host(&self, host: &Map) -> bool {
+        let Some(name) = host.get("host_name").and_then(Json::as_str) else { return false };
+        let groups = host.get("groups").and_then(Json::as_array);
+        let groups: Vec<&str> = groups.into_iter().flatten().filter_map(Json::as_str).collect();
+        let vars = host.get("host_vars").and_then(Json::as_object).into_iter().flatten();
+        let vars = vars.map(|(k, v)| (Arc::from(k.as_str()), Variable::Known(from_json(v)))).collect();
+        self.change_inventory(|inventory| inventory.add_host(name, &groups, Vars(vars)))
+    }
+
+    /// `group_by`.
+    fn add_group(&self, host: &str, result: &Map) -> bool {
+        let Some(name) = result.get("add_group").and_then(Json::as_str) else { return false };
+        let parents = result.get("parent_groups").and_then(Json::as_array);
+        let parents: Vec<&str> = parents.into_iter().flatten().filter_map(Json::as_str).collect();
+        let added = self.change_inventory(|inventory| inventory.add_group(name, &parents, &[host]));
+        added.unwrap_or_else(|message| {
+            tracing::warn!(group = name, message, "group_by");
+            false
+        })
+    }
+}

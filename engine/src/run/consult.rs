@@ -1,0 +1,217 @@
+//! What the rules of a batch ask somebody who can render and read files: flags of steps, handlers by name, what an
+//! include brings. Answers are drawn by the same builder as the plan.
+
+use super::batch::{Consult, Inclusion, Notice};
+use super::names::HostNames;
+use super::scene::Scene;
+use super::target::flag;
+use super::world::World;
+use crate::diagnostic::{Diagnostics, Severity};
+use crate::node::{Kind, Node};
+use crate::plan::{Act, Around, Draw, Drawing, Gate, HandlerId, PlannedTask, Step, StepId};
+use crate::playbook::{Keywords, RoleFrom, RoleUse, Setting};
+use crate::template::{Layer, Scope, to_json};
+use fixedbitset::FixedBitSet;
+use serde_json::Value as Json;
+use std::path::Path;
+use std::sync::Arc;
+
+/// One batch's advisor.
+pub struct Advisor {
+    /// The world.
+    pub world: Arc<World>,
+    /// The play.
+    pub scene: Arc<Scene>,
+    /// Identities of the play's roles.
+    pub identities: Vec<String>,
+    /// The names each handler goes by, as far as they were asked for.
+    pub handler_names: Vec<Vec<String>>,
+    /// What was said and not yet reported.
+    pub notices: Vec<Notice>,
+    /// Warnings not yet reported.
+    pub warnings: Vec<String>,
+    /// A handler nobody has: the run ends.
+    pub fatal: Option<String>,
+}
+
+impl Advisor {
+    fn scope(&self, host: usize, task: Option<&Arc<PlannedTask>>) -> Scope {
+        let host = self.scene.batch.get(host).cloned().unwrap_or_else(|| Arc::from("localhost"));
+        HostNames::new(self.world.clone(), self.scene.clone(), host, task.cloned()).scope()
+    }
+
+    fn yes(&self, setting: Option<&Setting<bool>>, step: &Step, host: usize) -> bool {
+        match setting {
+            None => false,
+            Some(Setting::Fixed(yes)) => *yes,
+            setting => flag(setting, &self.scope(host, step.task())).ok().flatten().unwrap_or(false),
+        }
+    }
+
+    fn names_of(&self, task: &Arc<PlannedTask>) -> Vec<String> {
+        let scope = self.scope(0, Some(task));
+        let mut names = vec![];
+        if let Some(node) = &task.task.name {
+            let name = scope.text(node).unwrap_or_else(|_| node.as_str().unwrap_or_default().to_string());
+            if let Some(role) = &task.around.role {
+                names.push(format!("{} : {name}", role.role.name));
+            }
+            names.push(name);
+        }
+        names
+    }
+
+    fn topics_of(&self, task: &Arc<PlannedTask>) -> Vec<String> {
+        let scope = self.scope(0, Some(task));
+        let mut topics = vec![];
+        for node in &task.task.listen {
+            let text = |json: &Json| json.as_str().map(str::to_string);
+            match scope.render(node).ok().and_then(|value| to_json(&value).ok()) {
+                Some(Json::Array(list)) => topics.extend(list.iter().filter_map(text)),
+                Some(json) => topics.extend(text(&json)),
+                None => {}
+            }
+        }
+        topics
+    }
+
+    fn play_layers(&self) -> Vec<Layer> {
+        let fixed = self.scene.vars_files.iter().filter_map(|file| match file {
+            crate::plan::VarsFile::Fixed(layer) => Some(layer.clone()),
+            crate::plan::VarsFile::PerHost(_) => None,
+        });
+        fixed.chain(self.scene.vars.iter().cloned()).collect()
+    }
+}
+
+impl Consult for Advisor {
+    fn run_once(&mut self, step: &Step, host: usize) -> bool {
+        let Some(task) = step.task() else { return false };
+        // Modules that speak for all hosts at once.
+        let speaks = task.module.as_ref().is_some_and(|module| {
+            matches!(module.name(), "ansible.builtin.pause" | "ansible.builtin.add_host")
+        });
+        speaks || self.yes(task.keywords.run_once.as_ref(), step, host)
+    }
+
+    fn any_errors_fatal(&mut self, step: &Step, host: usize) -> bool {
+        match step.task().and_then(|task| task.keywords.any_errors_fatal.as_ref()) {
+            Some(setting) => self.yes(Some(setting), step, host),
+            None => self.world.site.defaults.any_errors_fatal,
+        }
+    }
+
+    fn handlers(&mut self, drawing: &Drawing, name: &str) -> Vec<HandlerId> {
+        for handler in drawing.handlers.iter().skip(self.handler_names.len()) {
+            let names = self.names_of(&handler.task);
+            self.handler_names.push(names);
+        }
+        let mut found = vec![];
+        let named = self.handler_names.iter().rposition(|names| names.iter().any(|known| known == name));
+        found.extend(named.map(HandlerId));
+        for (i, handler) in drawing.handlers.iter().enumerate() {
+            if !handler.task.task.listen.is_empty()
+                && !found.contains(&HandlerId(i))
+                && self.topics_of(&handler.task).iter().any(|topic| topic == name)
+            {
+                found.push(HandlerId(i));
+            }
+        }
+        found
+    }
+
+    fn grow(
+        &mut self,
+        drawing: &mut Drawing,
+        id: StepId,
+        inclusion: &Inclusion,
+        hosts: &FixedBitSet,
+    ) -> Result<Vec<Step>, String> {
+        let step = drawing.step(id).clone();
+        let Some(task) = step.task().cloned() else { return Ok(vec![]) };
+        let world = self.world.clone();
+        let scene = self.scene.clone();
+        let layers = self.play_layers();
+        let mut vars = vec![inclusion.vars.clone()];
+        vars.extend(task.task.keywords.vars.iter().cloned());
+        vars.extend(task.around.include_vars.iter().cloned());
+        let first = hosts.ones().next().unwrap_or(0);
+        let public = match &step.act {
+            Act::IncludeRole(_, role) => self.yes(role.public.as_ref(), &step, first),
+            _ => false,
+        };
+        let mut around = Around { include_vars: vars, ..(*task.around).clone() };
+        let mut diagnostics = Diagnostics::default();
+        let entries = match &step.act {
+            Act::IncludeTasks(_) => {
+                let path = Path::new(&inclusion.file);
+                if !path.is_file() {
+                    let file = &inclusion.file;
+                    return Err(format!("Could not find or access '{file}' on the Ansible Controller."));
+                }
+                world.site.loader.tasks(path, around.handler, &mut diagnostics)
+            }
+            _ => None,
+        };
+        let mut draw =
+            Draw::growing(&world.site, &scene.play, &layers, drawing, &mut self.identities, &mut diagnostics);
+        let mut steps = match &step.act {
+            Act::IncludeTasks(task) => {
+                if let Some(apply) = applied(task) {
+                    around.keywords = apply.within(&around.keywords);
+                }
+                entries.map(|entries| draw.included(&entries, &around, step.place)).unwrap_or_default()
+            }
+            Act::IncludeRole(_, role) => {
+                let [tasks, vars, defaults, handlers] = inclusion.from.clone();
+                let name = Node { span: role.name.span, kind: Kind::Str(Arc::from(inclusion.file.as_str())) };
+                let known = RoleUse { name, ..(**role).clone() };
+                let from = RoleFrom { tasks, vars, defaults, handlers };
+                draw.included_role(&known, &from, public, &around, step.place)
+            }
+            _ => vec![],
+        };
+        if diagnostics.has_errors() {
+            let said = diagnostics.0.iter().filter(|d| matches!(d.severity, Severity::Error(_)));
+            let place = |d: &crate::diagnostic::Diagnostic| {
+                let label = d.labels.first().map(|label| world.site.loader.sources.place(label.span));
+                label.map(|place| format!(" ({place})")).unwrap_or_default()
+            };
+            return Err(said.map(|d| format!("{}{}", d.message, place(d))).collect::<Vec<_>>().join("; "));
+        }
+        for grown in &mut steps {
+            grown.hosts = Some(hosts.clone());
+            if let Gate::Notified { flush, .. } | Gate::During { flush } = step.gate {
+                grown.gate = Gate::During { flush };
+            }
+            if grown.role.is_none() {
+                grown.role = step.role;
+            }
+        }
+        self.scene.set_roles(Arc::from(drawing.public.clone()));
+        Ok(steps)
+    }
+
+    fn missing_handler(&mut self, name: &str) {
+        let message = format!(
+            "The requested handler '{name}' was not found in either the main handlers list nor in the listening \
+             handlers list"
+        );
+        if self.world.site.defaults.error_on_missing_handler {
+            self.fatal.get_or_insert(message);
+        } else {
+            self.warnings.push(message);
+        }
+    }
+
+    fn say(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+}
+
+fn applied(task: &PlannedTask) -> Option<Arc<Keywords>> {
+    match &task.task.action {
+        crate::playbook::Action::IncludeTasks(include) => include.apply.clone(),
+        _ => None,
+    }
+}

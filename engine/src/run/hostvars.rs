@@ -1,0 +1,85 @@
+//! `hostvars` and `vars` as objects: a host's variables are looked up and rendered when they are touched, for as many
+//! hosts as there are, without a copy of any.
+
+use super::names::HostNames;
+use super::scene::Scene;
+use super::world::World;
+use crate::template::{Names, Scope, Value};
+use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::{Error, ErrorKind};
+use std::sync::Arc;
+
+/// `hostvars`.
+#[derive(Debug)]
+pub struct HostVars {
+    world: Arc<World>,
+    scene: Arc<Scene>,
+}
+
+impl HostVars {
+    /// The variables of every host, seen from a play.
+    #[must_use]
+    pub fn new(world: Arc<World>, scene: Arc<Scene>) -> Self {
+        Self { world, scene }
+    }
+}
+
+impl Object for HostVars {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        let inventory = self.world.inventory();
+        let host = inventory.host(name).map(|host| host.name.clone())?;
+        let names = HostNames::new(self.world.clone(), self.scene.clone(), host, None);
+        Some(Value::from_object(Variables::new(names)))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let inventory = self.world.inventory();
+        Enumerator::Values(inventory.hosts().map(|host| Value::from(&**host)).collect())
+    }
+}
+
+/// The variables of one host.
+#[derive(Debug)]
+pub struct Variables {
+    names: HostNames,
+    scope: Scope,
+}
+
+impl Variables {
+    /// A host's variables as an object.
+    #[must_use]
+    pub fn new(names: HostNames) -> Self {
+        let scope = names.clone().scope();
+        Self { names, scope }
+    }
+}
+
+impl Object for Variables {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match self.scope.get(key.as_str()?) {
+            Ok(value) => value,
+            Err(fault) => {
+                let kind =
+                    if fault.undefined { ErrorKind::UndefinedError } else { ErrorKind::InvalidOperation };
+                Some(Value::from(Error::new(kind, fault.message)))
+            }
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        // `vars` and `hostvars` would lead back here for ever.
+        let shown = |name: &Arc<str>| !matches!(&**name, "vars" | "hostvars");
+        Enumerator::Values(
+            self.names.names().iter().filter(|n| shown(n)).map(|n| Value::from(&**n)).collect(),
+        )
+    }
+}

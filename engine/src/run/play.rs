@@ -1,0 +1,213 @@
+//! One play under way: its batches in turn, the rules of the one that runs, and who may begin now.
+
+use super::batch::{Batch, Begin};
+use super::consult::Advisor;
+use super::scene::Scene;
+use super::standing::Standing;
+use super::world::World;
+use crate::event::StepInfo;
+use crate::plan::{Act, PlannedPlay, PlannedTask, StepId};
+use crate::playbook::{Play, Setting, Strategy};
+use crate::template::Scope;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// A play under way.
+pub struct PlayRun {
+    /// The batches to come.
+    pub batches: VecDeque<Arc<[Arc<str>]>>,
+    /// Every host of the play.
+    pub all: Arc<[Arc<str>]>,
+    /// The batch that runs.
+    pub batch: Batch,
+    /// Its advisor.
+    pub advisor: Advisor,
+    /// Steps as reports know them.
+    pub infos: HashMap<StepId, Arc<StepInfo>>,
+    /// Hosts that must wait for a `throttle` or for a pinned host.
+    pub deferred: VecDeque<Begin>,
+    /// Units that run, by step.
+    pub running: HashMap<StepId, usize>,
+    /// Whether a batch passed `max_fail_percentage`.
+    pub broken: bool,
+    begun: HashSet<usize>,
+}
+
+impl PlayRun {
+    /// A play with its first batch.
+    #[must_use]
+    pub fn new(
+        planned: &PlannedPlay,
+        all: Arc<[Arc<str>]>,
+        mut batches: VecDeque<Arc<[Arc<str>]>>,
+        world: &Arc<World>,
+        standing: &Standing,
+    ) -> Option<Self> {
+        let first = batches.pop_front()?;
+        let (batch, advisor) = begin(planned, all.clone(), first, world, standing);
+        Some(Self {
+            batches,
+            all,
+            batch,
+            advisor,
+            infos: HashMap::new(),
+            deferred: VecDeque::new(),
+            running: HashMap::new(),
+            broken: false,
+            begun: HashSet::new(),
+        })
+    }
+
+    /// Goes on with the next batch. False if there is none.
+    pub fn next_batch(&mut self, planned: &PlannedPlay, world: &Arc<World>, standing: &Standing) -> bool {
+        let Some(hosts) = self.batches.pop_front() else { return false };
+        let (batch, advisor) = begin(planned, self.all.clone(), hosts, world, standing);
+        self.batch = batch;
+        self.advisor = advisor;
+        self.infos.clear();
+        self.begun.clear();
+        true
+    }
+
+    /// The play as written.
+    #[must_use]
+    pub fn play(&self) -> Arc<Play> {
+        self.advisor.scene.play.clone()
+    }
+
+    /// The next host that may begin a step now.
+    pub fn next(&mut self, forks: usize) -> Option<Begin> {
+        for _ in 0..self.deferred.len() {
+            let begin = self.deferred.pop_front()?;
+            if self.may(begin, forks) {
+                return Some(begin);
+            }
+            self.deferred.push_back(begin);
+        }
+        while let Some(begin) = self.batch.next(&mut self.advisor) {
+            if self.may(begin, forks) {
+                return Some(begin);
+            }
+            self.deferred.push_back(begin);
+        }
+        None
+    }
+
+    /// `throttle` and `host_pinned`: how many may be under way.
+    fn may(&mut self, begin: Begin, forks: usize) -> bool {
+        let throttle =
+            self.batch.drawing.step(begin.step).task().and_then(|task| task.keywords.throttle.clone());
+        if let Some(Setting::Fixed(limit)) = throttle
+            && limit > 0
+            && self.running.get(&begin.step).copied().unwrap_or(0)
+                >= usize::try_from(limit).unwrap_or(usize::MAX)
+        {
+            return false;
+        }
+        if self.play().strategy == Strategy::HostPinned && !self.begun.contains(&begin.host) {
+            let under_way = self.begun.iter().filter(|host| !self.batch.is_host_through(**host)).count();
+            if under_way >= forks {
+                return false;
+            }
+            self.begun.insert(begin.host);
+        }
+        true
+    }
+
+    /// Whether the batch has nothing left to do.
+    #[must_use]
+    pub fn is_batch_through(&self) -> bool {
+        self.deferred.is_empty() && self.batch.is_through()
+    }
+
+    /// A step as reports know it; its name is rendered for the first host that takes it.
+    pub fn info(&mut self, id: StepId, number: usize, world: &World, scope: &Scope) -> Arc<StepInfo> {
+        if let Some(info) = self.infos.get(&id) {
+            return info.clone();
+        }
+        let step = self.batch.drawing.step(id);
+        let task = step.task();
+        let handler =
+            matches!(step.gate, crate::plan::Gate::Notified { .. } | crate::plan::Gate::During { .. });
+        let check = task.and_then(|task| task.keywords.check_mode.as_ref());
+        let check_mode =
+            super::target::flag(check, scope).ok().flatten().unwrap_or(world.site.defaults.check_mode);
+        let place = match (&step.act, task) {
+            (Act::Facts(_), _) | (_, None) => String::new(),
+            (_, Some(task)) => {
+                let place = world.site.loader.sources.place(task.task.span);
+                format!("{}:{}", place.path.display(), place.line)
+            }
+        };
+        let info = Arc::new(StepInfo {
+            step: number,
+            name: task.map(|task| title(task, &step.act, scope)).unwrap_or_default(),
+            handler,
+            action: task.map(|task| task.action().to_string()).unwrap_or_default(),
+            place,
+            check_mode,
+            no_log: task.is_some_and(|task| task.keywords.no_log.is_some()),
+        });
+        self.infos.insert(id, info.clone());
+        info
+    }
+}
+
+fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
+    let name = match &task.task.name {
+        Some(node) => scope.text(node).unwrap_or_else(|_| node.as_str().unwrap_or_default().to_string()),
+        None => String::new(),
+    };
+    let named = !name.is_empty();
+    let name = if named { name } else { task.action().to_string() };
+    match (&task.around.role, act) {
+        (_, Act::IncludeRole(..)) if named => name,
+        (_, Act::IncludeRole(_, role)) => {
+            let role =
+                scope.text(&role.name).unwrap_or_else(|_| role.name.as_str().unwrap_or_default().to_string());
+            format!("{name} : {role}")
+        }
+        (Some(role), Act::Module(_) | Act::IncludeTasks(_) | Act::Meta(..) | Act::Flush(_)) => {
+            format!("{} : {name}", role.role.name)
+        }
+        _ => name,
+    }
+}
+
+fn begin(
+    planned: &PlannedPlay,
+    all: Arc<[Arc<str>]>,
+    hosts: Arc<[Arc<str>]>,
+    world: &Arc<World>,
+    standing: &Standing,
+) -> (Batch, Advisor) {
+    let scene = Arc::new(Scene::new(planned, all, hosts.clone()));
+    let up = |host: &&Arc<str>| !standing.failed.contains(*host) && !standing.unreachable.contains(*host);
+    scene.set_standing(scene.all.iter().filter(up).cloned().collect());
+    let limit = match &planned.play.max_fail_percentage {
+        Some(Setting::Fixed(percentage)) => Some(*percentage),
+        Some(Setting::Template(node)) => {
+            let first = hosts.first().cloned().unwrap_or_else(|| Arc::from("localhost"));
+            let names = super::names::HostNames::new(world.clone(), scene.clone(), first, None);
+            names.scope().text(node).ok().and_then(|text| text.trim().trim_end_matches('%').parse().ok())
+        }
+        None => None,
+    };
+    let batch = Batch::new(
+        planned.drawing.clone(),
+        hosts.to_vec(),
+        limit,
+        |host| standing.failed.contains(host),
+        |host| standing.unreachable.contains(host),
+    );
+    let advisor = Advisor {
+        world: world.clone(),
+        scene,
+        identities: planned.identities.clone(),
+        handler_names: vec![],
+        notices: vec![],
+        warnings: vec![],
+        fatal: None,
+    };
+    (batch, advisor)
+}

@@ -1,0 +1,118 @@
+//! Results as Ansible shapes them: what a task registers, what a report may show, what status a result means.
+
+use crate::event::Status;
+use crate::module::Map;
+use crate::template::Fault;
+use serde_json::{Value as Json, json};
+
+/// Whether a key of a result says yes.
+#[must_use]
+pub fn says(result: &Map, key: &str) -> bool {
+    match result.get(key) {
+        Some(Json::Bool(yes)) => *yes,
+        Some(Json::Number(n)) => n.as_f64() != Some(0.0),
+        Some(Json::String(text)) => !text.is_empty() && super::target::truth(text) != Some(false),
+        Some(Json::Array(items)) => !items.is_empty(),
+        Some(Json::Object(map)) => !map.is_empty(),
+        Some(Json::Null) | None => false,
+    }
+}
+
+/// The status a result means.
+#[must_use]
+pub fn status(result: &Map) -> Status {
+    if says(result, "unreachable") {
+        Status::Unreachable
+    } else if says(result, "failed") {
+        Status::Failed
+    } else if says(result, "skipped") {
+        Status::Skipped
+    } else if says(result, "changed") {
+        Status::Changed
+    } else {
+        Status::Ok
+    }
+}
+
+/// A failed task that never reached its module.
+#[must_use]
+pub fn failure(message: impl Into<String>) -> Map {
+    let mut result = Map::new();
+    result.insert("changed".into(), json!(false));
+    result.insert("failed".into(), json!(true));
+    result.insert("msg".into(), Json::String(message.into()));
+    result
+}
+
+/// A failed task whose template or condition was at fault.
+#[must_use]
+pub fn fault(fault: &Fault) -> Map {
+    failure(format!("Task failed: {}", fault.message))
+}
+
+/// A task that a condition skipped.
+#[must_use]
+pub fn skipped(condition: &str) -> Map {
+    let mut result = Map::new();
+    result.insert("changed".into(), json!(false));
+    result.insert(
+        "false_condition".into(),
+        match condition {
+            "False" | "false" => json!(false),
+            text => json!(text),
+        },
+    );
+    result.insert("skip_reason".into(), json!("Conditional result was False"));
+    result.insert("skipped".into(), json!(true));
+    result
+}
+
+/// What a variable registers: no internal keys, lines beside text.
+#[must_use]
+pub fn registered(result: &Map) -> Map {
+    let mut clean: Map = result
+        .iter()
+        .filter(|(key, _)| !key.starts_with("_ansible_") && *key != "invocation")
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    for (text, lines) in [("stdout", "stdout_lines"), ("stderr", "stderr_lines")] {
+        if let Some(Json::String(content)) = clean.get(text)
+            && !clean.contains_key(lines)
+        {
+            let split: Vec<&str> = content.lines().collect();
+            clean.insert(lines.into(), json!(split));
+        }
+    }
+    if !clean.contains_key("skipped") && !clean.contains_key("failed") {
+        clean.insert("failed".into(), json!(false));
+    }
+    clean
+}
+
+/// What a report may show of a result.
+#[must_use]
+pub fn shown(result: &Map, no_log: bool) -> Map {
+    if !no_log {
+        // The status says these; Ansible does not show them either.
+        let said = |key: &str| {
+            matches!(key, "failed" | "skipped")
+                || (key.starts_with("_ansible_") && key != "_ansible_verbose_always")
+        };
+        return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    }
+    let mut censored = Map::new();
+    censored.insert(
+        "censored".into(),
+        json!("the output has been hidden due to the fact that 'no_log: true' was specified for this result"),
+    );
+    for key in ["changed", "failed", "skipped", "unreachable", "attempts", "retries"] {
+        if let Some(value) = result.get(key) {
+            censored.insert(key.into(), value.clone());
+        }
+    }
+    if let Some(Json::Array(items)) = result.get("results") {
+        let items = items.iter().filter_map(Json::as_object).map(|item| Json::Object(shown(item, true)));
+        censored.insert("results".into(), items.collect());
+    }
+    censored
+}

@@ -1,0 +1,379 @@
+//! A unit's life, top to bottom: one task on one host. Names, loop, condition, delegation, arguments, attempts, what is
+//! registered and learned. It reads shared snapshots and answers once; nothing outside changes before the answer.
+
+use super::attempt::{Attempts, Done};
+use super::batch::{Answer, Inclusion, Verdict};
+use super::items;
+use super::names::HostNames;
+use super::pool::Pool;
+use super::result;
+use super::scene::Scene;
+use super::target::flag;
+use super::world::World;
+use crate::event::{EventKind, Outcome, Status};
+use crate::module::Map;
+use crate::node::Mapping;
+use crate::plan::{Act, PlannedTask, find_tasks};
+use crate::playbook::{Action, RoleUse};
+use crate::template::{Fault, Scope, Value, Variable, Vars, from_json, to_json};
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// One task on one host.
+pub struct Unit {
+    /// The world.
+    pub world: Arc<World>,
+    /// The play.
+    pub scene: Arc<Scene>,
+    /// Connections.
+    pub pool: Arc<Pool>,
+    /// The host.
+    pub host: Arc<str>,
+    /// The task.
+    pub task: Arc<PlannedTask>,
+    /// What is done.
+    pub act: Act,
+    /// The step's number in reports.
+    pub step: usize,
+    /// Where events of items and attempts go.
+    pub say: mpsc::UnboundedSender<EventKind>,
+}
+
+/// Something a host learned, or the run did.
+#[derive(Clone, Debug)]
+pub enum Lesson {
+    /// Facts.
+    Facts(Map),
+    /// Facts for another host: `delegate_facts`.
+    FactsOf(Arc<str>, Map),
+    /// `set_fact`, `register`.
+    Set(Arc<str>, Value),
+    /// `include_vars`.
+    Included(Arc<Mapping>),
+    /// `add_host`.
+    AddHost(Map),
+    /// `group_by`.
+    AddGroup(Map),
+    /// `set_stats`.
+    Stats(Map),
+}
+
+/// What came of a unit.
+#[derive(Debug)]
+pub struct Finished {
+    /// For the reports and the recap.
+    pub outcome: Outcome,
+    /// For the rules.
+    pub answer: Answer,
+    /// What is learned, in order.
+    pub lessons: Vec<Lesson>,
+    /// Whom it was delegated to.
+    pub delegate: Option<Arc<str>>,
+    /// Whether it was a loop.
+    pub looped: bool,
+    /// How long it took.
+    pub took: std::time::Duration,
+    /// Things the person should know.
+    pub warnings: Vec<String>,
+}
+
+impl Finished {
+    /// What `add_host` and `group_by` said changed was so already.
+    pub fn unchanged(&mut self) {
+        if self.answer.verdict == Verdict::Changed {
+            self.answer.verdict = Verdict::Ok;
+            self.outcome.status = Status::Ok;
+            self.outcome.result.insert("changed".into(), json!(false));
+        }
+    }
+}
+
+impl Unit {
+    /// Runs it to its end.
+    pub async fn run(self) -> Finished {
+        let began = Instant::now();
+        let names = HostNames::new(
+            self.world.clone(),
+            self.scene.clone(),
+            self.host.clone(),
+            Some(self.task.clone()),
+        );
+        let scope = names.scope();
+        let mut finished = match items::of(&self.task, &scope) {
+            Ok(None) => self.single(&scope, None).await,
+            Ok(Some(items)) => self.repeated(&scope, items).await,
+            Err(fault) => self.single(&scope, Some(fault)).await,
+        };
+        finished.took = began.elapsed();
+        finished
+    }
+
+    async fn single(&self, scope: &Scope, loop_fault: Option<Fault>) -> Finished {
+        let done = self.execute(scope, loop_fault, IndexMap::new()).await;
+        let mut lessons = vec![];
+        self.lessons(&done, &mut lessons);
+        let inclusions = self.inclusions(&done, None, &IndexMap::new()).into_iter().collect();
+        self.finished(done, lessons, inclusions, false)
+    }
+
+    async fn repeated(&self, scope: &Scope, list: Vec<Value>) -> Finished {
+        let control = self.task.task.repeat.as_ref().map(|repeat| &repeat.control);
+        let frame = match items::Frame::new(control, scope) {
+            Ok(frame) => frame,
+            Err(fault) => return self.single(scope, Some(fault)).await,
+        };
+        let mut all: Vec<Done> = vec![];
+        let (mut lessons, mut inclusions) = (vec![], vec![]);
+        let mut carried: IndexMap<Arc<str>, Variable> = IndexMap::new();
+        for (index, item) in list.iter().enumerate() {
+            if index > 0
+                && let Some(pause) = frame.pause
+            {
+                tokio::time::sleep(pause).await;
+            }
+            let mut front = frame.front(index, &list);
+            front.extend(carried.clone());
+            let inner = scope.with(front.clone());
+            let mut done = self.execute(&inner, None, front.clone()).await;
+            if let Some(register) = &self.task.task.register {
+                let value = from_json(&Json::Object(result::registered(&done.result)));
+                carried.insert(register.clone(), Variable::Known(value));
+            }
+            let labelled = scope
+                .with(front.iter().map(|(k, v)| (k.clone(), v.clone())).chain(carried.clone()).collect());
+            let label = frame.label(item, &labelled);
+            frame.describe(&mut done.result, index, item, &list);
+            let label = match label {
+                Ok(label) => label,
+                Err(fault) => {
+                    done.result.insert("failed".into(), json!(true));
+                    done.result.insert(
+                        "msg".into(),
+                        json!(format!("Failed to template loop_control.label: {}", fault.message)),
+                    );
+                    String::new()
+                }
+            };
+            self.lessons(&done, &mut lessons);
+            let included = self.inclusions(&done, Some(label.clone()), &front);
+            if included.is_none() {
+                self.say_item(&done, label);
+            }
+            inclusions.extend(included);
+            let over = frame.is_over(&labelled);
+            all.push(done);
+            match over {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(fault) => {
+                    let mut done = Done::failed(result::fault(&fault));
+                    done.result.insert("results".into(), json!([]));
+                    return self.finished(done, lessons, inclusions, true);
+                }
+            }
+        }
+        let summary = items::summary(all);
+        self.finished(summary, lessons, inclusions, true)
+    }
+
+    fn say_item(&self, done: &Done, label: String) {
+        let status = result::status(&done.result);
+        let ignored = match status {
+            Status::Failed => done.ignore_errors,
+            Status::Unreachable => done.ignore_unreachable,
+            _ => false,
+        };
+        let outcome =
+            Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
+        let label = if done.no_log { "(censored due to no_log)".to_string() } else { label };
+        let _ = self.say.send(EventKind::ItemFinished {
+            step: self.step,
+            host: self.host.clone(),
+            delegate: done.delegate.clone(),
+            label,
+            outcome,
+        });
+    }
+
+    /// One execution: condition, then what the act is.
+    async fn execute(
+        &self,
+        scope: &Scope,
+        loop_fault: Option<Fault>,
+        front: IndexMap<Arc<str>, Variable>,
+    ) -> Done {
+        for condition in &self.task.keywords.when {
+            match scope.holds(condition) {
+                Ok(true) => {}
+                Ok(false) => return Done::skipped(result::skipped(&condition.text)),
+                Err(fault) => {
+                    let mut done = Done::failed(result::fault(loop_fault.as_ref().unwrap_or(&fault)));
+                    self.weigh(&mut done, scope);
+                    return done;
+                }
+            }
+        }
+        let mut done = match (loop_fault, &self.act) {
+            (Some(fault), _) => Done::failed(result::fault(&fault)),
+            (None, Act::Module(_) | Act::Facts(_)) => {
+                let attempts = Attempts { unit: self, scope, front };
+                attempts.run().await.unwrap_or_else(|fault| Done::failed(result::fault(&fault)))
+            }
+            (None, Act::IncludeTasks(task)) => {
+                self.file(task, scope).unwrap_or_else(|f| Done::failed(result::fault(&f)))
+            }
+            (None, Act::IncludeRole(_, role)) => {
+                self.role(role, scope).unwrap_or_else(|f| Done::failed(result::fault(&f)))
+            }
+            (None, _) => Done::ok(Map::new()),
+        };
+        self.weigh(&mut done, scope);
+        done
+    }
+
+    /// What the task ignores and hides.
+    fn weigh(&self, done: &mut Done, scope: &Scope) {
+        let keywords = &self.task.keywords;
+        let yes = |setting| flag(setting, scope).ok().flatten().unwrap_or(false);
+        done.ignore_errors = yes(keywords.ignore_errors.as_ref());
+        done.ignore_unreachable = yes(keywords.ignore_unreachable.as_ref());
+        // A `no_log` that cannot be evaluated hides: better too much than too little.
+        done.no_log = flag(keywords.no_log.as_ref(), scope).unwrap_or(Some(true)).unwrap_or(false);
+    }
+
+    fn file(&self, task: &PlannedTask, scope: &Scope) -> Result<Done, Fault> {
+        let Action::IncludeTasks(include) = &task.task.action else { return Ok(Done::ok(Map::new())) };
+        let name = scope.text(&include.file)?;
+        let path = match find_tasks(&name, &task.task.dir, &task.around, &self.scene.play.dir) {
+            Ok(path) => path,
+            Err(tried) => tried.first().cloned().unwrap_or_else(|| name.clone().into()),
+        };
+        let mut result = Map::new();
+        result.insert("include".into(), json!(path.display().to_string()));
+        result.insert("include_args".into(), json!({}));
+        Ok(Done::ok(result))
+    }
+
+    fn role(&self, role: &RoleUse, scope: &Scope) -> Result<Done, Fault> {
+        let mut result = Map::new();
+        result.insert("include".into(), json!(scope.text(&role.name)?));
+        let from = [&role.tasks_from, &role.vars_from, &role.defaults_from, &role.handlers_from];
+        let mut rendered = vec![];
+        for node in from {
+            rendered.push(node.as_ref().map(|node| scope.text(node)).transpose()?);
+        }
+        result.insert("include_args".into(), json!(rendered));
+        Ok(Done::ok(result))
+    }
+
+    /// What an include chose to include.
+    fn inclusions(
+        &self,
+        done: &Done,
+        label: Option<String>,
+        front: &IndexMap<Arc<str>, Variable>,
+    ) -> Option<Inclusion> {
+        if !matches!(self.act, Act::IncludeTasks(_) | Act::IncludeRole(..))
+            || result::status(&done.result) != Status::Ok
+        {
+            return None;
+        }
+        let file = done.result.get("include")?.as_str()?.to_string();
+        let text = |i: usize| {
+            done.result
+                .get("include_args")
+                .and_then(|args| args.get(i))
+                .and_then(Json::as_str)
+                .map(str::to_string)
+        };
+        let from = [text(0), text(1), text(2), text(3)];
+        let mut known = vec![];
+        for (name, variable) in front {
+            if let Variable::Known(value) = variable {
+                known.push(format!("{name}={}", to_json(value).unwrap_or_default()));
+            }
+        }
+        let key = format!("{file}|{from:?}|{known:?}");
+        Some(Inclusion { file, key, vars: Arc::new(Vars(front.clone())), label, from })
+    }
+
+    /// What a result teaches.
+    fn lessons(&self, done: &Done, lessons: &mut Vec<Lesson>) {
+        if let Some(vars) = &done.vars {
+            lessons.push(Lesson::Included(vars.clone()));
+        }
+        let good = matches!(result::status(&done.result), Status::Ok | Status::Changed);
+        if !good {
+            return;
+        }
+        if let Some(Json::Object(facts)) = done.result.get("ansible_facts")
+            && done.vars.is_none()
+            && self.task.action().rsplit('.').next() != Some("debug")
+        {
+            let set = self.task.action().rsplit('.').next() == Some("set_fact");
+            let cacheable =
+                done.result.get("_ansible_facts_cacheable").and_then(Json::as_bool).unwrap_or(false);
+            match &done.facts_for {
+                Some(host) => lessons.push(Lesson::FactsOf(host.clone(), facts.clone())),
+                None if !set || cacheable => lessons.push(Lesson::Facts(facts.clone())),
+                None => {}
+            }
+            if set && done.facts_for.is_none() {
+                let each = facts.iter().map(|(k, v)| Lesson::Set(Arc::from(k.as_str()), from_json(v)));
+                lessons.extend(each);
+            }
+        }
+        if let Some(Json::Object(host)) = done.result.get("add_host") {
+            lessons.push(Lesson::AddHost(host.clone()));
+        }
+        if done.result.contains_key("add_group") {
+            lessons.push(Lesson::AddGroup(done.result.clone()));
+        }
+        if let Some(Json::Object(stats)) = done.result.get("ansible_stats") {
+            lessons.push(Lesson::Stats(stats.clone()));
+        }
+    }
+
+    fn finished(
+        &self,
+        mut done: Done,
+        mut lessons: Vec<Lesson>,
+        inclusions: Vec<Inclusion>,
+        looped: bool,
+    ) -> Finished {
+        let mut warnings = vec![];
+        if let Some(Json::Array(list)) = done.result.remove("warnings") {
+            warnings.extend(list.iter().filter_map(Json::as_str).map(str::to_string));
+            done.result.insert("warnings".into(), Json::Array(list));
+        }
+        if let Some(register) = &self.task.task.register {
+            let value = from_json(&Json::Object(result::registered(&done.result)));
+            lessons.push(Lesson::Set(register.clone(), value));
+        }
+        let status = result::status(&done.result);
+        let verdict = match status {
+            Status::Ok => Verdict::Ok,
+            Status::Changed => Verdict::Changed,
+            Status::Skipped => Verdict::Skipped,
+            Status::Failed => Verdict::Failed { ignored: done.ignore_errors },
+            Status::Unreachable => Verdict::Unreachable { ignored: done.ignore_unreachable },
+        };
+        let ignored =
+            matches!(verdict, Verdict::Failed { ignored: true } | Verdict::Unreachable { ignored: true });
+        let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
+        let outcome =
+            Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
+        Finished {
+            outcome,
+            answer,
+            lessons,
+            delegate: done.delegate,
+            looped,
+            took: std::time::Duration::ZERO,
+            warnings,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The one minijinja environment of the process: Ansible's syntax settings, filters, tests, functions and printing.
+//! Nothing comes in; what is in it is the same for every host, and whatever differs is found through the scope.
+
+use super::finish::{Omit, finish, is_omit};
+use super::rewrite::{Plugin, operators};
+use super::{Value, filters, functions, methods, predicates, python};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, escape_formatter};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+struct Built {
+    environment: Environment<'static>,
+    filters: BTreeSet<String>,
+    tests: BTreeSet<String>,
+}
+
+fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+/// The environment.
+pub fn environment() -> &'static Environment<'static> {
+    &built().environment
+}
+
+/// The names of all filters.
+pub fn filters() -> &'static BTreeSet<String> {
+    &built().filters
+}
+
+/// The names of all tests.
+pub fn tests() -> &'static BTreeSet<String> {
+    &built().tests
+}
+
+/// Whether there is a filter or test of that name.
+pub fn knows(plugin: Plugin, name: &str) -> bool {
+    match plugin {
+        Plugin::Filter => filters().contains(name),
+        Plugin::Test => tests().contains(name),
+    }
+}
+
+fn build() -> Built {
+    let mut env = Environment::new();
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true);
+    if let Ok(syntax) = syntax.build() {
+        env.set_syntax(syntax);
+    }
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_debug(true); // errors name the undefined variable and its place
+    env.set_recursion_limit(400);
+    env.set_auto_escape_callback(|_| AutoEscape::None);
+    env.set_unknown_method_callback(methods::call);
+    env.set_formatter(|out, state, value| {
+        if value.is_undefined() || !matches!(state.auto_escape(), AutoEscape::None) {
+            return escape_formatter(out, state, value);
+        }
+        if value.is_none() || is_omit(value) {
+            return Ok(());
+        }
+        match value.as_str() {
+            Some(text) => out.write_str(text)?,
+            None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) => {
+                // Tuples print as lists, and what is omitted does not print.
+                out.write_str(&python::text(&finish(value.clone())?)?)?;
+            }
+            None => out.write_str(&python::text(value)?)?,
+        }
+        Ok(())
+    });
+    env.add_global("omit", Value::from_object(Omit));
+    operators::install(&mut env);
+    let filters = filters::install(&mut env);
+    let tests = predicates::install(&mut env);
+    functions::install(&mut env);
+    Built { environment: env, filters, tests }
+}

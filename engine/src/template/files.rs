@@ -1,0 +1,132 @@
+//! Template files. A file's text and how it differs from the usual come in, text goes out. Includes, imports and
+//! parents are looked for beside the roles and playbooks that the scope searches, and are rewritten as well.
+
+use super::compile::{Broken, with_newlines};
+use super::lazy::{Core, Root};
+use super::rewrite::{Mode, rewrite};
+use super::{Fault, FileOptions, environment as shared, fault};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An environment whose includes are found from this scope.
+pub fn environment(core: &Arc<Core>, syntax: SyntaxConfig) -> Environment<'static> {
+    let mut env = shared::environment().clone();
+    env.set_syntax(syntax.clone());
+    let search = core.around.search.clone();
+    env.set_loader(move |name| {
+        let Some(path) = find(&search, name) else { return Ok(None) };
+        let unreadable = |error: std::io::Error| {
+            Error::new(ErrorKind::TemplateNotFound, format!("{}: {error}", path.display()))
+        };
+        let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        rewrite(text, Mode::File, &syntax).map(|rewritten| Some(rewritten.text))
+    });
+    env.set_path_join_callback(|name, parent| {
+        // `./x` is beside the includer; anything else is searched for.
+        match name.strip_prefix("./") {
+            Some(rest) => Path::new(parent).with_file_name(rest).display().to_string().into(),
+            None => name.into(),
+        }
+    });
+    env
+}
+
+/// Where an included template is: absolute, or in `templates` of a searched directory, or in it.
+pub fn find(search: &[PathBuf], name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(name);
+    if path.is_absolute() {
+        return path.is_file().then_some(path);
+    }
+    let tried = search.iter().flat_map(|dir| [dir.join("templates").join(&path), dir.join(&path)]);
+    tried.into_iter().find(|path| path.is_file())
+}
+
+/// Renders a template file.
+///
+/// # Errors
+/// It does not parse, fails, or reads something undefined; the message names the file and line.
+pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
+    let mut options = options.clone();
+    let body = header(text, &mut options).unwrap_or(text);
+    let skipped = text.len().saturating_sub(body.len());
+    let lines = text.get(..skipped).unwrap_or("").matches('\n').count();
+    let at = |line: usize| format!("{name}:{}", line + lines);
+    let fail = |message: String| Fault { message, span: None, undefined: false };
+    let syntax = syntax(&options).map_err(|error| fail(error.to_string()))?;
+    let source = body.strip_suffix('\n').unwrap_or(body);
+    let refused =
+        |message: String, line: usize| fail(format!("Syntax error in template: {message} ({})", at(line)));
+    let rewritten = rewrite(source, Mode::File, &syntax).map_err(|error| {
+        let broken = Broken::refused(&error, Mode::File, source);
+        refused(broken.message, error.line().unwrap_or(1))
+    })?;
+    if let Some(unknown) = Broken::unknown(&rewritten) {
+        let before = unknown.at.and_then(|range| source.get(..range.start)).unwrap_or("");
+        return Err(refused(unknown.message, before.matches('\n').count() + 1));
+    }
+    let mut search: Vec<PathBuf> = Path::new(name).parent().map(Path::to_path_buf).into_iter().collect();
+    search.extend(core.around.search.iter().cloned());
+    let around = super::Surroundings { search: search.into(), ..core.around.clone() };
+    let env = environment(&Core::new(core.names.clone(), around), syntax);
+    let rendered = core.current(|| {
+        let template = env.template_from_named_str(name, &rewritten.text)?;
+        template.render(Root::value(core))
+    });
+    match rendered {
+        Ok(out) => Ok(with_newlines(out, body)),
+        Err(error) => {
+            let fault = fault::plain(&error);
+            let line = error.line().filter(|_| error.name() == Some(name));
+            let place = line.map_or_else(String::new, |line| format!(" ({})", at(line)));
+            Err(Fault { message: fault.message + &place, ..fault })
+        }
+    }
+}
+
+fn syntax(options: &FileOptions) -> Result<SyntaxConfig, Error> {
+    let mut builder = SyntaxConfig::builder();
+    builder.trim_blocks(options.trim_blocks.unwrap_or(true));
+    builder.lstrip_blocks(options.lstrip_blocks.unwrap_or(false));
+    if let Some((start, end)) = options.variable.clone() {
+        builder.variable_delimiters(start, end);
+    }
+    if let Some((start, end)) = options.block.clone() {
+        builder.block_delimiters(start, end);
+    }
+    if let Some((start, end)) = options.comment.clone() {
+        builder.comment_delimiters(start, end);
+    }
+    builder.build()
+}
+
+/// Takes `#jinja2: name: value, ...` off the top of a file.
+fn header<'t>(text: &'t str, options: &mut FileOptions) -> Option<&'t str> {
+    let rest = text.strip_prefix("#jinja2:")?;
+    let (line, body) = rest.split_once('\n')?;
+    for pair in line.split(',') {
+        let (key, value) = pair.split_once(':')?;
+        let value = value.trim();
+        let unquoted = value.trim_matches(['\'', '"']).to_string();
+        let truth = matches!(value, "True" | "true" | "yes" | "1");
+        let default = |start: &str, end: &str| (start.to_string(), end.to_string());
+        match key.trim() {
+            "trim_blocks" => options.trim_blocks = Some(truth),
+            "lstrip_blocks" => options.lstrip_blocks = Some(truth),
+            "variable_start_string" => {
+                options.variable.get_or_insert_with(|| default("{{", "}}")).0 = unquoted;
+            }
+            "variable_end_string" => options.variable.get_or_insert_with(|| default("{{", "}}")).1 = unquoted,
+            "block_start_string" => options.block.get_or_insert_with(|| default("{%", "%}")).0 = unquoted,
+            "block_end_string" => options.block.get_or_insert_with(|| default("{%", "%}")).1 = unquoted,
+            "comment_start_string" => {
+                options.comment.get_or_insert_with(|| default("{#", "#}")).0 = unquoted;
+            }
+            "comment_end_string" => options.comment.get_or_insert_with(|| default("{#", "#}")).1 = unquoted,
+            _ => {}
+        }
+    }
+    Some(body)
+}

@@ -1,0 +1,152 @@
+//! Lookups that only turn terms about, and those of variables.
+
+use super::{Request, Table};
+use crate::template::arguments::{Args, entries, is_list, items};
+use crate::template::filters::attributes;
+use crate::template::filters::regex::{Flags, regex};
+use crate::template::filters::sequences::cartesian;
+use crate::template::{Value, fault, finish, python};
+use minijinja::Error;
+use minijinja::value::{Tuple, ValueKind};
+use rand::Rng;
+
+pub const TABLE: Table = &[
+    ("items", |request| flat(&request.terms)),
+    ("list", |request| Ok(request.terms.clone())),
+    ("indexed_items", |request| {
+        let pair = |(i, item): (usize, Value)| Value::from(Tuple::from([Value::from(i), item]));
+        Ok(flat(&request.terms)?.into_iter().enumerate().map(pair).collect())
+    }),
+    ("flattened", |request| {
+        fn deep(all: &[Value], out: &mut Vec<Value>) -> Result<(), Error> {
+            for item in all {
+                if is_list(item) { deep(&items(item)?, out)? } else { out.push(item.clone()) }
+            }
+            Ok(())
+        }
+        let mut out = vec![];
+        deep(&request.terms, &mut out)?;
+        Ok(out)
+    }),
+    ("dict", dict),
+    ("nested", nested),
+    ("cartesian", nested),
+    ("together", together),
+    ("subelements", |request| {
+        let [list, key, rest @ ..] = request.terms.as_slice() else {
+            return Err(fault::error("subelements lookup expects a list of two or three items"));
+        };
+        let mut given = vec![key.clone()];
+        if let Some(flags) = rest.first() {
+            given.push(flags.get_attr("skip_missing")?);
+        }
+        let pairs = items(&attributes::subelements(list, &Args::new(given))?)?;
+        pairs.iter().map(|pair| without(pair, &python::text(key)?)).collect()
+    }),
+    ("random_choice", |request| {
+        if request.terms.is_empty() {
+            return Ok(vec![]);
+        }
+        let at = rand::rng().random_range(0..request.terms.len());
+        Ok(request.terms.get(at).cloned().into_iter().collect())
+    }),
+    ("env", |request| {
+        let otherwise = request.options.named("default").unwrap_or_else(|| Value::from(""));
+        let name = |term: &String| term.split_whitespace().next().unwrap_or("").to_string();
+        let get = |term: &String| std::env::var(name(term)).map_or_else(|_| otherwise.clone(), Value::from);
+        Ok(request.texts()?.iter().map(get).collect())
+    }),
+    ("vars", vars),
+    ("varnames", varnames),
+];
+
+/// A pair whose first item lacks the list that the second one is from.
+fn without(pair: &Value, path: &str) -> Result<Value, Error> {
+    fn cut(map: &Value, path: &[&str]) -> Result<Value, Error> {
+        let Some((first, rest)) = path.split_first() else { return Ok(map.clone()) };
+        let mut out = vec![];
+        for (key, value) in entries(map)? {
+            match (key.as_str() == Some(*first), rest.is_empty()) {
+                (true, true) => {}
+                (true, false) => out.push((key, cut(&value, rest)?)),
+                _ => out.push((key, value)),
+            }
+        }
+        Ok(Value::from_pairs(out))
+    }
+    let path: Vec<&str> = path.split('.').collect();
+    let first = cut(&pair.get_item_by_index(0)?, &path)?;
+    Ok(Value::from(Tuple::from([first, pair.get_item_by_index(1)?])))
+}
+
+/// Lists among the terms are opened, one level deep.
+fn flat(terms: &[Value]) -> Result<Vec<Value>, Error> {
+    let mut out = vec![];
+    for term in terms {
+        if is_list(term) { out.extend(items(term)?) } else { out.push(term.clone()) }
+    }
+    Ok(out)
+}
+
+fn dict(request: &Request) -> Result<Vec<Value>, Error> {
+    let mut out = vec![];
+    for term in flat(&request.terms)? {
+        if term.kind() != ValueKind::Map {
+            return Err(fault::error(format!(
+                "the 'dict' lookup expects a dictionary, got '{}'",
+                python::repr(&term)
+            )));
+        }
+        let pair = |(key, value)| Value::from_pairs([("key", key), ("value", value)]);
+        out.extend(entries(&term)?.into_iter().map(pair));
+    }
+    Ok(out)
+}
+
+fn columns(request: &Request) -> Result<Vec<Vec<Value>>, Error> {
+    let column = |term: &Value| if is_list(term) { items(term) } else { Ok(vec![term.clone()]) };
+    request.terms.iter().map(column).collect()
+}
+
+fn nested(request: &Request) -> Result<Vec<Value>, Error> {
+    if request.terms.is_empty() {
+        return Err(fault::error("with_nested requires at least one element in the nested list"));
+    }
+    Ok(cartesian(&columns(request)?).into_iter().map(Value::from).collect())
+}
+
+fn together(request: &Request) -> Result<Vec<Value>, Error> {
+    let columns = columns(request)?;
+    if columns.is_empty() {
+        return Err(fault::error("with_together requires at least one element in each list"));
+    }
+    let rows = columns.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |column: &Vec<Value>, i: usize| column.get(i).cloned().unwrap_or_else(|| Value::from(()));
+    Ok((0..rows).map(|i| columns.iter().map(|column| cell(column, i)).collect::<Value>()).collect())
+}
+
+fn vars(request: &Request) -> Result<Vec<Value>, Error> {
+    let get = |name: &String| match request.core.variable(name) {
+        Some(value) if !value.is_undefined() => finish::finish(value),
+        _ => request
+            .options
+            .named("default")
+            .ok_or_else(|| fault::undefined(format!("No variable named '{name}' was found."))),
+    };
+    request.texts()?.iter().map(get).collect()
+}
+
+fn varnames(request: &Request) -> Result<Vec<Value>, Error> {
+    let mut names = request.core.names.names();
+    names.sort();
+    let mut out = vec![];
+    for pattern in request.texts()? {
+        let pattern = regex(&pattern, Flags::default())?;
+        for name in &names {
+            if pattern.is_match(name.as_ref()).unwrap_or(false) {
+                out.push(Value::from(name.as_ref()));
+            }
+        }
+    }
+    Ok(out)
+}

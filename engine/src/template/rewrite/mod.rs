@@ -1,0 +1,255 @@
+//! Makes minijinja behave like Ansible's Jinja without touching minijinja. A template's text comes in; the same text
+//! with small edits goes out, together with what it reads and names. The syntax tree only shows where to edit and is
+//! dropped; the edited text goes to the ordinary public API. No edit adds or removes a line break.
+//!
+//! | source                       | becomes                                                     | at run time                     |
+//! |------------------------------|-------------------------------------------------------------|---------------------------------|
+//! | `a.b['c'] is defined`        | `a\|_m_get("b",'c') is defined`                             | an undefined parent is handed on |
+//! | `a.b.f(x)[1:] \| default(0)` | `a\|_m_get("b")\|_m_try("f",x)\|_m_slice(1,none,none) ...`  | same                            |
+//! | `a.b \| lower \| default(0)` | `a\|_m_get("b") \| _m_filter("lower") \| default(0)`        | same                            |
+//! | `l % r`, `l < r`             | `(l )\|_m_mod( r)`, `(l )\|_m_lt( r)`                       | as Python does                  |
+//! | `{{ x }}` (maybe alone)      | `{{ (x)\|_m_out }}`                                         | keeps the native value          |
+//! | `+x`; `for i in 1, 2`        | ` x`; `for i in (1, 2)`                                     | (token step)                    |
+//! | `{{ "\d" }}` in a playbook   | `{{ "\\d" }}`                                               | (token step)                    |
+
+mod chain;
+mod edits;
+pub mod operators;
+mod tokens;
+mod walk;
+
+use edits::{Step, apply};
+use minijinja::Error;
+use minijinja::machinery::{Span, ast, parse, parse_expr};
+use minijinja::syntax::SyntaxConfig;
+use std::ops::Range;
+use walk::Walk;
+
+/// What kind of text it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A bare expression, as under `when`.
+    Condition,
+    /// A string of a playbook: its result keeps its type, its backslashes stay.
+    Playbook,
+    /// A template file.
+    File,
+}
+
+/// What a text is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Exactly one `{{ }}`, with its expression at this range of the new text.
+    Sole(Range<usize>),
+    /// Perhaps one value at run time.
+    MaybeSingle,
+    /// Text.
+    Text,
+}
+
+/// A variable that a text reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Its name.
+    pub name: String,
+    /// Where in the source.
+    pub at: Range<usize>,
+    /// Whether it may be undefined here: an operand of `default`, `is defined` and the like.
+    pub guarded: bool,
+}
+
+/// What a named plugin is used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plugin {
+    /// After a `|`.
+    Filter,
+    /// After an `is`.
+    Test,
+}
+
+/// A filter or test that a text names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which kind.
+    pub plugin: Plugin,
+    /// As written, without blanks.
+    pub name: String,
+    /// Where in the source.
+    pub at: Range<usize>,
+}
+
+/// The edited text and what is known about it.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// For minijinja.
+    pub text: String,
+    /// What it is made of.
+    pub shape: Shape,
+    /// The variables it reads.
+    pub reads: Vec<Read>,
+    /// The filters and tests it names.
+    pub named: Vec<Named>,
+    /// Whether it includes, imports or extends other templates.
+    pub includes: bool,
+    steps: [Step; 2],
+}
+
+impl Rewritten {
+    /// The one expression that the text is, as it was edited.
+    #[must_use]
+    pub fn expression(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::Sole(range) => self.text.get(range.clone()),
+            _ => None,
+        }
+    }
+
+    /// A range of the new text as a range of the source.
+    #[must_use]
+    pub fn back(&self, range: Range<usize>) -> Range<usize> {
+        let [one, two] = &self.steps;
+        let start = one.back(two.back(range.start, false), false);
+        start..one.back(two.back(range.end, true), true).max(start)
+    }
+
+    /// The place in the source of an error that minijinja raised. The range of an operator is that of the whole
+    /// operation, and some comparisons have none: so the variable that the message names is looked up.
+    #[must_use]
+    pub fn locate(&self, error: &Error) -> Option<Range<usize>> {
+        let range = error.range().map(|range| self.back(range));
+        let named = error.detail().and_then(|detail| detail.split('`').nth(1));
+        let named = named.and_then(|name| name.split(['.', '[']).next());
+        let same = || self.reads.iter().filter(|r| Some(r.name.as_str()) == named).map(|r| r.at.clone());
+        let Some(range) = range else { return same().next() };
+        same()
+            .find(|r| r.start >= range.start && r.end <= range.end)
+            .or_else(|| same().rfind(|r| r.end <= range.start))
+            .or(Some(range))
+    }
+}
+
+/// Edits a text.
+///
+/// # Errors
+/// It does not parse.
+pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewritten, Error> {
+    let bare = mode == Mode::Condition;
+    // The token step is needed only for what the parser refuses, and for backslashes.
+    let first_try = match mode {
+        Mode::Playbook if source.contains('\\') => Err(None),
+        _ => look(source, bare, syntax).map_err(Some),
+    };
+    let (edited, first);
+    let (text, parsed) = match first_try {
+        Ok(parsed) => {
+            first = Step::default();
+            (source, parsed)
+        }
+        Err(refused) => {
+            let edits = tokens::edits(source, bare, refused.is_none(), syntax);
+            (edited, first) = apply(source, edits);
+            match look(&edited, bare, syntax) {
+                Ok(parsed) => (edited.as_ref(), parsed),
+                Err(error) => return Err(refused.unwrap_or(error)),
+            }
+        }
+    };
+    let mut walk = Walk::new(text);
+    let mut shape = Shape::Text;
+    match &parsed {
+        Tree::Expr(expr) => walk.expr(expr, false),
+        Tree::Template(ast::Stmt::Template(template)) => {
+            shape = outputs_marked(&mut walk, &template.children, mode, syntax);
+        }
+        Tree::Template(_) => {}
+    }
+    let Walk { edits, mut reads, mut named, includes, .. } = walk;
+    let (new, second) = apply(text, edits);
+    if let Shape::Sole(range) = &mut shape {
+        range.end = new.len() - (text.len() - range.end); // nothing is edited outside of it
+    }
+    let back = |at: &mut Range<usize>| *at = first.back(at.start, false)..first.back(at.end, true);
+    reads.iter_mut().for_each(|read| back(&mut read.at));
+    named.iter_mut().for_each(|named| back(&mut named.at));
+    Ok(Rewritten { text: new.into_owned(), shape, reads, named, includes, steps: [first, second] })
+}
+
+enum Tree<'s> {
+    Expr(ast::Expr<'s>),
+    Template(ast::Stmt<'s>),
+}
+
+fn look<'s>(text: &'s str, bare: bool, syntax: &SyntaxConfig) -> Result<Tree<'s>, Error> {
+    if bare { parse_expr(text).map(Tree::Expr) } else { parse(text, "", syntax.clone()).map(Tree::Template) }
+}
+
+/// Walks a template's body and marks the outputs that may be its only value.
+fn outputs_marked(walk: &mut Walk<'_>, body: &[ast::Stmt<'_>], mode: Mode, syntax: &SyntaxConfig) -> Shape {
+    let open = syntax.variable_delimiters().0.len();
+    let text = walk.source;
+    // The inside of `{{ }}`: after the `-` or `+` of `{{-` too.
+    let inner = |span: Span| {
+        let start = span.start_offset as usize + open;
+        let sign = text.get(start..).is_some_and(|rest| rest.starts_with(['-', '+']));
+        start + usize::from(sign)..span.end_offset as usize
+    };
+    let mut outs = vec![];
+    let mut shape = Shape::Text;
+    if mode == Mode::Playbook {
+        match body {
+            [ast::Stmt::EmitExpr(expr)] => shape = Shape::Sole(inner(expr.span())),
+            _ if outputs(body, &mut outs) => shape = Shape::MaybeSingle,
+            _ => outs.clear(),
+        }
+    }
+    for span in &outs {
+        let start = inner(*span).start;
+        walk.edit(start..start, "(");
+    }
+    walk.stmts(body);
+    for span in &outs {
+        let end = inner(*span).end;
+        walk.edit(end..end, ")|_m_out");
+    }
+    shape
+}
+
+/// The top-level outputs; false if text or something opaque is certain to be put out beside them.
+fn outputs(body: &[ast::Stmt<'_>], outs: &mut Vec<Span>) -> bool {
+    use ast::Stmt as S;
+    // A branch with text is simply not marked.
+    let branch = |body: &[ast::Stmt<'_>], outs: &mut Vec<Span>| {
+        let mut inside = vec![];
+        if outputs(body, &mut inside) {
+            outs.append(&mut inside);
+        }
+    };
+    body.iter().all(|stmt| match stmt {
+        S::EmitExpr(expr) => {
+            outs.push(expr.span());
+            true
+        }
+        S::EmitRaw(raw) => raw.raw.is_empty(),
+        S::IfCond(cond) => {
+            branch(&cond.true_body, outs);
+            branch(&cond.false_body, outs);
+            true
+        }
+        S::ForLoop(each) => {
+            branch(&each.body, outs);
+            branch(&each.else_body, outs);
+            true
+        }
+        S::WithBlock(block) => outputs(&block.body, outs),
+        S::Include(_)
+        | S::Extends(_)
+        | S::Block(_)
+        | S::FilterBlock(_)
+        | S::CallBlock(_)
+        | S::AutoEscape(_) => false,
+        _ => true,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo '{"odd": {"foo": 1}, "empty": {}, "g": {"children": ["odd"]}, "_meta": {"hostvars": {"odd": {"bar": 2}}}}'

@@ -1,0 +1,144 @@
+//! `replace`: every match of a pattern in a file becomes something else, in the whole file or between two places.
+
+use super::attributes::{Wanted, with_attributes};
+use super::diff::text;
+use super::facts::{Content, Look};
+use super::pattern::{Flags, Pattern};
+use super::text::{Edit, Manner, not_editable};
+use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use serde::Deserialize;
+use serde_json::json;
+
+/// The module.
+#[derive(Debug)]
+pub(super) struct Replace;
+
+/// Its arguments.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Args {
+    path: String,
+    regexp: String,
+    replace: String,
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    before: Option<String>,
+    backup: bool,
+    #[serde(default)]
+    validate: Option<String>,
+    encoding: String,
+    #[serde(flatten)]
+    wanted: Wanted,
+}
+
+/// What `apply` must know.
+#[derive(Debug)]
+pub(super) struct Change {
+    edit: Edit,
+    output: Output,
+}
+
+impl Module for Replace {
+    const NAME: &'static str = "ansible.builtin.replace";
+    const SPEC: Spec = Spec::new(
+        "Replaces every match of a pattern in a file.",
+        with_attributes![
+            Opt::new("path", Kind::Path, "The file.").aliases(&["dest", "destfile", "name"]).required(),
+            Opt::new("regexp", Kind::Str, "The pattern; `^` and `$` mean every line.").required(),
+            Opt::new("replace", Kind::Str, "What a match becomes; may use its groups.").default("\"\""),
+            Opt::new("after", Kind::Str, "Only after a match of this pattern."),
+            Opt::new("before", Kind::Str, "Only before a match of this pattern."),
+            Opt::new("backup", Kind::Bool, "Keeps a copy of the file before a change.").default("false"),
+            Opt::new(
+                "validate",
+                Kind::Str,
+                "A command that must accept the new file, `%s`, before it is used."
+            ),
+            Opt::new("encoding", Kind::Str, "The file's encoding.").default("utf-8"),
+        ],
+    )
+    .examples("- replace: {path: /etc/hosts, regexp: '\\bold\\b', replace: new}\n");
+    type Args = Args;
+    type Change = Change;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
+        if !matches!(args.encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8" | "ascii") {
+            return Err(Failure::new(format!("`encoding: {}` is not supported: use utf-8", args.encoding)));
+        }
+        let wanted = &args.wanted;
+        let facts = Look::at(&args.path)
+            .ids(wanted.owner.as_deref(), wanted.group.as_deref())
+            .content(Content::All)
+            .run(cx)
+            .await?;
+        if let Some(failure) = not_editable(&facts) {
+            return Err(failure);
+        }
+        let path = &facts.path;
+        if !facts.seen.exists() {
+            return Err(Failure::new(format!("Path {path} does not exist !")).with("rc", 257));
+        }
+        let Some(before) = facts.content.clone() else {
+            return Err(Failure::new(format!("Unable to read the contents of {path}")));
+        };
+        let Ok(written) = std::str::from_utf8(&before) else {
+            return Err(Failure::new(format!("Unable to read the contents of {path}: it is not UTF-8")));
+        };
+        let Some((from, to)) = args.section(written)? else {
+            let message =
+                format!("Pattern for before/after params did not match the given file: {}", args.sections());
+            return Ok(Check::Done(Output::new(false).with("rc", 0).with("msg", message)));
+        };
+        let flags = Flags { multiline: true, dotall: false };
+        let pattern = Pattern::text(&args.regexp, flags).map_err(Failure::new)?;
+        let section = written.get(from..to).unwrap_or("");
+        let (new, count) = pattern.replace_all(section, &args.replace).map_err(Failure::new)?;
+        let after = [written.get(..from).unwrap_or(""), &new, written.get(to..).unwrap_or("")].concat();
+        let changed = count > 0 && after != written;
+        let message = if changed { format!("{count} replacements made") } else { String::new() };
+        let manner = Manner { backup: args.backup, validate: args.validate.clone(), parents: false };
+        let edit = Edit::new(&facts, wanted, changed.then(|| after.clone().into_bytes()), manner)?;
+        let mut output = Output::new(!edit.is_nothing()).with("rc", 0).with("msg", edit.message(&message));
+        if changed && cx.diff {
+            let diff = json!({
+                "before_header": path, "before": text(&before),
+                "after_header": path, "after": after,
+            });
+            output = output.with("diff", diff);
+        }
+        if edit.is_nothing() {
+            return Ok(Check::Done(output));
+        }
+        Ok(Check::Would { foreseen: output.clone(), change: Change { edit, output } })
+    }
+
+    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
+        let written = change.edit.run(cx).await?;
+        Ok(match written.and_then(|written| written.backup) {
+            Some(name) => change.output.with("backup_file", name),
+            None => change.output,
+        })
+    }
+}
+
+impl Args {
+    /// The pattern that finds the section, for messages.
+    fn sections(&self) -> String {
+        match (&self.after, &self.before) {
+            (Some(after), Some(before)) => format!("{after}(?P<subsection>.*?){before}"),
+            (Some(after), None) => format!("{after}(?P<subsection>.*)"),
+            (None, before) => format!("(?P<subsection>.*){}", before.as_deref().unwrap_or("")),
+        }
+    }
+
+    /// The bytes between `after` and `before`; all without either.
+    fn section(&self, text: &str) -> Result<Option<(usize, usize)>, Failure> {
+        if self.after.is_none() && self.before.is_none() {
+            return Ok(Some((0, text.len())));
+        }
+        let flags = Flags { multiline: false, dotall: true };
+        let pattern = Pattern::text(&self.sections(), flags).map_err(Failure::new)?;
+        let captures = pattern.captures(text).map_err(Failure::new)?;
+        Ok(captures.and_then(|found| found.name("subsection").map(|m| (m.start(), m.end()))))
+    }
+}

@@ -1,0 +1,57 @@
+//! `slurp`: the content of a file on the host, base64.
+
+use super::facts::{Content, Found, Look};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use serde::Deserialize;
+use std::convert::Infallible;
+
+/// The module.
+#[derive(Debug)]
+pub(super) struct Slurp;
+
+/// Its arguments.
+#[derive(Debug, Deserialize)]
+pub(super) struct Args {
+    src: String,
+}
+
+impl Module for Slurp {
+    const NAME: &'static str = "ansible.builtin.slurp";
+    const SPEC: Spec = Spec::new(
+        "Reads a file on the host.",
+        &[Opt::new("src", Kind::Path, "The file.").aliases(&["path"]).required()],
+    )
+    .examples("- slurp: {src: /proc/mounts}\n  register: mounts\n");
+    type Args = Args;
+    type Change = Infallible;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
+        // Devices and files of /proc are read too: `cat` decides, not the kind.
+        let more = "if [ -e \"$p\" ] && [ ! -f \"$p\" ] && [ ! -d \"$p\" ] && [ -r \"$p\" ]; then put special; put c; cat -- \"$p\"; exit; fi; put ''";
+        let facts = Look::at(&args.src).content(Content::All).more(more).run(cx).await?;
+        let source = &facts.path;
+        let Some(content) = facts.content else {
+            let hidden = |found: &Found| matches!(found, Found::Not(why) if why == "Permission denied");
+            let why = if facts.seen.is_dir() {
+                format!("Source is a directory and must be a file: {source}")
+            } else if facts.seen.exists() || hidden(&facts.seen.this) {
+                format!("File is not readable: {source}")
+            } else {
+                format!("File not found: {source}")
+            };
+            return Err(Failure::new(why));
+        };
+        Ok(Check::Done(
+            Output::new(false)
+                .with("content", STANDARD.encode(content))
+                .with("source", source.as_str())
+                .with("encoding", "base64"),
+        ))
+    }
+
+    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
+        match change {}
+    }
+}

@@ -1,0 +1,110 @@
+//! `ansible.builtin.assert`: conditions that must hold, else the task fails and names the first that does not.
+
+use super::written;
+use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::node::{self, Node};
+use muster_engine::template::{Expr, Scope};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::convert::Infallible;
+
+/// `ansible.builtin.assert`.
+pub struct Assert;
+
+/// What a task gives to [`Assert`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Args {
+    that: Json,
+    fail_msg: Json,
+    success_msg: Json,
+    quiet: bool,
+}
+
+impl Module for Assert {
+    const NAME: &'static str = "ansible.builtin.assert";
+    const SPEC: Spec = Spec::new("Fails unless every condition holds.", &[
+        Opt::new("that", Kind::Expr, "A condition or a list of them, written as under `when`.").required(),
+        Opt::new("fail_msg", Kind::Raw, "What to say when one does not hold: text or a list of texts.")
+            .aliases(&["msg"])
+            .default("Assertion failed"),
+        Opt::new("success_msg", Kind::Raw, "What to say when all hold: text or a list of texts.")
+            .default("All assertions passed"),
+        Opt::new("quiet", Kind::Bool, "Whether a success is shown in one line.").default("false"),
+    ])
+    .examples("- assert:\n    that:\n      - ansible_facts.memtotal_mb >= 1700\n    fail_msg: too little memory for a control plane\n");
+    type Args = Args;
+    type Change = Infallible;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
+        texts("fail_msg", &args.fail_msg)?;
+        texts("success_msg", &args.success_msg)?;
+        let mut output = Output::default();
+        if !args.quiet {
+            output = output.with("_ansible_verbose_always", true);
+        }
+        for that in conditions(&args.that, cx)? {
+            if !holds(&that, &cx.scope).map_err(|message| Failure::new(format!("Task failed: {message}")))? {
+                let shown = match &that.kind {
+                    node::Kind::Bool(value) => Json::Bool(*value),
+                    _ => that.as_str().into(),
+                };
+                let failure = Failure::new("").with("evaluated_to", false).with("assertion", shown);
+                let failure = failure.with("msg", args.fail_msg.clone()).with("changed", false);
+                return Err(if args.quiet { failure } else { failure.with("_ansible_verbose_always", true) });
+            }
+        }
+        Ok(Check::Done(output.with("changed", false).with("msg", args.success_msg.clone())))
+    }
+
+    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
+        match change {}
+    }
+}
+
+/// The conditions under `that`: a list, one alone, or the list that a template gives.
+pub(super) fn conditions(that: &Json, cx: &Context) -> Result<Vec<Node>, Failure> {
+    let node = written::node(cx, &["that"], that);
+    if let Some(text) = node.as_str().filter(|text| written::is_template(text)) {
+        let listed = cx.scope.render(&node).ok().and_then(|value| serde_json::to_value(value).ok());
+        if let (Some(Json::Array(items)), false) = (listed, text.is_empty()) {
+            return Ok(items.iter().map(|item| written::made(item, node.span)).collect());
+        }
+    }
+    Ok(match &node.kind {
+        node::Kind::Seq(items) => items.to_vec(),
+        _ => vec![node],
+    })
+}
+
+/// Whether a condition holds.
+///
+/// # Errors
+/// It is no condition, does not parse, fails, or its result is no boolean.
+pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, String> {
+    if !matches!(that.kind, node::Kind::Bool(_) | node::Kind::Str(_)) && that.as_str().is_none() {
+        return Err("Conditional expressions must be strings.".into());
+    }
+    let expr = Expr::parse(that).map_err(|fault| fault.message)?;
+    scope.holds(&expr).map_err(|fault| match fault.message.starts_with("Conditional result") {
+        true => fault.message,
+        false => format!("Error while evaluating conditional: {}", fault.message),
+    })
+}
+
+fn texts(option: &str, value: &Json) -> Result<(), Failure> {
+    let kind = match value {
+        Json::String(_) => return Ok(()),
+        Json::Array(items) if items.iter().all(Json::is_string) => return Ok(()),
+        Json::Array(_) => "list",
+        Json::Object(_) => "dict",
+        Json::Bool(_) => "bool",
+        Json::Null => "NoneType",
+        Json::Number(n) if n.is_f64() => "float",
+        Json::Number(_) => "int",
+    };
+    Err(Failure::new(format!(
+        "argument '{option}' is of type {kind} and we were unable to convert to str_or_list_of_str: \
+         a string or list of strings is required"
+    )))
+}

@@ -1,0 +1,97 @@
+//! `ansible.builtin.debug`: shows a message or the value of an expression.
+
+use super::written;
+use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::node::{self, Node};
+use muster_engine::template::{Expr, Scope};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::convert::Infallible;
+
+/// `ansible.builtin.debug`.
+pub struct Debug;
+
+/// What a task gives to [`Debug`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Args {
+    msg: Json,
+    var: Option<Json>,
+    verbosity: i64,
+}
+
+impl Module for Debug {
+    const NAME: &'static str = "ansible.builtin.debug";
+    const SPEC: Spec = Spec::new("Shows a message, or the value of an expression.", &[
+        Opt::new("msg", Kind::Raw, "What to show: text, or any other value.").default("Hello world!"),
+        Opt::new("var", Kind::Expr, "An expression, most often a variable's name, whose value is shown. Already an expression: no braces."),
+        Opt::new("verbosity", Kind::Int, "Shown only from this many `-v` on.").default("0"),
+    ])
+    .exclusive(&[&["msg", "var"]])
+    .examples("- debug:\n    var: ansible_facts\n    verbosity: 2\n- debug: msg=\"ready: {{ inventory_hostname }}\"\n");
+    type Args = Args;
+    type Change = Infallible;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
+        if args.verbosity > i64::from(cx.verbosity) {
+            let output = Output::default().with("skipped_reason", "Verbosity threshold not met.");
+            return Ok(Check::Done(output.with("skipped", true).with("changed", false)));
+        }
+        let output = match args.var.as_ref().filter(|var| *var != "") {
+            Some(var) => shown(var, cx)?,
+            None => Output::default().with("msg", args.msg.clone()),
+        };
+        Ok(Check::Done(output.with("_ansible_verbose_always", true).with("changed", false)))
+    }
+
+    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
+        match change {}
+    }
+}
+
+fn shown(var: &Json, cx: &Context) -> Result<Output, Failure> {
+    let node = expression(var, cx)?;
+    let text = node.as_str().unwrap_or("").to_string();
+    let unresolved = |message: &str| {
+        Failure::new(format!("Task failed: Error while resolving `var` expression: {message}"))
+    };
+    let expr = Expr::parse(&node).map_err(|fault| unresolved(&fault.message))?;
+    match cx.scope.eval(&expr) {
+        Ok(value) if Scope::is_omit(&value) => Ok(Output::default().with(&text, "<<Omit>>").warn(
+            "The result of the `var` expression could not be omitted; a placeholder was used instead.",
+        )),
+        Ok(value) => {
+            let json = serde_json::to_value(&value).map_err(|error| unresolved(&error.to_string()))?;
+            Ok(Output::default().with(&text, json))
+        }
+        Err(fault) if fault.undefined => {
+            let error = format!("error 1 - {}", fault.message);
+            let output = Output::default().with(&text, format!("<< {error} >>"));
+            Ok(output.warn(format!("Encountered 1 template error.\n{error}")))
+        }
+        Err(fault) => Err(unresolved(&fault.message)),
+    }
+}
+
+/// The expression; where its text is a template, what that gives is the expression.
+fn expression(var: &Json, cx: &Context) -> Result<Node, Failure> {
+    let Json::String(text) = var else {
+        let kind = match var {
+            Json::Array(_) => "list",
+            Json::Object(_) => "dict",
+            Json::Bool(_) => "bool",
+            Json::Number(n) if n.is_f64() => "float",
+            _ => "int",
+        };
+        return Err(Failure::new(format!(
+            "argument 'var' is of type {kind} and we were unable to convert to str: \
+             '{var}' is not a string and conversion is not allowed"
+        )));
+    };
+    let node = written::node(cx, &["var"], var);
+    if !text.contains("{{") && !text.contains("{%") {
+        return Ok(node);
+    }
+    let text = cx.scope.text(&node)?;
+    Ok(Node { span: node.span, kind: node::Kind::Str(text.into()) })
+}

@@ -1,0 +1,34 @@
+//! Facts about hosts and their services. Facts come from one POSIX sh script and what it printed; nothing needs Python
+//! on the target.
+
+mod getent;
+mod package_facts;
+mod ping;
+mod service;
+mod service_facts;
+mod setup;
+mod systemd;
+
+pub use getent::Getent;
+pub use package_facts::PackageFacts;
+pub use ping::Ping;
+pub use service::Service;
+pub use service_facts::ServiceFacts;
+pub use setup::{GatherFacts, Setup};
+pub use systemd::{Systemd, SystemdService};
+
+use muster_engine::module::Registry;
+
+/// The registry with these modules.
+pub(crate) fn add(registry: Registry) -> Registry {
+    registry
+        .with(Ping)
+        .with(Setup)
+        .with(GatherFacts)
+        .with(Getent)
+        .with(ServiceFacts)
+        .with(PackageFacts)
+        .with(SystemdService)
+        .with(Systemd)
+        .with(Service)
+}

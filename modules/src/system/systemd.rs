@@ -1,0 +1,364 @@
+//! `ansible.builtin.systemd_service` (and `systemd`): units of systemd. A look tells how a unit is; what differs becomes
+//! a list of `systemctl` verbs, run in order. A reload comes first and is followed by a look of its own.
+
+use crate::command::words::quote;
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+/// `ansible.builtin.systemd_service`.
+pub struct SystemdService;
+
+/// `ansible.builtin.systemd`: its other name.
+pub struct Systemd;
+
+/// How a unit is to be.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    Reloaded,
+    Restarted,
+    Started,
+    Stopped,
+}
+
+impl State {
+    /// The verb that makes it so and, as Ansible reports it, the state that is then.
+    pub(super) fn verb(self, running: bool, stopping: bool) -> (Option<&'static str>, &'static str) {
+        match self {
+            Self::Started => ((!running).then_some("start"), "started"),
+            Self::Stopped => ((running || stopping).then_some("stop"), "stopped"),
+            Self::Restarted => (Some(if running { "restart" } else { "start" }), "started"),
+            Self::Reloaded => (Some(if running { "reload" } else { "start" }), "started"),
+        }
+    }
+}
+
+/// What a task gives to [`SystemdService`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Args {
+    pub(super) name: Option<String>,
+    pub(super) state: Option<State>,
+    pub(super) enabled: Option<bool>,
+    pub(super) masked: Option<bool>,
+    pub(super) force: Option<bool>,
+    pub(super) daemon_reload: bool,
+    pub(super) daemon_reexec: bool,
+    pub(super) no_block: bool,
+    pub(super) scope: String,
+}
+
+const SPEC: Spec = Spec::new("Starts, stops, enables and masks units of systemd.", &[
+    Opt::new("name", Kind::Str, "The unit; `.service` may be left out.").aliases(&["service", "unit"]),
+    Opt::new("state", Kind::Str, "`started` and `stopped` act only where needed; `restarted` and `reloaded` always do.")
+        .choices(&["reloaded", "restarted", "started", "stopped"]),
+    Opt::new("enabled", Kind::Bool, "Whether it starts with the host."),
+    Opt::new("masked", Kind::Bool, "Whether nothing may start it."),
+    Opt::new("force", Kind::Bool, "Whether links that are in the way are replaced."),
+    Opt::new("daemon_reload", Kind::Bool, "Whether systemd reads changed unit files first.")
+        .aliases(&["daemon-reload"])
+        .default("false"),
+    Opt::new("daemon_reexec", Kind::Bool, "Whether systemd itself is started anew first.")
+        .aliases(&["daemon-reexec"])
+        .default("false"),
+    Opt::new("scope", Kind::Str, "Whose units: the system's, the user's, or every user's.")
+        .choices(&["system", "user", "global"])
+        .default("system"),
+    Opt::new("no_block", Kind::Bool, "Whether not to wait until it is so.").default("false"),
+])
+.one_of(&[&["state", "enabled", "masked", "daemon_reload", "daemon_reexec"]])
+.examples("- systemd_service:\n    name: kubelet\n    state: restarted\n    enabled: true\n    daemon_reload: true\n");
+
+impl Module for SystemdService {
+    const NAME: &'static str = "ansible.builtin.systemd_service";
+    const SPEC: Spec = SPEC;
+    type Args = Args;
+    type Change = Args;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
+        check(args, cx).await
+    }
+
+    async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
+        apply(&args, cx).await
+    }
+}
+
+impl Module for Systemd {
+    const NAME: &'static str = "ansible.builtin.systemd";
+    const SPEC: Spec = SPEC;
+    type Args = Args;
+    type Change = Args;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
+        check(args, cx).await
+    }
+
+    async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
+        apply(&args, cx).await
+    }
+}
+
+pub(super) async fn check(args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
+    if args.name.is_none() {
+        for (option, given) in [
+            ("state", args.state.is_some()),
+            ("enabled", args.enabled.is_some()),
+            ("masked", args.masked.is_some()),
+        ] {
+            if given {
+                return Err(Failure::new(format!("missing parameter(s) required by '{option}': name")));
+            }
+        }
+    }
+    if let Some((name, glob)) = args
+        .name
+        .as_deref()
+        .and_then(|name| Some((name, ["*", "?", "["].iter().find(|g| name.contains(**g))?)))
+    {
+        return Err(Failure::new(format!(
+            "This module does not currently support using glob patterns, found '{glob}' in service name: {name}"
+        )));
+    }
+    let needed = needed(args, &look(args, cx).await?)?;
+    let reload = args.daemon_reload || args.daemon_reexec;
+    if needed.verbs.is_empty() && !reload {
+        return Ok(Check::Done(needed.output));
+    }
+    Ok(Check::Would { change: args.clone(), foreseen: needed.output })
+}
+
+pub(super) async fn apply(args: &Args, cx: &Context) -> Result<Output, Failure> {
+    for (wanted, verb) in [(args.daemon_reload, "daemon-reload"), (args.daemon_reexec, "daemon-reexec")] {
+        if wanted {
+            let done = cx.sh(format!("{} {verb}", systemctl(args))).await?;
+            if !done.succeeded() {
+                let (rc, error) = (done.rc, done.err().trim().to_string());
+                return Err(Failure::new(format!("failure {rc} during {verb}: {error}")));
+            }
+        }
+    }
+    let needed = needed(args, &look(args, cx).await?)?;
+    let name = args.name.as_deref().unwrap_or("");
+    for verb in &needed.verbs {
+        let done = cx.sh(format!("{} {verb} -- {}", systemctl(args), quote(name))).await?;
+        if !done.succeeded() {
+            let said = format!("{}{}", done.out(), done.err());
+            return Err(Failure::new(match *verb {
+                "mask" | "unmask" => format!("Failed to {verb} the service ({name}): {}", said.trim()),
+                _ => format!("Unable to {verb} service {name}: {said}"),
+            }));
+        }
+    }
+    Ok(needed.output)
+}
+
+/// `systemctl` with the flags of the task, and where a user's bus is.
+fn systemctl(args: &Args) -> String {
+    let mut words = String::from("XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl");
+    if matches!(args.scope.as_str(), "user" | "global") {
+        words.push_str(&format!(" --{}", args.scope));
+    }
+    if args.no_block {
+        words.push_str(" --no-block");
+    }
+    if args.force == Some(true) {
+        words.push_str(" --force");
+    }
+    words
+}
+
+/// How a unit is.
+#[derive(Debug, Default)]
+struct Unit {
+    status: Map,
+    /// What `is-enabled` printed and its code.
+    enabled: String,
+    enabled_rc: i32,
+    /// An init script of that name: whether there is one, and whether it starts with the host.
+    script: bool,
+    script_enabled: bool,
+}
+
+async fn look(args: &Args, cx: &Context) -> Result<Unit, Failure> {
+    let Some(name) = &args.name else { return Ok(Unit::default()) };
+    let (ctl, unit) = (systemctl(args), quote(name));
+    let base = quote(name.trim_end_matches(".service"));
+    let seen = cx
+        .sh(format!(
+            "command -v systemctl >/dev/null 2>&1 || exit 94\nu={unit}; b={base}\n\
+             {ctl} show -- \"$u\" 2>/dev/null\nprintf '\\001'\n{ctl} is-enabled -- \"$u\" 2>/dev/null; r=$?\nprintf '\\001%s' $r\n\
+             if [ -x /etc/init.d/\"$b\" ]; then printf '\\001script'; fi\n\
+             for f in /etc/rc?.d/S??\"$b\"; do if [ -e \"$f\" ]; then printf '\\001starts'; break; fi; done\nexit 0\n"
+        ))
+        .await?;
+    if seen.rc == 94 {
+        return Err(Failure::new("Failed to find required executable \"systemctl\" in paths of the target"));
+    }
+    let text = seen.out();
+    let parts: Vec<&str> = text.split('\u{1}').collect();
+    Ok(Unit {
+        status: status(parts.first().unwrap_or(&"")),
+        enabled: parts.get(1).unwrap_or(&"").trim().to_string(),
+        enabled_rc: parts.get(2).and_then(|rc| rc.trim().parse().ok()).unwrap_or(1),
+        script: parts.contains(&"script"),
+        script_enabled: parts.contains(&"starts"),
+    })
+}
+
+/// What `systemctl show` prints: a value of `Exec…` may go over more lines, until its brace closes.
+fn status(text: &str) -> Map {
+    let (mut status, mut open) = (Map::new(), None::<(String, String)>);
+    for line in text.lines() {
+        if let Some((key, mut value)) = open.take() {
+            value.push('\n');
+            value.push_str(line);
+            if line.trim_end().ends_with('}') {
+                status.insert(key, value.trim().into());
+            } else {
+                open = Some((key, value));
+            }
+        } else if let Some((key, value)) = line.split_once('=') {
+            if key.starts_with("Exec")
+                && value.trim_start().starts_with('{')
+                && !value.trim_end().ends_with('}')
+            {
+                open = Some((key.to_string(), value.to_string()));
+            } else {
+                status.insert(key.to_string(), value.trim().into());
+            }
+        }
+    }
+    status
+}
+
+/// What is to be done, and the answer when it is.
+struct Needed {
+    verbs: Vec<&'static str>,
+    output: Output,
+}
+
+fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
+    let mut verbs = vec![];
+    let said = |key: &str| unit.status.get(key).and_then(Json::as_str);
+    let masked_now = said("LoadState") == Some("masked");
+    let known = [
+        "enabled",
+        "enabled-runtime",
+        "linked",
+        "linked-runtime",
+        "masked",
+        "masked-runtime",
+        "static",
+        "indirect",
+        "disabled",
+        "generated",
+        "transient",
+        "alias",
+    ];
+    let is_unit = said("LoadState").is_some_and(|state| state != "not-found")
+        || (unit.status.is_empty() && known.contains(&unit.enabled.as_str()));
+    let name = args.name.as_deref().unwrap_or("");
+    if let (true, false, Some(error)) = (is_unit, masked_now, said("LoadError").filter(|e| !e.is_empty())) {
+        return Err(Failure::new(format!("Error loading unit file '{name}': {error}")));
+    }
+    let found = is_unit || unit.script;
+    let missing = || Failure::new(format!("Could not find the requested service {name}: host"));
+    let mut output = Output::default();
+    if unit.script && !is_unit {
+        output = output.warn(format!(
+            "The service ({name}) is actually an init script but the system is managed by systemd"
+        ));
+    }
+    output = output.with("name", args.name.clone()).with("status", Json::Object(unit.status.clone()));
+    if let Some(masked) = args.masked
+        && masked != (unit.enabled == "masked")
+    {
+        verbs.push(if masked { "mask" } else { "unmask" });
+    }
+    if let Some(wanted) = args.enabled {
+        if !found {
+            return Err(missing());
+        }
+        let enabled = match unit.enabled_rc {
+            0 => !matches!(unit.enabled.as_str(), "enabled-runtime" | "indirect" | "alias"),
+            _ => {
+                args.scope == "system"
+                    && unit.script
+                    && !unit.enabled.ends_with("disabled")
+                    && unit.script_enabled
+            }
+        };
+        if enabled != wanted {
+            verbs.push(if wanted { "enable" } else { "disable" });
+        }
+        output = output.with("enabled", wanted);
+    }
+    if let Some(state) = args.state {
+        if !found {
+            return Err(missing());
+        }
+        let Some(active) = said("ActiveState") else {
+            let status = Json::Object(unit.status.clone());
+            return Err(Failure::new("Service is in unknown state").with("status", status));
+        };
+        let (verb, then) = state.verb(matches!(active, "active" | "activating"), active == "deactivating");
+        verbs.extend(verb);
+        output = output.with("state", then);
+    }
+    Ok(Needed { output: output.with("changed", json!(!verbs.is_empty())), verbs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(active: &str, enabled: &str) -> Unit {
+        let status = status(&format!(
+            "LoadState=loaded\nActiveState={active}\nExecStart={{ path=/x ;\n argv[]=/x }}\n"
+        ));
+        Unit {
+            status,
+            enabled: enabled.into(),
+            enabled_rc: i32::from(enabled != "enabled"),
+            ..Unit::default()
+        }
+    }
+
+    fn verbs(args: &Args, unit: &Unit) -> Vec<&'static str> {
+        needed(args, unit).unwrap().verbs
+    }
+
+    #[test]
+    fn only_what_differs_is_done() {
+        let args = Args {
+            name: Some("kubelet".into()),
+            state: Some(State::Started),
+            enabled: Some(true),
+            scope: "system".into(),
+            ..Args::default()
+        };
+        assert_eq!(verbs(&args, &unit("inactive", "disabled")), ["enable", "start"]);
+        assert!(verbs(&args, &unit("active", "enabled")).is_empty());
+        let args = Args { state: Some(State::Restarted), ..args };
+        assert_eq!(verbs(&args, &unit("active", "enabled")), ["restart"]);
+        assert_eq!(verbs(&args, &unit("failed", "enabled")), ["start"]);
+        let args = Args { state: Some(State::Stopped), enabled: None, masked: Some(true), ..args };
+        assert_eq!(verbs(&args, &unit("deactivating", "enabled")), ["mask", "stop"]);
+        assert!(verbs(&args, &unit("inactive", "masked")).is_empty());
+    }
+
+    #[test]
+    fn a_unit_that_is_missing_is_named() {
+        let args = Args { name: Some("nosuch".into()), state: Some(State::Started), ..Args::default() };
+        let gone = Unit { status: status("LoadState=not-found\nActiveState=inactive\n"), ..Unit::default() };
+        let failure = needed(&args, &gone).map(|n| n.verbs).unwrap_err();
+        assert_eq!(failure.message(), "Could not find the requested service nosuch: host");
+    }
+
+    #[test]
+    fn values_of_more_lines_are_kept_whole() {
+        assert_eq!(unit("active", "enabled").status["ExecStart"], "{ path=/x ;\n argv[]=/x }");
+    }
+}

@@ -1,0 +1,24 @@
+//! `muster check`: a shipped check, run like any playbook. It is written to a directory of its own first, so that its
+//! roles and files are found as everywhere.
+
+use super::playbooks;
+use crate::cli::Check;
+use crate::exit::Exit;
+use crate::session::Session;
+use muster_engine::diagnostic::Class;
+
+/// Runs the check of that name.
+pub fn run(session: &Session, asked: &Check) -> Result<Exit, Exit> {
+    let file = playbooks::file_name(session, &asked.name)?;
+    let dir = tempfile::tempdir().and_then(|dir| playbooks::write_out(dir.path()).map(|()| dir));
+    let dir = dir.map_err(|error| {
+        let message = format!("cannot write the shipped playbooks to a temporary directory: {error}");
+        session.stop(
+            Class::Error,
+            "muster::check::directory",
+            message,
+            "see whether TMPDIR can be written to",
+        )
+    })?;
+    super::run::run(session, &[dir.path().join(file)], &asked.options)
+}

@@ -1,0 +1,122 @@
+//! `muster run`: the house's chain. Playbooks become plays, plays a plan, the plan a run, the run events, events a
+//! recap, and the recap an exit code.
+
+use super::{listing, print};
+use crate::cli::{Options, Output};
+use crate::exit::{Exit, INTERRUPTED};
+use crate::given::Given;
+use crate::report::console::Console;
+use crate::report::json::Json;
+use crate::report::progress::Progress;
+use crate::report::{Look, Palette, Report};
+use crate::session::Session;
+use crate::site::Prepared;
+use crate::terminal;
+use muster_engine::diagnostic::Class;
+use muster_engine::plan::Plan;
+use muster_engine::recap::Recap;
+use muster_engine::run::Run;
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How often a report may show that time passes.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Runs playbooks, or lists what would run.
+pub fn run(session: &Session, playbooks: &[PathBuf], options: &Options) -> Result<Exit, Exit> {
+    crate::log::begin(options.show.verbose);
+    let given = Given::read(session, &options.site)?;
+    let prepared = Prepared::read(session, playbooks, given, options)?;
+    if options.select.syntax_check || listing::is_wanted(&options.select) {
+        return Ok(print(&listing::listed(session, prepared, &options.select)?));
+    }
+    let plan = prepared.asked(session)?.plan(session)?;
+    let look = look(session, options);
+    let report = report(look.clone(), options.show.output);
+    let (recap, interrupted) = begin(session, plan, report)?;
+    if session.settings.retry_files_enabled {
+        super::retry::write(session, playbooks, &recap);
+    }
+    Ok(Exit::of_run(&recap, &look.ignored, interrupted))
+}
+
+/// Runs a plan to its end.
+fn begin(session: &Session, plan: Plan, report: Box<dyn Report>) -> Result<(Recap, bool), Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = runtime.and_then(|runtime| runtime.block_on(drive(plan, report)));
+    ended.map_err(|error| {
+        session.stop(Class::Error, "muster::run::machine", format!("the run cannot go on: {error}"), "")
+    })
+}
+
+/// Shows every event, and stops the run when a person asks: once politely, twice now.
+async fn drive(plan: Plan, mut report: Box<dyn Report>) -> io::Result<(Recap, bool)> {
+    let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut run = Run::start(plan, muster_connections::builtin(crate::site::connections()));
+    let (mut recap, mut interrupted, mut heard) = (Recap::default(), false, true);
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            event = run.next_event() => {
+                let Some(event) = event else { return Ok((recap, interrupted)) };
+                recap.record(&event);
+                // A reader that went away does not stop changes half way.
+                heard = heard && report.show(&event, &recap).is_ok();
+            }
+            () = stopped(&mut signals) => {
+                if interrupted {
+                    std::process::exit(i32::from(INTERRUPTED));
+                }
+                interrupted = true;
+                run.cancel();
+            }
+            _ = ticks.tick() => report.tick(),
+        }
+    }
+}
+
+async fn stopped(signals: &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = signals.0.recv() => {}
+        _ = signals.1.recv() => {}
+    }
+}
+
+fn report(look: Look, output: Output) -> Box<dyn Report> {
+    let out = BufWriter::new(io::stdout());
+    match output {
+        Output::Json => Box::new(Json(out)),
+        Output::Console => {
+            let console = Console::new(out, io::stderr(), look);
+            if terminal::is_watched() { Box::new(Progress::new(console)) } else { Box::new(console) }
+        }
+    }
+}
+
+/// How the console looks, by flags and settings.
+fn look(session: &Session, options: &Options) -> Look {
+    let settings = &session.settings;
+    Look {
+        verbosity: settings.verbosity.saturating_add(options.show.verbose),
+        format: settings.format(session.as_ansible),
+        pretty: settings.callback_format_pretty,
+        show_ok: settings.display_ok_hosts,
+        show_skipped: settings.display_skipped_hosts,
+        show_stats: settings.show_custom_stats,
+        check_markers: settings.check_mode_markers,
+        check_mode: options.check,
+        show_start: settings.show_per_host_start,
+        path_on_failure: settings.show_task_path_on_failure,
+        failed_stderr: settings.display_failed_stderr,
+        diff_context: settings.diff_context,
+        ignored: options.show.ignore.clone(),
+        settings: match &settings.file {
+            Some(file) => format!("Using {} as config file", file.display()),
+            None => "No config file found; using defaults".into(),
+        },
+        width: terminal::width(),
+        palette: Palette { on: session.is_painted() },
+    }
+}

@@ -1,0 +1,86 @@
+//! What a person gave besides playbooks: passwords, inventory, extra variables. Flags and settings come in, typed
+//! values go out, and everything that is wrong with them is said at once.
+
+mod extra;
+mod passwords;
+
+pub use passwords::Passwords;
+
+use crate::cli::Site;
+use crate::exit::Exit;
+use crate::session::Session;
+use muster_engine::diagnostic::{Diagnostic, Diagnostics};
+use muster_engine::inventory::{Format, Inventory, LoadOptions};
+use muster_engine::template::{Layer, Scope, Surroundings};
+use muster_engine::vault::Secrets;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a person gave.
+pub struct Given {
+    /// Vault passwords.
+    pub secrets: Arc<Secrets>,
+    /// Hosts and groups.
+    pub inventory: Inventory,
+    /// The inventory's sources, as given.
+    pub inputs: Vec<String>,
+    /// How they are read.
+    pub options: LoadOptions,
+    /// `-e`.
+    pub extra: Layer,
+    /// What is wrong with all of that, not yet said.
+    pub found: Diagnostics,
+}
+
+impl Given {
+    /// Asks for passwords and reads the inventory and extra variables.
+    ///
+    /// # Errors
+    /// A password cannot be had. Mistakes are kept, to be said with those of the playbooks.
+    pub fn read(session: &Session, site: &Site) -> Result<Self, Exit> {
+        let secrets = passwords::vault(session, site)?;
+        let mut found = Diagnostics::default();
+        let extra = extra::read(session, &site.extra_vars, &secrets, &mut found);
+        let inputs = inputs(session, site);
+        let options = LoadOptions {
+            secrets: secrets.clone(),
+            ignored_extensions: session.settings.inventory_ignore.clone(),
+            // A name that is misspelt must not become a run on no host; Ansible only warns.
+            unparsed_is_failed: !session.as_ansible || session.settings.any_unparsed_is_failed,
+            enabled: session.settings.enable_plugins.iter().filter_map(|name| Format::named(name)).collect(),
+            ..LoadOptions::default()
+        };
+        let inventory = Inventory::load(&session.sources, &inputs, &options, &mut found);
+        if inventory.is_empty() && !found.has_errors() {
+            let empty = "provided hosts list is empty, only localhost is available. Note that the implicit localhost \
+                         does not match 'all'";
+            found.push(Diagnostic::warning("muster::inventory::empty", empty));
+        }
+        Ok(Self { secrets, inventory, inputs, options, extra: Arc::new(extra), found })
+    }
+
+    /// The same, with what is wrong said now.
+    ///
+    /// # Errors
+    /// What the worst mistake asks for.
+    pub fn weighed(mut self, session: &Session) -> Result<Self, Exit> {
+        session.weigh(&std::mem::take(&mut self.found))?;
+        Ok(self)
+    }
+
+    /// What names mean when there is only `-e`.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let around = Surroundings { secrets: self.secrets.clone(), ..Surroundings::default() };
+        Scope::new(Arc::new(extra::Known(self.extra.clone())), around)
+    }
+}
+
+/// The inventory's sources: flags, or settings; a default that does not exist counts as none.
+fn inputs(session: &Session, site: &Site) -> Vec<String> {
+    if !site.inventory.is_empty() {
+        return site.inventory.clone();
+    }
+    let set = session.settings.inventory.iter().map(|text| text.0.clone());
+    set.filter(|input| input != "/etc/ansible/hosts" || Path::new(input).exists()).collect()
+}

@@ -1,0 +1,353 @@
+use super::*;
+use crate::report::{Format, Palette};
+use serde_json::json;
+use std::time::Duration;
+
+/// Feeds events and keeps what was written.
+struct Stage {
+    console: Console<Vec<u8>, Vec<u8>>,
+    recap: Recap,
+}
+
+impl Stage {
+    fn new(look: Look) -> Self {
+        Self { console: Console::new(vec![], vec![], look), recap: Recap::default() }
+    }
+
+    fn see(&mut self, kind: EventKind) -> &mut Self {
+        let event = Event { at: 0, elapsed: Duration::ZERO, kind };
+        self.recap.record(&event);
+        self.console.show(&event, &self.recap).unwrap();
+        self
+    }
+
+    fn play(&mut self, name: &str) -> &mut Self {
+        self.see(EventKind::PlayStarted { play: 0, name: name.into(), hosts: vec![], check_mode: false })
+    }
+
+    fn step(&mut self, step: usize, name: &str, action: &str) -> &mut Self {
+        self.see(EventKind::StepStarted(Arc::new(StepInfo {
+            step,
+            name: name.into(),
+            handler: false,
+            action: action.into(),
+            place: "a.yml:3".into(),
+            check_mode: false,
+            no_log: false,
+        })))
+    }
+
+    fn began(&mut self, step: usize, host: &str) -> &mut Self {
+        self.see(EventKind::UnitStarted { step, host: host.into() })
+    }
+
+    fn done(&mut self, step: usize, host: &str, status: Status, result: Json) -> &mut Self {
+        self.ended(step, host, None, false, outcome(status, result))
+    }
+
+    fn ended(
+        &mut self,
+        step: usize,
+        host: &str,
+        delegate: Option<&str>,
+        looped: bool,
+        outcome: Outcome,
+    ) -> &mut Self {
+        self.see(EventKind::UnitFinished {
+            step,
+            host: host.into(),
+            delegate: delegate.map(Into::into),
+            looped,
+            outcome,
+            took: Duration::ZERO,
+        })
+    }
+
+    fn item(&mut self, step: usize, label: &str, status: Status, result: Json) -> &mut Self {
+        self.see(EventKind::ItemFinished {
+            step,
+            host: "h1".into(),
+            delegate: None,
+            label: label.into(),
+            outcome: outcome(status, result),
+        })
+    }
+
+    fn out(&self) -> String {
+        String::from_utf8(self.console.out.clone()).unwrap()
+    }
+
+    fn err(&self) -> String {
+        String::from_utf8(self.console.err.clone()).unwrap()
+    }
+}
+
+fn outcome(status: Status, result: Json) -> Outcome {
+    let result = result.as_object().cloned().unwrap();
+    Outcome { status, ignored: false, rescued: false, result }
+}
+
+fn ignored(status: Status, result: Json) -> Outcome {
+    Outcome { ignored: true, ..outcome(status, result) }
+}
+
+#[test]
+fn a_preflight_looks_as_in_the_konvoy_guide() {
+    let mut stage = Stage::new(Look { width: 172, ..Look::default() });
+    stage
+        .see(EventKind::StageStarted { name: "Running Preflights".into() })
+        .play("Bootstrap Bastion Nodes")
+        .see(EventKind::NoHostsMatched { play: 0 })
+        .play("Bootstrap Nodes")
+        .step(
+            1,
+            "wait-ssh : wait 180 seconds for SSH target connection to become reachable (socket)",
+            "wait_for",
+        )
+        .ended(1, "10.0.128.252", Some("localhost"), false, outcome(Status::Ok, json!({})))
+        .step(
+            2,
+            "wait-ssh : wait 180 seconds for SSH target connection to become reachable (SSH)",
+            "wait_ssh",
+        )
+        .done(2, "10.0.128.170", Status::Skipped, json!({}))
+        .see(EventKind::RunFinished { exit: 0, stats: Map::new() });
+    let stars = |n: usize| "*".repeat(n);
+    assert_eq!(
+        stage.out(),
+        format!(
+            "STAGE [Running Preflights]
+
+PLAY [Bootstrap Bastion Nodes] {}
+skipping: no hosts matched
+
+PLAY [Bootstrap Nodes] {}
+
+TASK [wait-ssh : wait 180 seconds for SSH target connection to become reachable (socket)] {}
+ok: [10.0.128.252 -> localhost]
+
+TASK [wait-ssh : wait 180 seconds for SSH target connection to become reachable (SSH)] {}
+skipping: [10.0.128.170]
+
+PLAY RECAP {}
+10.0.128.170               : ok=0    changed=0    unreachable=0    failed=0    skipped=1    rescued=0    ignored=0   
+10.0.128.252               : ok=1    changed=0    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0   
+
+",
+            stars(142),
+            stars(150),
+            stars(83),
+            stars(86),
+            stars(162)
+        )
+    );
+}
+
+#[test]
+fn a_failure_is_a_block_with_its_message_below() {
+    let mut stage = Stage::new(Look { width: 40, ..Look::default() });
+    let timed_out = json!({"changed": false, "elapsed": 180, "msg": "timed out\x1b[2J"});
+    stage.play("P").step(1, "all : wait", "wait_for").done(1, "10.0.129.25", Status::Failed, timed_out);
+    assert_eq!(
+        stage.out(),
+        "
+PLAY [P] ********************************
+
+TASK [all : wait] ***********************
+fatal: [10.0.129.25]: FAILED! => {
+   \"changed\": false,
+   \"elapsed\": 180
+}
+
+MSG:
+
+timed out\\x1b[2J
+"
+    );
+}
+
+#[test]
+fn ansible_s_own_shapes_line_by_line() {
+    let mut stage = Stage::new(Look { format: Format::Json, ..Look::default() });
+    let failed = json!({"changed": true, "rc": 1, "msg": "non-zero return code"});
+    stage
+        .play("P one")
+        .step(1, "debug", "ansible.builtin.debug")
+        .done(
+            1,
+            "h1",
+            Status::Ok,
+            json!({"msg": "hi 1.5", "changed": false, "_ansible_verbose_always": true}),
+        )
+        .step(2, "command", "command")
+        .ended(2, "h1", None, false, ignored(Status::Failed, failed.clone()))
+        .step(3, "loopy", "command")
+        .item(3, "a", Status::Changed, json!({"changed": true}))
+        .item(3, "b", Status::Skipped, json!({"changed": false}))
+        .item(3, "c", Status::Failed, failed)
+        .ended(
+            3,
+            "h1",
+            None,
+            true,
+            ignored(Status::Failed, json!({"results": [], "msg": "One or more items failed"})),
+        )
+        .step(4, "allskip", "command")
+        .item(4, "a", Status::Skipped, json!({}))
+        .ended(4, "h1", None, true, outcome(Status::Skipped, json!({"results": []})))
+        .step(5, "copy", "copy")
+        .done(5, "h1", Status::Changed, json!({"changed": true, "diff": {"before": "", "after": "a\n"}}))
+        .step(6, "role : shell", "shell")
+        .see(EventKind::UnitRetrying {
+            step: 6,
+            host: "h1".into(),
+            delegate: None,
+            left: 2,
+            result: Map::new(),
+        })
+        .done(6, "h1", Status::Unreachable, json!({"changed": false, "msg": "no route", "unreachable": true}))
+        .see(EventKind::Included {
+            file: "/p/inc.yml".into(),
+            hosts: vec!["h1".into(), "h2".into()],
+            label: Some("1".into()),
+        })
+        .see(EventKind::NoMoreHosts);
+    assert_eq!(
+        stage.out(),
+        "
+PLAY [P one] *******************************************************************
+
+TASK [debug] *******************************************************************
+ok: [h1] => {
+    \"msg\": \"hi 1.5\"
+}
+
+TASK [command] *****************************************************************
+fatal: [h1]: FAILED! => {\"changed\": true, \"msg\": \"non-zero return code\", \"rc\": 1}
+...ignoring
+
+TASK [loopy] *******************************************************************
+changed: [h1] => (item=a)
+skipping: [h1] => (item=b) 
+failed: [h1] (item=c) => {\"changed\": true, \"msg\": \"non-zero return code\", \"rc\": 1}
+...ignoring
+
+TASK [allskip] *****************************************************************
+skipping: [h1] => (item=a) 
+skipping: [h1]
+
+TASK [copy] ********************************************************************
+--- before
++++ after
+@@ -0,0 +1 @@
++a
+
+changed: [h1]
+
+TASK [role : shell] ************************************************************
+FAILED - RETRYING: [h1]: shell (2 retries left).
+fatal: [h1]: UNREACHABLE! => {\"changed\": false, \"msg\": \"no route\", \"unreachable\": true}
+included: /p/inc.yml for h1, h2 => (item=1)
+
+NO MORE HOSTS LEFT *************************************************************
+"
+    );
+}
+
+#[test]
+fn verbose_runs_show_results_and_task_paths() {
+    let mut stage = Stage::new(Look { verbosity: 2, ..Look::default() });
+    stage.play("P").step(1, "command", "command").done(
+        1,
+        "h1",
+        Status::Changed,
+        json!({"changed": true, "rc": 0, "invocation": {}, "_ansible_no_log": false}),
+    );
+    let shown = stage.out();
+    assert!(
+        shown.ends_with("\ntask path: a.yml:3\nchanged: [h1] => {\"changed\": true, \"rc\": 0}\n"),
+        "{shown}"
+    );
+    let mut stage = Stage::new(Look { verbosity: 1, ..Look::default() });
+    let facts = json!({"ansible_facts": {"a": 1}, "_ansible_verbose_override": true});
+    stage.play("P").step(1, "Gathering Facts", "setup").done(1, "h1", Status::Ok, facts);
+    assert!(stage.out().ends_with("ok: [h1]\n"));
+}
+
+#[test]
+fn a_free_play_shows_the_banner_again_when_the_task_changes() {
+    let mut stage = Stage::new(Look { width: 20, ..Look::default() });
+    stage
+        .play("P")
+        .step(1, "one", "command")
+        .began(1, "h1")
+        .began(1, "h2")
+        .done(1, "h2", Status::Ok, json!({}))
+        .step(2, "two", "command")
+        .began(2, "h2")
+        .done(2, "h2", Status::Ok, json!({}))
+        .done(1, "h1", Status::Ok, json!({}));
+    assert_eq!(
+        stage.out(),
+        "\nPLAY [P] ************\n\nTASK [one] **********\nok: [h2]\n\nTASK [two] **********\nok: [h2]\n\n\
+         TASK [one] **********\nok: [h1]\n"
+    );
+}
+
+#[test]
+fn hidden_hosts_hide_their_banners_too() {
+    let mut stage = Stage::new(Look { show_ok: false, show_skipped: false, width: 20, ..Look::default() });
+    stage
+        .play("P")
+        .step(1, "one", "command")
+        .done(1, "h1", Status::Ok, json!({}))
+        .done(1, "h2", Status::Skipped, json!({}))
+        .step(2, "two", "command")
+        .done(2, "h1", Status::Changed, json!({}));
+    assert_eq!(stage.out(), "\nPLAY [P] ************\n\nTASK [two] **********\nchanged: [h1]\n");
+}
+
+#[test]
+fn warnings_go_to_stderr_once() {
+    let mut stage = Stage::new(Look::default());
+    let warned = json!({"warnings": ["careful"], "deprecations": [{"msg": "old"}]});
+    stage
+        .play("P")
+        .step(1, "one", "command")
+        .done(1, "h1", Status::Ok, warned)
+        .see(EventKind::Warning { text: "careful".into() });
+    assert_eq!(stage.err(), "[WARNING]: careful\n[DEPRECATION WARNING]: old\n");
+    assert!(stage.out().ends_with("ok: [h1]\n"));
+}
+
+#[test]
+fn delegates_are_named_with_their_address_when_it_differs() {
+    let mut stage = Stage::new(Look::default());
+    let elsewhere = json!({"_ansible_delegated_vars": {"ansible_host": "10.0.0.1"}});
+    stage
+        .play("P")
+        .step(1, "one", "command")
+        .ended(1, "h1", Some("cp"), false, outcome(Status::Ok, elsewhere))
+        .ended(1, "h2", Some("h2"), false, outcome(Status::Ok, json!({})));
+    assert!(stage.out().ends_with("ok: [h1 -> cp(10.0.0.1)]\nok: [h2]\n"));
+}
+
+#[test]
+fn colours_are_ansible_s() {
+    let mut stage = Stage::new(Look { palette: Palette { on: true }, ..Look::default() });
+    stage.play("P").step(1, "one", "command").done(1, "h1", Status::Changed, json!({}));
+    assert!(stage.out().ends_with("\x1b[0;33mchanged: [h1]\x1b[0m\n"));
+}
+
+#[test]
+fn stats_follow_the_recap() {
+    let mut stage = Stage::new(Look { show_stats: true, ..Look::default() });
+    let stats = json!({"_run": {"z": 1}}).as_object().cloned().unwrap();
+    stage.see(EventKind::RunFinished { exit: 0, stats });
+    let stars = "*".repeat(66);
+    assert!(
+        stage.out().ends_with(&format!("\n\n\nCUSTOM STATS: {stars}\n\n\tRUN: {{ \"z\": 1}}\n\n")),
+        "{}",
+        stage.out()
+    );
+}

@@ -1,0 +1,253 @@
+//! What `check` tasks found, listed after the recap: one line a check with its verdict at column 71, and under one that
+//! did not pass, whom it concerns, what was seen, what is required and what to do. "Could not tell" is never a pass.
+
+use super::style::harmless;
+use super::{Colour, Look};
+use indexmap::IndexMap;
+use muster_engine::module::Map;
+use muster_engine::recap::{Finding, Recap};
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+/// Where the verdict stands.
+const COLUMN: usize = 71;
+
+/// How a check ended, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As required.
+    Passed,
+    /// Not as required, and somebody said that this does not count.
+    Ignored,
+    /// Not as required, and that is only a warning.
+    Warning,
+    /// Nobody could tell.
+    Unknown,
+    /// Not as required.
+    Error,
+}
+
+impl Verdict {
+    /// The verdict of a finding.
+    #[must_use]
+    pub fn of(finding: &Finding, ignored: &[String]) -> Self {
+        match (text(finding, "verdict"), text(finding, "severity")) {
+            ("pass", _) => Self::Passed,
+            _ if ignored.iter().any(|id| id == text(finding, "id")) => Self::Ignored,
+            ("unknown", _) => Self::Unknown,
+            ("warn", _) | (_, "warning") => Self::Warning,
+            _ => Self::Error,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "OK",
+            Self::Ignored => "IGNORED",
+            Self::Warning => "WARNING",
+            Self::Unknown => "UNKNOWN",
+            Self::Error => "ERROR",
+        }
+    }
+
+    const fn colour(self) -> Colour {
+        match self {
+            Self::Passed => Colour::Ok,
+            Self::Ignored => Colour::Skipped,
+            Self::Warning => Colour::Warning,
+            Self::Unknown => Colour::Unreachable,
+            Self::Error => Colour::Failed,
+        }
+    }
+}
+
+fn text<'a>(finding: &'a Finding, key: &str) -> &'a str {
+    finding.check.get(key).and_then(Json::as_str).unwrap_or("")
+}
+
+/// Whether a finding must not pass unseen: an error, or something nobody could tell and that is more than a warning.
+fn counts(finding: &Finding, ignored: &[String]) -> bool {
+    match Verdict::of(finding, ignored) {
+        Verdict::Error => true,
+        Verdict::Unknown => text(finding, "severity") != "warning",
+        Verdict::Passed | Verdict::Ignored | Verdict::Warning => false,
+    }
+}
+
+/// Whether anything was found that must not pass unseen.
+#[must_use]
+pub fn has_errors(recap: &Recap, ignored: &[String]) -> bool {
+    recap.findings.iter().any(|finding| counts(finding, ignored))
+}
+
+/// One check on every host that has it.
+struct Check<'a> {
+    worst: Verdict,
+    /// Whether it must not pass unseen.
+    counts: bool,
+    title: &'a str,
+    /// What was found, and on which hosts, alike ones together.
+    found: IndexMap<Vec<(&'static str, String)>, Vec<Arc<str>>>,
+}
+
+/// The list; empty if nothing was checked.
+#[must_use]
+pub fn lines(recap: &Recap, look: &Look) -> Vec<String> {
+    let checks = grouped(recap, look);
+    let mut lines = vec![];
+    for (id, check) in &checks {
+        lines.push(verdict(id, check.worst, look));
+        if check.worst == Verdict::Passed {
+            continue;
+        }
+        if !check.title.is_empty() && check.title != *id {
+            lines.push(format!("  {}", harmless(check.title)));
+        }
+        for (facts, hosts) in &check.found {
+            let mut hosts: Vec<_> = hosts.iter().map(|host| harmless(host)).collect();
+            hosts.sort();
+            lines.push(format!("  [{}]", hosts.join(", ")));
+            lines.extend(facts.iter().map(|(name, text)| fact(name, text)));
+        }
+    }
+    if !checks.is_empty() {
+        lines.push(String::new());
+        lines.push(summary(&checks, recap));
+        lines.extend(failed(&checks));
+    }
+    lines
+}
+
+fn grouped<'a>(recap: &'a Recap, look: &Look) -> IndexMap<&'a str, Check<'a>> {
+    let mut checks: IndexMap<&str, Check<'_>> = IndexMap::new();
+    for finding in &recap.findings {
+        let verdict = Verdict::of(finding, &look.ignored);
+        let fresh =
+            || Check { worst: verdict, counts: false, title: text(finding, "title"), found: IndexMap::new() };
+        let check = checks.entry(text(finding, "id")).or_insert_with(fresh);
+        check.counts |= counts(finding, &look.ignored);
+        check.worst = check.worst.max(verdict);
+        if verdict != Verdict::Passed {
+            check.found.entry(facts(&finding.check)).or_default().push(finding.host.clone());
+        }
+    }
+    checks
+}
+
+fn facts(check: &Map) -> Vec<(&'static str, String)> {
+    let known = ["observed", "required", "remedy", "reason"];
+    let text = |key: &'static str| {
+        let text = super::result::plain(check.get(key).filter(|value| !value.is_null())?);
+        (!text.is_empty()).then_some((key, text))
+    };
+    known.into_iter().filter_map(text).collect()
+}
+
+fn fact(name: &str, text: &str) -> String {
+    let text = harmless(text.trim_end());
+    let rest = text.replace('\n', &format!("\n{:14}", ""));
+    format!("    {:<10}{rest}", format!("{name}:"))
+}
+
+fn verdict(id: &str, verdict: Verdict, look: &Look) -> String {
+    let id = harmless(id);
+    let gap = COLUMN.saturating_sub(unicode_width::UnicodeWidthStr::width(&*id)).max(1);
+    let word = look.palette.paint(verdict.colour(), verdict.word()).into_owned();
+    format!("{id}{}[{word}]", " ".repeat(gap))
+}
+
+fn summary(checks: &IndexMap<&str, Check<'_>>, recap: &Recap) -> String {
+    let count = |verdict| checks.values().filter(|check| check.worst == verdict).count();
+    let hosts: std::collections::HashSet<_> = recap.findings.iter().map(|finding| &finding.host).collect();
+    let mut text = format!(
+        "{} on {}: {} passed",
+        counted(checks.len(), "check"),
+        counted(hosts.len(), "host"),
+        count(Verdict::Passed)
+    );
+    for (verdict, word) in [
+        (Verdict::Error, "failed"),
+        (Verdict::Unknown, "could not be told"),
+        (Verdict::Warning, "with warnings"),
+        (Verdict::Ignored, "ignored"),
+    ] {
+        if count(verdict) > 0 {
+            text += &format!(", {} {word}", count(verdict));
+        }
+    }
+    text
+}
+
+fn failed(checks: &IndexMap<&str, Check<'_>>) -> Option<String> {
+    let bad = checks.iter().filter(|(_, check)| check.counts);
+    let ids: Vec<_> = bad.map(|(id, _)| harmless(id)).collect();
+    (!ids.is_empty()).then(|| {
+        format!("Error: the following {} did not pass: [ {} ]", counted(ids.len(), "check"), ids.join(", "))
+    })
+}
+
+fn counted(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn finding(host: &str, check: Json) -> Finding {
+        Finding { host: host.into(), check: check.as_object().cloned().unwrap() }
+    }
+
+    fn recap() -> Recap {
+        let swap = json!({"id": "swap", "title": "swap is off", "verdict": "fail", "severity": "error",
+            "observed": "2 GiB", "required": "none", "remedy": "swapoff -a"});
+        let findings = vec![
+            finding("n1", json!({"id": "ssh", "verdict": "pass"})),
+            finding("n1", swap.clone()),
+            finding("n2", swap),
+            finding(
+                "n2",
+                json!({"id": "time", "verdict": "unknown", "severity": "warning", "observed": "no chronyd"}),
+            ),
+        ];
+        Recap { findings, ..Recap::default() }
+    }
+
+    #[test]
+    fn verdicts_stand_at_column_71_and_like_findings_are_told_once() {
+        assert_eq!(
+            lines(&recap(), &Look::default()).join("\n"),
+            "ssh                                                                    [OK]
+swap                                                                   [ERROR]
+  swap is off
+  [n1, n2]
+    observed: 2 GiB
+    required: none
+    remedy:   swapoff -a
+time                                                                   [UNKNOWN]
+  [n2]
+    observed: no chronyd
+
+3 checks on 2 hosts: 1 passed, 1 failed, 1 could not be told
+Error: the following 1 check did not pass: [ swap ]"
+        );
+    }
+
+    #[test]
+    fn an_ignored_finding_does_not_count() {
+        assert!(has_errors(&recap(), &[]));
+        assert!(!has_errors(&recap(), &["swap".into()]));
+        let look = Look { ignored: vec!["swap".into()], ..Look::default() };
+        assert!(lines(&recap(), &look).iter().any(|line| line.ends_with("[IGNORED]")));
+    }
+
+    #[test]
+    fn what_nobody_could_tell_is_never_a_pass() {
+        let recap = Recap {
+            findings: vec![finding("n", json!({"id": "a", "verdict": "unknown"}))],
+            ..Recap::default()
+        };
+        assert!(has_errors(&recap, &[]));
+    }
+}

@@ -1,0 +1,109 @@
+//! The live line of a terminal: which hosts are still at work, and for how long. It appears when a step takes over a
+//! second, and is gone before any line of the report is written. Never made when stdout is not a terminal.
+
+use super::{Report, harmless};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use muster_engine::event::{Event, EventKind};
+use muster_engine::recap::Recap;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a step may take before the line appears.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many hosts the line names.
+const NAMED: usize = 4;
+
+/// Another report with a live line below it.
+pub struct Progress<R> {
+    inner: R,
+    bar: Option<ProgressBar>,
+    names: HashMap<usize, String>,
+    running: BTreeMap<(usize, Arc<str>), Instant>,
+    said: Option<String>,
+}
+
+impl<R: Report> Progress<R> {
+    /// The report with a live line.
+    pub fn new(inner: R) -> Self {
+        Self { inner, bar: None, names: HashMap::new(), running: BTreeMap::new(), said: None }
+    }
+
+    fn follow(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::StepStarted(info) => _ = self.names.insert(info.step, info.name.clone()),
+            EventKind::UnitStarted { step, host } => {
+                self.running.insert((*step, host.clone()), Instant::now());
+            }
+            EventKind::UnitFinished { step, host, .. } => {
+                self.running.remove(&(*step, host.clone()));
+                self.said = None;
+            }
+            EventKind::UnitOutput { host, line, .. } => self.said = Some(format!("{host} | {line}")),
+            EventKind::RunFinished { .. } => self.running.clear(),
+            _ => {}
+        }
+    }
+
+    fn message(&self) -> Option<String> {
+        let oldest = self.running.values().map(Instant::elapsed).max()?;
+        if oldest < PATIENCE {
+            return None;
+        }
+        Some(message(&self.running, &self.names, oldest, self.said.as_deref()))
+    }
+}
+
+fn message(
+    running: &BTreeMap<(usize, Arc<str>), Instant>,
+    names: &HashMap<usize, String>,
+    oldest: Duration,
+    said: Option<&str>,
+) -> String {
+    let step = running.keys().next().and_then(|(step, _)| names.get(step)).map_or("", String::as_str);
+    let hosts: Vec<_> = running.keys().take(NAMED).map(|(_, host)| harmless(host)).collect();
+    let more = match running.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let said = said.map(|said| format!(" | {}", harmless(said))).unwrap_or_default();
+    let text = format!("{} {}s: {}{more}{said}", harmless(step), oldest.as_secs(), hosts.join(", "));
+    text.replace(['\n', '\t'], " ")
+}
+
+impl<R: Report> Report for Progress<R> {
+    fn show(&mut self, event: &Event, recap: &Recap) -> io::Result<()> {
+        self.follow(event);
+        if let Some(bar) = self.bar.take_if(|_| !matches!(event.kind, EventKind::UnitOutput { .. })) {
+            bar.finish_and_clear();
+        }
+        self.inner.show(event, recap)
+    }
+
+    fn tick(&mut self) {
+        let Some(message) = self.message() else { return };
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        bar.set_message(message);
+        bar.tick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_step_names_a_few_hosts_and_counts_the_rest() {
+        let running = (1..=6).map(|n| ((3, Arc::from(format!("n{n}").as_str())), Instant::now())).collect();
+        let names = HashMap::from([(3, "kube : wait".to_string())]);
+        assert_eq!(
+            message(&running, &names, Duration::from_secs(7), Some("n1 | x\x1b[2J")),
+            "kube : wait 7s: n1, n2, n3, n4 and 2 more | n1 | x\\x1b[2J"
+        );
+    }
+}

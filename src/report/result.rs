@@ -1,0 +1,298 @@
+//! A result as the console shows it. A result map comes in; Ansible's one-line or four-space JSON, its YAML, or the
+//! konvoy block (three-space JSON, then `MSG:` and its like as plain text) goes out. Internal keys never show.
+
+use super::style::{harmless, is_harmful};
+use super::{Format, Look};
+use muster_engine::module::Map;
+use muster_engine::node::emit::{Layout, emit};
+use serde_json::Value as Json;
+use std::fmt::Write;
+
+/// What has been said already: the line begins with how it ended, and warnings have their own lines.
+const SAID: [&str; 5] = ["exception", "warnings", "deprecations", "failed", "skipped"];
+/// Keys that `debug: var=` results do not show.
+const BESIDE_VAR: [&str; 8] = [
+    "changed",
+    "failed",
+    "skipped",
+    "invocation",
+    "skip_reason",
+    "ansible_loop_var",
+    "ansible_index_var",
+    "ansible_loop",
+];
+/// Keys that the konvoy block shows as plain text.
+const BLOCKS: [&str; 5] = ["module_stdout", "module_stderr", "stdout", "stderr", "msg"];
+
+/// Whether a result is shown however quiet the run is.
+#[must_use]
+pub fn always(result: &Map) -> bool {
+    flag(result, "_ansible_verbose_always")
+}
+
+/// Whether a result is shown at this verbosity.
+#[must_use]
+pub fn is_shown(result: &Map, look: &Look, above: u8) -> bool {
+    (look.verbosity > above || always(result)) && !flag(result, "_ansible_verbose_override")
+}
+
+fn flag(result: &Map, key: &str) -> bool {
+    result.get(key).and_then(Json::as_bool).unwrap_or(false)
+}
+
+/// What of a result is worth showing: for `debug` only what it was asked for.
+#[must_use]
+pub fn cleaned(action: &str, result: &Map) -> Map {
+    let mut map = result.clone();
+    map.remove("results");
+    if action.rsplit('.').next() == Some("debug") {
+        if map.contains_key("msg") {
+            map.retain(|key, _| key == "msg" || SAID.contains(&key.as_str()) || key.starts_with('_'));
+        } else {
+            map.retain(|key, _| !BESIDE_VAR.contains(&key.as_str()));
+        }
+        map.insert("_ansible_verbose_always".into(), Json::Bool(true));
+    }
+    map
+}
+
+/// The text behind `=> ` of a line that tells how something went well or was skipped.
+#[must_use]
+pub fn dumped(result: &Map, look: &Look) -> String {
+    let shown = shown(result, look);
+    match look.format {
+        Format::Yaml => yaml(shown, look),
+        Format::Json | Format::Konvoy => json(&Json::Object(shown), indent(result, look)),
+    }
+}
+
+/// The text behind `=> ` of a failure.
+#[must_use]
+pub fn failed(result: &Map, look: &Look) -> String {
+    if look.format != Format::Konvoy {
+        return dumped(result, look);
+    }
+    let mut rest = shown(result, look);
+    let mut blocks = String::new();
+    for key in BLOCKS {
+        let Some(text) = rest.get(key).map(plain) else { continue };
+        rest.remove(key);
+        rest.remove(&format!("{key}_lines"));
+        let text = text.trim_end();
+        if !text.is_empty() {
+            _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(text));
+        }
+    }
+    format!("{}{blocks}", json(&Json::Object(rest), Some(3)))
+}
+
+/// A value as text of its own.
+#[must_use]
+pub fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Array(items) if items.iter().all(Json::is_string) => {
+            let lines: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
+            lines.join("\n")
+        }
+        other => json(other, None),
+    }
+}
+
+fn indent(result: &Map, look: &Look) -> Option<usize> {
+    let pretty = look.pretty.unwrap_or(always(result) || look.verbosity > 2);
+    pretty.then_some(4)
+}
+
+fn shown(result: &Map, look: &Look) -> Map {
+    let mut map = without_internal(result);
+    for key in SAID {
+        map.remove(key);
+    }
+    if look.verbosity < 3 {
+        map.remove("invocation");
+        map.remove("diff");
+    }
+    map
+}
+
+fn without_internal(map: &Map) -> Map {
+    let clean = |value: &Json| match value {
+        Json::Object(inner) => Json::Object(without_internal(inner)),
+        other => other.clone(),
+    };
+    map.iter().filter(|(key, _)| !key.starts_with("_ansible_")).map(|(k, v)| (k.clone(), clean(v))).collect()
+}
+
+fn yaml(mut map: Map, look: &Look) -> String {
+    if look.pretty != Some(false) {
+        for stream in ["stdout", "stderr"] {
+            let lines = format!("{stream}_lines");
+            if map.contains_key(stream) && map.contains_key(&lines) {
+                map.insert(lines, Json::String("<omitted>".into()));
+            }
+        }
+    }
+    let layout = Layout { literal: true, ..Layout::NICE };
+    let value = Json::Object(map.into_iter().map(|(key, value)| (key, without_trailing(value))).collect());
+    // JSON is YAML, so nothing is lost when the emitter refuses a text.
+    let text = emit(&value, &layout).unwrap_or_else(|_| json(&value, Some(4)));
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| if line.is_empty() { String::new() } else { format!("    {line}") })
+        .collect();
+    format!("\n{}", lines.join("\n"))
+}
+
+/// Texts of several lines without blanks before line ends, which a literal block cannot hold.
+fn without_trailing(value: Json) -> Json {
+    match value {
+        Json::String(text) if text.contains('\n') => {
+            let lines: Vec<&str> = text.split('\n').map(str::trim_end).collect();
+            Json::String(lines.join("\n"))
+        }
+        Json::Array(items) => items.into_iter().map(without_trailing).collect(),
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, without_trailing(value))).collect(),
+        other => other,
+    }
+}
+
+/// JSON with sorted keys, on one line or indented.
+#[must_use]
+pub fn json(value: &Json, indent: Option<usize>) -> String {
+    let mut out = String::new();
+    write_json(&mut out, value, indent, 0);
+    out
+}
+
+fn write_json(out: &mut String, value: &Json, indent: Option<usize>, depth: usize) {
+    match value {
+        Json::Null => out.push_str("null"),
+        Json::Bool(yes) => out.push_str(if *yes { "true" } else { "false" }),
+        Json::Number(number) => out.push_str(&as_python(number)),
+        Json::String(text) => write_text(out, text),
+        Json::Array(items) => {
+            let write = |out: &mut String, item: &&Json| write_json(out, item, indent, depth + 1);
+            write_all(out, ('[', ']'), items.iter().collect(), indent, depth, write);
+        }
+        Json::Object(map) => {
+            let mut entries: Vec<(&String, &Json)> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            write_all(out, ('{', '}'), entries, indent, depth, |out, (key, value)| {
+                write_text(out, key);
+                out.push_str(": ");
+                write_json(out, value, indent, depth + 1);
+            });
+        }
+    }
+}
+
+fn write_all<T>(
+    out: &mut String,
+    (open, close): (char, char),
+    items: Vec<T>,
+    indent: Option<usize>,
+    depth: usize,
+    write: impl Fn(&mut String, &T),
+) {
+    let line = |out: &mut String, depth: usize| {
+        if let Some(indent) = indent {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent * depth));
+        }
+    };
+    out.push(open);
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push_str(if indent.is_some() { "," } else { ", " });
+        }
+        line(out, depth + 1);
+        write(out, item);
+    }
+    if !items.is_empty() {
+        line(out, depth);
+    }
+    out.push(close);
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            c if is_harmful(c) => _ = write!(out, "\\u{:04x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// A number as Python prints it: two digits of exponent, and a sign.
+fn as_python(number: &serde_json::Number) -> String {
+    let text = number.to_string();
+    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent.trim_start_matches('+')),
+    };
+    format!("{}e{sign}{digits:0>2}", mantissa.strip_suffix(".0").unwrap_or(mantissa))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json as j;
+
+    fn map(value: Json) -> Map {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn one_line_json_is_sorted_and_spaced_as_python_does() {
+        let result =
+            map(j!({"rc": 1, "changed": true, "cmd": ["a", "b"], "_ansible_no_log": false, "diff": {},
+            "warnings": ["x"], "n": 1e20, "f": 1.5, "e": {}, "t": "é\u{1b}\n\"文"}));
+        assert_eq!(
+            dumped(&result, &Look { format: Format::Json, ..Look::default() }),
+            r#"{"changed": true, "cmd": ["a", "b"], "e": {}, "f": 1.5, "n": 1e+20, "rc": 1, "t": "é\u001b\n\"文"}"#
+        );
+    }
+
+    #[test]
+    fn a_failure_is_a_konvoy_block_unless_a_format_is_asked_for() {
+        let result = map(
+            j!({"elapsed": 180, "changed": false, "msg": "timed out\n", "stdout": "", "stdout_lines": []}),
+        );
+        assert_eq!(
+            failed(&result, &Look::default()),
+            "{\n   \"changed\": false,\n   \"elapsed\": 180\n}\n\nMSG:\n\ntimed out"
+        );
+        let json = Look { format: Format::Json, ..Look::default() };
+        assert!(failed(&result, &json).starts_with("{\"changed\": false, "));
+    }
+
+    #[test]
+    fn debug_shows_only_what_it_was_asked_for() {
+        let look = Look::default();
+        let message = cleaned("ansible.builtin.debug", &map(j!({"msg": "hi", "changed": false})));
+        assert_eq!(dumped(&message, &look), "{\n    \"msg\": \"hi\"\n}");
+        let variable = cleaned("debug", &map(j!({"x.stdout": "hi", "changed": false, "failed": false})));
+        assert_eq!(dumped(&variable, &look), "{\n    \"x.stdout\": \"hi\"\n}");
+    }
+
+    #[test]
+    fn yaml_leaves_out_lines_that_repeat_their_text() {
+        let look = Look { format: Format::Yaml, ..Look::default() };
+        let result = map(j!({"stdout": "a", "stdout_lines": ["a"], "cmd": ["x", "="], "rc": 0}));
+        assert_eq!(
+            dumped(&result, &look),
+            "\n    cmd:\n    - x\n    - '='\n    rc: 0\n    stdout: a\n    stdout_lines: <omitted>"
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! What flags and settings say where a playbook is silent. A flag stands above a setting.
+
+use crate::cli::Options;
+use crate::given::Passwords;
+use crate::session::Session;
+use crate::settings;
+use muster_engine::plan::{Defaults, Gathering};
+use muster_engine::template::{Value, from_json};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The release of Ansible whose language this is.
+const LANGUAGE: [u8; 3] = [2, 19, 0];
+/// How many hosts Ansible works on at once when nobody says.
+const ANSIBLE_FORKS: u32 = 5;
+
+/// The defaults of a run.
+pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Defaults {
+    let (settings, base) = (&session.settings, Defaults::default());
+    let (connect, escalate) = (&options.connect, &options.escalate);
+    let unset = session.as_ansible.then_some(ANSIBLE_FORKS);
+    let forks = options.forks.or(settings.forks).or(unset);
+    Defaults {
+        connection: connect.connection.clone().or_else(|| settings.transport.clone()),
+        user: connect.remote_user.clone().or_else(|| settings.remote_user.clone()),
+        port: settings.remote_port,
+        private_key: connect.private_key.clone().or_else(|| settings.private_key_file.clone()),
+        password: passwords.connection,
+        ssh_arguments: ssh_arguments(session, options),
+        host_key_checking: settings.host_key_checking,
+        timeout: Duration::from_secs(connect.timeout.unwrap_or(settings.timeout)),
+        escalate: escalate.escalate || settings.become_,
+        become_method: escalate.become_method.clone().or_else(|| Some(settings.become_method.clone())),
+        become_user: escalate.become_user.clone().or_else(|| Some(settings.become_user.clone())),
+        become_password: passwords.escalation,
+        check_mode: options.check,
+        diff: options.show.diff || settings.diff_always,
+        forks: forks.and_then(|forks| usize::try_from(forks).ok()).unwrap_or(base.forks).max(1),
+        verbosity: settings.verbosity.saturating_add(options.show.verbose),
+        force_handlers: options.force_handlers || settings.force_handlers,
+        any_errors_fatal: settings.any_errors_fatal,
+        gathering: match settings.gathering {
+            settings::Gathering::Implicit => Gathering::Implicit,
+            settings::Gathering::Explicit => Gathering::Explicit,
+            settings::Gathering::Smart => Gathering::Smart,
+        },
+        gather_subset: settings.gather_subset.clone(),
+        gather_timeout: settings.gather_timeout,
+        error_on_missing_handler: settings.error_on_missing_handler,
+        special: special(session),
+        ..base
+    }
+}
+
+/// ssh's arguments in the order in which ssh would see them; the flag replaces the setting.
+fn ssh_arguments(session: &Session, options: &Options) -> Vec<String> {
+    let (settings, connect) = (&session.settings, &options.connect);
+    let given = [
+        settings.ssh_args.as_ref(),
+        connect.ssh_common_args.as_ref().or(settings.ssh_common_args.as_ref()),
+        connect.ssh_extra_args.as_ref().or(settings.ssh_extra_args.as_ref()),
+    ];
+    given.into_iter().flatten().cloned().collect()
+}
+
+/// Special variables that only this side of the program knows.
+fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
+    let [major, minor, revision] = LANGUAGE;
+    let full = format!("{major}.{minor}.{revision}");
+    let version = json!({"full": full, "major": major, "minor": minor, "revision": revision, "string": full});
+    let mut all = vec![("ansible_version", version)];
+    if let Some(file) = &session.settings.file {
+        all.push(("ansible_config_file", json!(file.display().to_string())));
+    }
+    all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
+}

@@ -1,0 +1,116 @@
+//! The terminal: how wide it is, whether a person watches, and questions to that person. Secrets are read without
+//! showing them, from the terminal itself, so that a redirected stdin is never taken for a password.
+
+use crate::cli::Color;
+use crate::report::harmless;
+use crate::settings::Settings;
+use muster_engine::secret::Secret;
+use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::pin::Pin;
+
+/// Narrower than this no banner gets, as in Ansible.
+const NARROWEST: usize = 79;
+
+/// Whether a person watches stdout.
+#[must_use]
+pub fn is_watched() -> bool {
+    isatty(io::stdout()) && isatty(io::stderr())
+}
+
+/// Columns of a banner: the terminal's less one.
+#[must_use]
+pub fn width() -> usize {
+    let columns = tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    columns.saturating_sub(1).max(NARROWEST)
+}
+
+/// Whether to paint what goes to a stream that is a terminal or not.
+#[must_use]
+pub fn has_colour(when: Color, terminal: bool, settings: &Settings) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match when {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if settings.force_color => true,
+        Color::Auto if settings.nocolor || set("NO_COLOR") => false,
+        Color::Auto => terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+/// Asks for a line that shows while it is typed.
+///
+/// # Errors
+/// There is no terminal, or it was closed.
+pub fn ask(question: &str) -> io::Result<String> {
+    let mut terminal = open()?;
+    write!(terminal, "{question}")?;
+    line(&terminal)
+}
+
+/// Asks for a secret: nothing shows while it is typed.
+///
+/// # Errors
+/// There is no terminal, or it was closed.
+pub fn ask_secret(question: &str) -> io::Result<Secret> {
+    let mut terminal = open()?;
+    write!(terminal, "{question}")?;
+    let silence = Silence::begin(terminal.try_clone()?)?;
+    let answer = line(&terminal);
+    drop(silence);
+    writeln!(terminal)?;
+    answer.map(Secret::new)
+}
+
+/// The person at the terminal, as connections ask for passphrases.
+pub struct Person;
+
+impl muster_connections::Prompter for Person {
+    fn secret<'a>(&'a self, question: &'a str) -> Pin<Box<dyn Future<Output = Option<Secret>> + Send + 'a>> {
+        Box::pin(async move {
+            let question = harmless(question).into_owned();
+            let asked = tokio::task::spawn_blocking(move || ask_secret(&question)).await;
+            asked.ok().and_then(Result::ok)
+        })
+    }
+}
+
+fn open() -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
+        .map_err(|error| io::Error::new(error.kind(), format!("there is no terminal to ask on ({error})")))
+}
+
+fn line(terminal: &File) -> io::Result<String> {
+    let mut text = String::new();
+    if BufReader::new(terminal).read_line(&mut text)? == 0 {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal was closed"));
+    }
+    Ok(text.trim_end_matches(['\n', '\r']).to_string())
+}
+
+/// A terminal that shows nothing until this is dropped.
+struct Silence {
+    terminal: File,
+    before: rustix::termios::Termios,
+}
+
+impl Silence {
+    fn begin(terminal: File) -> io::Result<Self> {
+        let before = tcgetattr(&terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
