@@ -173,7 +173,7 @@ impl<O: Write, E: Write> Console<O, E> {
 
     fn difference(&mut self, step: usize, outcome: &Outcome) -> io::Result<()> {
         let changed = outcome.status == Status::Changed;
-        let Some(found) = outcome.result.get("diff").filter(|_| changed && self.look.diff) else {
+        let Some(found) = outcome.result.get("diff").filter(|_| changed) else {
             return Ok(());
         };
         let text = diff::shown(found, &self.look);

@@ -110,6 +110,9 @@ impl Attempts<'_> {
         for attempt in 1..=attempts {
             let output = self.once(module.as_ref(), args.clone(), &cx, timeout).await;
             self.settle(&mut done, output, (attempts > 1).then_some(attempt));
+            if !cx.diff {
+                done.result.remove("diff");
+            }
             if attempts == 1 || says(&done.result, "unreachable") {
                 break;
             }
@@ -211,10 +214,9 @@ impl Attempts<'_> {
             let Some(map) = node.as_map() else { continue };
             for (key, node) in map.iter() {
                 let Some(key) = key.as_str() else { continue };
-                if key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short) {
-                    if let Json::Object(more) = to_json(&self.scope.render(node)?)? {
-                        all.extend(more);
-                    }
+                let meant = key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short);
+                if meant && let Json::Object(more) = to_json(&self.scope.render(node)?)? {
+                    all.extend(more);
                 }
             }
         }
