@@ -2,6 +2,8 @@
 # be found out is left out, and a check on it then says "unknown".
 # Words: `disk PATH`, `port`..., `command NAME`, `module NAME`, `sysctl KEY`, `kconfig NAME`, `path PATH`, `process NAME`,
 # `subnet NAME=CIDR`, `ignore INTERFACE`, `address IP`, `resolve NAME`, `url URL`.
+# Read whole before it runs, so that nothing it starts can eat the rest of it.
+survey() {
 now() {
   t=$(date +%s.%N 2>/dev/null)
   case $t in *[!0-9.]*|*.|'') date +%s ;; *) echo "$t" ;; esac
@@ -36,8 +38,8 @@ if [ -r /etc/os-release ]; then
   (. /etc/os-release; say os.id "$ID"; say os.version "$VERSION_ID"; say os.name "${PRETTY_NAME:-$ID $VERSION_ID}"; say os.like "$ID_LIKE")
 fi
 told init "$(first /proc/1/comm)"
-told machine_id "$(first /etc/machine-id)"
-told product_uuid "$(first /sys/class/dmi/id/product_uuid | tr A-F a-f)"
+say machine_id "$(first /etc/machine-id)"
+say product_uuid "$(first /sys/class/dmi/id/product_uuid | tr A-F a-f)"
 
 # Processors and memory.
 told cpus "$(nproc 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
@@ -94,7 +96,8 @@ wanted module | while read -r name; do
   if [ -d "/sys/module/$name" ] || grep -q "^$name " /proc/modules 2>/dev/null; then say "module.$name" loaded
   elif grep -q "/$name\.ko" "/lib/modules/$release/modules.builtin" 2>/dev/null; then say "module.$name" built-in
   elif has modprobe && modprobe -n -q "$name" 2>/dev/null; then say "module.$name" loadable
-  elif [ -n "$enabled" ] && printf '%s\n' "$config" | grep -qx "CONFIG_$(echo "$name" | tr a-z A-Z)=y"; then say "module.$name" built-in
+  elif [ "$name" = br_netfilter ] && [ -d /proc/sys/net/bridge ]; then say "module.$name" built-in
+  elif printf '%s\n' "$config" | grep -Eqx "CONFIG_$(echo "$name" | tr a-z A-Z)(_FS)?=y"; then say "module.$name" built-in
   elif [ -d "/lib/modules/$release" ] || ! [ -e /proc/modules ]; then say "module.$name" missing
   else say "module.$name" "missing: there is no /lib/modules/$release"
   fi
@@ -190,14 +193,19 @@ else
   say default_route "$(awk '$2 == "00000000" && $8 == "00000000" {print "dev " $1; exit}' /proc/net/route 2>/dev/null)"
   routes=
 fi
-macs=
-for card in /sys/class/net/*; do
-  [ -e "$card/device" ] || continue
-  mac=$(first "$card/address")
+# The cards that are hardware; in a container the one that the default route goes through.
+cards=
+for card in /sys/class/net/*; do [ -e "$card/device" ] && cards="$cards ${card##*/}"; done
+[ -n "$cards" ] || cards=$(awk '$2 == "00000000" && $8 == "00000000" {print $1}' /proc/net/route 2>/dev/null)
+macs= mtu=
+for card in $cards; do
+  mac=$(first "/sys/class/net/$card/address")
   case $mac in ''|00:00:00:00:00:00) ;; *) macs="$macs $mac" ;; esac
+  one=$(first "/sys/class/net/$card/mtu")
+  if [ -n "$one" ] && { [ -z "$mtu" ] || [ "$one" -lt "$mtu" ]; }; then mtu=$one; fi
 done
 say macs "${macs# }"
-told mtu "$(for card in /sys/class/net/*; do [ -e "$card/device" ] && first "$card/mtu"; done | sort -n | head -n 1)"
+told mtu "$mtu"
 wanted address | while read -r address; do
   say address "$address"
   if has ip; then
@@ -257,3 +265,5 @@ if [ -n "$(wanted url)" ]; then
   done
 fi
 echo "clock.end=$(now)"
+}
+survey "$@" </dev/null
