@@ -194,3 +194,17 @@ fn a_vaulted_file_is_opened_and_its_text_is_never_kept() {
     assert_eq!(number(&inventory.layers("a", &[]), "port"), None);
     assert!(inventory.take_diagnostics().has_errors());
 }
+
+#[test]
+fn a_vaulted_source_is_read_with_its_password_and_refused_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let password = Secret::new("open");
+    let file = dir.path().join("hosts");
+    fs::write(&file, vault::encrypt(b"web: {hosts: {a: {x: 1}}}", &password, None).unwrap()).unwrap();
+    let secrets = Arc::new(Secrets::new(vec![("default".into(), password)]));
+    let (inventory, said, _) = load(&file, &LoadOptions { secrets, ..LoadOptions::default() });
+    assert!(!said.has_errors(), "{said:?}");
+    assert_eq!(number(&inventory.layers("a", &[]), "x"), Some(1));
+    let (inventory, said, _) = load(&file, &LoadOptions::default());
+    assert!(inventory.is_empty() && said.has_errors());
+}

@@ -2,12 +2,13 @@
 //! everything that is wrong with any source goes into the diagnostics at once.
 //! A source that fails leaves nothing of itself in the inventory.
 
+use super::vars_dir::veil;
 use super::{Inventory, VarsDir, address, constructed, ini, script, toml, yaml};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use crate::node::{self, Limits, Node};
-use crate::source::{SourceId, Sources};
+use crate::source::{SourceId, Sources, Span};
 use crate::template::{Value, Variable};
-use crate::vault::Secrets;
+use crate::vault::{self, Secrets};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -154,7 +155,7 @@ impl Loader<'_> {
                 continue;
             }
             let start = name.as_ptr() as usize - input.as_ptr() as usize;
-            let whole = crate::source::Span { source, start: 0, end: self.sources.get(source).len() };
+            let whole = Span { source, start: 0, end: self.sources.get(source).len() };
             let span = whole.part(start + (name.len() - name.trim_start().len()), trimmed.len());
             if ranges {
                 match address::expand(trimmed) {
@@ -232,6 +233,16 @@ impl Loader<'_> {
     /// Reads a file in every format that may be it; of the errors those of the likeliest.
     fn attempt(&self, path: &Path, source: SourceId) -> Result<(Inventory, Diagnostics), Vec<Diagnostic>> {
         let text = self.sources.get(source).text.clone();
+        if vault::is_encrypted(&text) {
+            let mut inventory = self.inventory.clone();
+            return match self.vaulted(&mut inventory, path, source, &text) {
+                Ok(()) => Ok((inventory, Diagnostics::default())),
+                Err(why) => {
+                    let message = format!("Unable to parse {} as an inventory source: {why}", path.display());
+                    Err(vec![Diagnostic::error(Class::Error, "muster::inventory::vault", message).file(path)])
+                }
+            };
+        }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
         let likely = likely(path, extension, &text);
         let mut formats: Vec<Format> = self.options.enabled.clone();
@@ -258,6 +269,25 @@ impl Loader<'_> {
             return Err(vec![Diagnostic::parse("muster::inventory::format", message).file(path).help(help)]);
         }
         Err(if told.is_empty() { other } else { told })
+    }
+
+    /// Reads a source that is a vault as a whole. Nothing said about it may show its text, so it is only said that.
+    fn vaulted(
+        &self,
+        inventory: &mut Inventory,
+        path: &Path,
+        source: SourceId,
+        text: &str,
+    ) -> Result<(), String> {
+        let plain = self.options.secrets.decrypt(text).map_err(|error| error.to_string())?;
+        let hidden = Sources::default();
+        let id = hidden.add(path, plain);
+        let unsaid = &mut Diagnostics::default();
+        let span = Span { source, start: 0, end: 14 };
+        let documents = node::parse(&hidden, id, Limits::default(), unsaid).map_err(|error| error.message)?;
+        let [root] = &*documents else { return Err("it must hold one YAML document".to_owned()) };
+        yaml::read(inventory, &veil(root, span), unsaid)
+            .map_err(|_| "its decrypted text is no YAML inventory; decrypt it to see why".to_owned())
     }
 
     fn format(

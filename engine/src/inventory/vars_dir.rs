@@ -179,7 +179,7 @@ fn named(map: &Mapping) -> Vars {
 }
 
 /// A tree with every place replaced.
-fn veil(node: &Node, span: Span) -> Node {
+pub(super) fn veil(node: &Node, span: Span) -> Node {
     let kind = match &node.kind {
         Kind::Unsafe(inner) => Kind::Unsafe(Arc::new(veil(inner, span))),
         Kind::Seq(items) => Kind::Seq(items.iter().map(|item| veil(item, span)).collect()),

@@ -282,7 +282,10 @@ impl Conductor {
             Err(error) => (error.id(), panicked()),
         };
         let Some(key) = self.keys.remove(&id) else { return };
-        self.learn(&key, &finished);
+        let mut finished = finished;
+        if self.learn(&key, &finished) == Some(false) {
+            finished.unchanged();
+        }
         let Some(State::Running(run)) = self.plays.get_mut(key.play) else { return };
         if let Some(count) = run.running.get_mut(&key.step) {
             *count = count.saturating_sub(1);
@@ -354,9 +357,10 @@ impl Conductor {
         run.advisor.scene.set_standing(hosts);
     }
 
-    /// Applies what a unit teaches.
-    fn learn(&mut self, key: &Key, finished: &Finished) {
-        let Some(State::Running(run)) = self.plays.get(key.play) else { return };
+    /// Applies what a unit teaches. For `add_host` and `group_by`: whether the inventory changed.
+    fn learn(&mut self, key: &Key, finished: &Finished) -> Option<bool> {
+        let Some(State::Running(run)) = self.plays.get(key.play) else { return None };
+        let mut grown = None;
         let own = run.batch.hosts.get(key.host).cloned();
         let once = run.batch.is_once(key.step);
         let everybody = || (0..run.batch.hosts.len()).filter(|i| run.batch.state(*i).reachable);
@@ -389,14 +393,16 @@ impl Conductor {
                         });
                     }
                 }
-                Lesson::AddHost(host) => self.world.add_host(host),
+                Lesson::AddHost(host) => grown = Some(self.world.add_host(host) || grown.unwrap_or(false)),
                 Lesson::AddGroup(group) => {
                     let own = run.batch.hosts.get(key.host);
-                    own.into_iter().for_each(|host| self.world.add_group(host, group));
+                    let added = own.is_some_and(|host| self.world.add_group(host, group));
+                    grown = Some(added || grown.unwrap_or(false));
                 }
                 Lesson::Stats(stats) => merge_stats(&mut self.stats, stats),
             }
         }
+        grown
     }
 
     /// Tells what the rules said meanwhile.
@@ -521,23 +527,24 @@ fn merge_stats(all: &mut Map, stats: &Map) {
 
 impl World {
     /// `add_host`.
-    fn add_host(&self, host: &Map) {
-        let Some(name) = host.get("host_name").and_then(Json::as_str) else { return };
+    fn add_host(&self, host: &Map) -> bool {
+        let Some(name) = host.get("host_name").and_then(Json::as_str) else { return false };
         let groups = host.get("groups").and_then(Json::as_array);
         let groups: Vec<&str> = groups.into_iter().flatten().filter_map(Json::as_str).collect();
         let vars = host.get("host_vars").and_then(Json::as_object).into_iter().flatten();
         let vars = vars.map(|(k, v)| (Arc::from(k.as_str()), Variable::Known(from_json(v)))).collect();
-        self.change_inventory(|inventory| inventory.add_host(name, &groups, Vars(vars)));
+        self.change_inventory(|inventory| inventory.add_host(name, &groups, Vars(vars)))
     }
 
     /// `group_by`.
-    fn add_group(&self, host: &str, result: &Map) {
-        let Some(name) = result.get("add_group").and_then(Json::as_str) else { return };
+    fn add_group(&self, host: &str, result: &Map) -> bool {
+        let Some(name) = result.get("add_group").and_then(Json::as_str) else { return false };
         let parents = result.get("parent_groups").and_then(Json::as_array);
         let parents: Vec<&str> = parents.into_iter().flatten().filter_map(Json::as_str).collect();
         let added = self.change_inventory(|inventory| inventory.add_group(name, &parents, &[host]));
-        if let Err(message) = added {
+        added.unwrap_or_else(|message| {
             tracing::warn!(group = name, message, "group_by");
-        }
+            false
+        })
     }
 }

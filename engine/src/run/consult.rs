@@ -86,8 +86,12 @@ impl Advisor {
 
 impl Consult for Advisor {
     fn run_once(&mut self, step: &Step, host: usize) -> bool {
-        let setting = step.task().and_then(|task| task.keywords.run_once.as_ref());
-        self.yes(setting, step, host)
+        let Some(task) = step.task() else { return false };
+        // Modules that speak for all hosts at once.
+        let speaks = task.module.as_ref().is_some_and(|module| {
+            matches!(module.name(), "ansible.builtin.pause" | "ansible.builtin.add_host")
+        });
+        speaks || self.yes(task.keywords.run_once.as_ref(), step, host)
     }
 
     fn any_errors_fatal(&mut self, step: &Step, host: usize) -> bool {
