@@ -136,6 +136,9 @@ pub struct Doc {
     /// Lists all modules.
     #[arg(short, long)]
     pub list: bool,
+    /// Shows what of ansible.cfg and the environment has a meaning here.
+    #[arg(long, conflicts_with_all = ["module", "list"])]
+    pub settings: bool,
     /// As JSON.
     #[arg(short, long)]
     pub json: bool,

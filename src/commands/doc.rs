@@ -1,5 +1,7 @@
 //! `muster doc`: what a module takes, from the specification that checks its arguments. A page for a person, or JSON.
 
+mod settings;
+
 use super::print;
 use crate::cli::Doc;
 use crate::exit::Exit;
@@ -17,6 +19,9 @@ const WIDTH: usize = 79;
 pub fn run(session: &Session, asked: &Doc) -> Result<Exit, Exit> {
     let registry = muster_modules::builtin();
     let palette = Palette { on: session.is_painted() };
+    if asked.settings {
+        return Ok(print(&if asked.json { pretty(&settings::json()) } else { settings::page() }));
+    }
     let Some(name) = asked.module.as_deref().filter(|_| !asked.list) else {
         return Ok(print(&if asked.json { listed_json(&registry) } else { list(&registry) }));
     };

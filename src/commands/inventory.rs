@@ -56,7 +56,7 @@ type Variables<'a> = BTreeMap<Arc<str>, Variable>;
 
 /// Shows what was asked for.
 pub fn run(session: &Session, asked: &Asked) -> Result<Exit, Exit> {
-    let given = Given::read(session, &asked.site)?;
+    let given = Given::read(session, &asked.site)?.weighed(session)?;
     let dir = asked.playbook_dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let view = View {
         inventory: &given.inventory,

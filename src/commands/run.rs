@@ -113,6 +113,10 @@ fn look(session: &Session, options: &Options) -> Look {
         diff: options.show.diff || settings.diff_always,
         diff_context: settings.diff_context,
         ignored: options.show.ignore.clone(),
+        settings: match &settings.file {
+            Some(file) => format!("Using {} as config file", file.display()),
+            None => "No config file found; using defaults".into(),
+        },
         width: terminal::width(),
         palette: Palette { on: session.is_painted() },
     }

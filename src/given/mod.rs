@@ -28,13 +28,15 @@ pub struct Given {
     pub options: LoadOptions,
     /// `-e`.
     pub extra: Layer,
+    /// What is wrong with all of that, not yet said.
+    pub found: Diagnostics,
 }
 
 impl Given {
     /// Asks for passwords and reads the inventory and extra variables.
     ///
     /// # Errors
-    /// What the worst mistake asks for.
+    /// A password cannot be had. Mistakes are kept, to be said with those of the playbooks.
     pub fn read(session: &Session, site: &Site) -> Result<Self, Exit> {
         let secrets = passwords::vault(session, site)?;
         let mut found = Diagnostics::default();
@@ -54,8 +56,16 @@ impl Given {
                          does not match 'all'";
             found.push(Diagnostic::warning("muster::inventory::empty", empty));
         }
-        session.weigh(&found)?;
-        Ok(Self { secrets, inventory, inputs, options, extra: Arc::new(extra) })
+        Ok(Self { secrets, inventory, inputs, options, extra: Arc::new(extra), found })
+    }
+
+    /// The same, with what is wrong said now.
+    ///
+    /// # Errors
+    /// What the worst mistake asks for.
+    pub fn weighed(mut self, session: &Session) -> Result<Self, Exit> {
+        session.weigh(&std::mem::take(&mut self.found))?;
+        Ok(self)
     }
 
     /// What names mean when there is only `-e`.

@@ -173,7 +173,7 @@ impl<O: Write, E: Write> Console<O, E> {
 
     fn difference(&mut self, step: usize, outcome: &Outcome) -> io::Result<()> {
         let changed = outcome.status == Status::Changed;
-        let Some(found) = outcome.result.get("diff").filter(|_| changed && self.look.diff) else {
+        let Some(found) = outcome.result.get("diff").filter(|_| changed) else {
             return Ok(());
         };
         let text = diff::shown(found, &self.look);
@@ -276,10 +276,9 @@ impl<O: Write, E: Write> Console<O, E> {
         who: &Who<'_>,
         result: &Map,
     ) -> io::Result<()> {
-        if self.look.path_on_failure && self.look.verbosity < 2 {
-            if let Some(info) = self.steps.get(&step).cloned() {
-                self.path(&info)?;
-            }
+        let named = self.look.path_on_failure && self.look.verbosity < 2;
+        if let Some(info) = self.steps.get(&step).cloned().filter(|_| named) {
+            self.path(&info)?;
         }
         let text =
             format!("fatal: [{}]: {word}! => {}", who.label(result), result::failed(result, &self.look));
@@ -339,6 +338,10 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn start(&mut self, playbooks: &[String]) -> io::Result<()> {
+        if self.look.verbosity > 0 && !self.look.settings.is_empty() {
+            let text = harmless(&self.look.settings).into_owned();
+            self.painted(Colour::Verbose, &text)?;
+        }
         if self.look.verbosity > 1 {
             for playbook in playbooks {
                 let name = Path::new(playbook).file_name().map(|name| name.to_string_lossy());

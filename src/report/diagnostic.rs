@@ -57,10 +57,13 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
     if let Some(path) = path.filter(|_| shown.is_empty()) {
         group = group.element(annotate_snippets::Origin::path(path));
     }
-    if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(harmless(help)));
+    let Some(help) = &diagnostic.help else { return renderer.render(&[group]) };
+    let help = harmless(help);
+    if shown.is_empty() {
+        // Without a line of source there is no margin to hang the help on.
+        return format!("{}\n  = help: {help}", renderer.render(&[group]));
     }
-    renderer.render(&[group])
+    renderer.render(&[group.element(Level::HELP.message(help))])
 }
 
 /// A path as a person would type it: from the current directory, if it lies there.
@@ -104,7 +107,9 @@ mod tests {
                 .at(at(id, 28..35), "not a module, and not a task keyword")
                 .help("did you mean `etcdctl`?"),
         );
-        all.push(Diagnostic::warning("muster::inventory::empty", "no host here").file("hosts.yml"));
+        all.push(
+            Diagnostic::warning("muster::inventory::empty", "no host here").file("hosts.yml").help("add one"),
+        );
         assert_eq!(
             rendered(&all, &sources, false),
             "error[muster::plan::unknown_module]: no module is called `etcdclt`
@@ -116,7 +121,8 @@ mod tests {
   = help: did you mean `etcdctl`?
 
 warning[muster::inventory::empty]: no host here
---> hosts.yml"
+--> hosts.yml
+  = help: add one"
         );
     }
 

@@ -104,7 +104,8 @@ pub fn lines(recap: &Recap, look: &Look) -> Vec<String> {
             lines.push(format!("  {}", harmless(check.title)));
         }
         for (facts, hosts) in &check.found {
-            let hosts: Vec<_> = hosts.iter().map(|host| harmless(host)).collect();
+            let mut hosts: Vec<_> = hosts.iter().map(|host| harmless(host)).collect();
+            hosts.sort();
             lines.push(format!("  [{}]", hosts.join(", ")));
             lines.extend(facts.iter().map(|(name, text)| fact(name, text)));
         }

@@ -61,6 +61,8 @@ pub struct Look {
     pub diff_context: usize,
     /// Ids of findings that do not count.
     pub ignored: Vec<String>,
+    /// What settings were read, said at `-v`.
+    pub settings: String,
     /// Columns of a banner.
     pub width: usize,
     /// Colours on stdout and on stderr.
@@ -84,6 +86,7 @@ impl Default for Look {
             diff: false,
             diff_context: 3,
             ignored: vec![],
+            settings: String::new(),
             width: 79,
             palette: Palette::default(),
         }

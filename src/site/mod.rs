@@ -41,7 +41,7 @@ impl Prepared {
     ) -> Result<Self, Exit> {
         refused(session, options)?;
         let scope = given.scope();
-        let mut found = Diagnostics::default();
+        let mut found = given.found.clone();
         let loader = Loader::new(
             session.sources.clone(),
             given.secrets.clone(),
@@ -57,9 +57,13 @@ impl Prepared {
             counts.push((path.clone(), read.plays.len()));
             playbook.plays.extend(read.plays);
         }
-        session.weigh(&found)?;
-        check_limit(session, &given, options)?;
-        let passwords = Passwords::read(session, &options.connect, &options.escalate)?;
+        let passwords = if found.has_errors() {
+            Passwords::default()
+        } else {
+            session.weigh(&found)?;
+            check_limit(session, &given, options)?;
+            Passwords::read(session, &options.connect, &options.escalate)?
+        };
         let site = Site {
             loader,
             inventory: given.inventory,
@@ -72,6 +76,9 @@ impl Prepared {
             extra: given.extra,
             prompted: Layer::default(),
         };
+        if found.has_errors() {
+            return Err(everything_wrong(session, found, site, &playbook));
+        }
         Ok(Self { playbooks: counts, playbook, site, scope })
     }
 
@@ -95,6 +102,20 @@ impl Prepared {
             Err(found) => Err(session.weigh(&found).err().unwrap_or(Exit(crate::exit::ERROR))),
         }
     }
+}
+
+/// Says what is wrong with what was read and, as far as it can be drawn, with the plan: all at once.
+fn everything_wrong(session: &Session, mut found: Diagnostics, site: Site, playbook: &Playbook) -> Exit {
+    let more = match Plan::build(Arc::new(site), playbook) {
+        Ok((_, warnings)) => warnings,
+        Err(found) => found,
+    };
+    for one in more.0 {
+        if !found.0.contains(&one) {
+            found.push(one);
+        }
+    }
+    session.weigh(&found).err().unwrap_or(Exit(crate::exit::ERROR))
 }
 
 /// How roads are opened: a key's passphrase is asked for where a person is there to answer.

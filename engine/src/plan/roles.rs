@@ -15,6 +15,15 @@ struct Found {
     dependencies: Vec<Found>,
 }
 
+/// How a role comes to be used: only what is listed is done once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// Under `roles`, or as a dependency.
+    Listed,
+    /// By `import_role` or `include_role`.
+    Asked,
+}
+
 impl Draw<'_> {
     /// A role under `roles`: dependencies first, each a block of its own.
     pub(super) fn listed_role(
@@ -25,7 +34,7 @@ impl Draw<'_> {
         outermost: bool,
         out: &mut Vec<Step>,
     ) {
-        if let Some(found) = self.find(written, around, &[], &RoleFrom::default()) {
+        if let Some(found) = self.find(written, around, &[], &RoleFrom::default(), Use::Listed) {
             if is_fixed(&written.public, true) {
                 self.drawing.public.push(found.instance.clone());
             }
@@ -38,7 +47,7 @@ impl Draw<'_> {
         let mut handlers = vec![];
         let silent = self.diagnostics.clone();
         for written in &self.play.roles {
-            if let Some(found) = self.find(written, around, &[], &RoleFrom::default()) {
+            if let Some(found) = self.find(written, around, &[], &RoleFrom::default(), Use::Listed) {
                 collect(&found, &mut handlers);
             }
         }
@@ -73,7 +82,7 @@ impl Draw<'_> {
             Err(diagnostic) => return self.diagnostics.push(diagnostic),
         };
         let parents = ancestors(around);
-        if let Some(found) = self.find(written, around, &parents, &from) {
+        if let Some(found) = self.find(written, around, &parents, &from, Use::Asked) {
             if is_fixed(&written.public, true) {
                 self.drawing.public.push(found.instance.clone());
             }
@@ -95,7 +104,7 @@ impl Draw<'_> {
     ) -> Vec<Step> {
         let mut out = vec![];
         let parents = ancestors(around);
-        if let Some(found) = self.find(written, around, &parents, from) {
+        if let Some(found) = self.find(written, around, &parents, from, Use::Asked) {
             if public {
                 self.drawing.public.push(found.instance.clone());
             }
@@ -134,6 +143,7 @@ impl Draw<'_> {
         around: &Around,
         parents: &[Ancestor],
         from: &RoleFrom,
+        by: Use,
     ) -> Option<Found> {
         let name = match self.scope(around).text(&written.name) {
             Ok(name) => name,
@@ -166,10 +176,10 @@ impl Draw<'_> {
         let mut dependencies = vec![];
         self.importing.push(role.dir.clone());
         for dependency in &role.dependencies {
-            dependencies.extend(self.find(dependency, &base, &chain, &RoleFrom::default()));
+            dependencies.extend(self.find(dependency, &base, &chain, &RoleFrom::default(), Use::Listed));
         }
         self.importing.pop();
-        let listing = self.listing(&role, written, from);
+        let listing = self.listing(&role, written, from, by);
         let instance = Arc::new(RoleInstance {
             role,
             params: written.params.clone(),
@@ -182,16 +192,16 @@ impl Draw<'_> {
     }
 
     /// The id of a role in use: the same for a use that is the same in every way.
-    fn listing(&mut self, role: &Role, written: &RoleUse, from: &RoleFrom) -> RoleId {
+    fn listing(&mut self, role: &Role, written: &RoleUse, from: &RoleFrom, by: Use) -> RoleId {
         let params: Vec<String> =
             written.params.0.iter().map(|(name, var)| format!("{name}={}", plain(var))).collect();
         let when: Vec<&str> = written.keywords.when.iter().map(|expr| &*expr.text).collect();
         let tags: Vec<Option<&str>> = written.keywords.tags.iter().map(|tag| tag.as_str()).collect();
-        let identity = format!("{}|{from:?}|{params:?}|{when:?}|{tags:?}", role.dir.display());
+        let identity = format!("{by:?}|{}|{from:?}|{params:?}|{when:?}|{tags:?}", role.dir.display());
         let again = match &written.allow_duplicates {
             Some(Setting::Fixed(again)) => *again,
             Some(Setting::Template(_)) => true,
-            None => role.allow_duplicates,
+            None => by == Use::Asked || role.allow_duplicates,
         };
         let id = self.identities.iter().position(|known| *known == identity).unwrap_or_else(|| {
             self.identities.push(identity);

@@ -110,6 +110,9 @@ impl Attempts<'_> {
         for attempt in 1..=attempts {
             let output = self.once(module.as_ref(), args.clone(), &cx, timeout).await;
             self.settle(&mut done, output, (attempts > 1).then_some(attempt));
+            if !cx.diff {
+                done.result.remove("diff");
+            }
             if attempts == 1 || says(&done.result, "unreachable") {
                 break;
             }

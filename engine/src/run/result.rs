@@ -94,7 +94,10 @@ pub fn registered(result: &Map) -> Map {
 pub fn shown(result: &Map, no_log: bool) -> Map {
     if !no_log {
         // The status says these; Ansible does not show them either.
-        let said = |key: &str| matches!(key, "failed" | "skipped") || (key.starts_with("_ansible_") && key != "_ansible_verbose_always");
+        let said = |key: &str| {
+            matches!(key, "failed" | "skipped")
+                || (key.starts_with("_ansible_") && key != "_ansible_verbose_always")
+        };
         return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     }
     let mut censored = Map::new();

@@ -7,7 +7,7 @@ use super::{Fault, python};
 use crate::source::Span;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, Weak};
 
 /// What is known about the last undefined value that lost its name.
@@ -18,6 +18,8 @@ enum Missing {
 }
 
 thread_local! {
+    /// Whether `mandatory` is about to fail: its words need the name, which only the engine knows.
+    static MANDATORY: Cell<bool> = const { Cell::new(false) };
     static MISSING: RefCell<Option<Missing>> = const { RefCell::new(None) };
 }
 
@@ -45,9 +47,16 @@ pub fn missing() -> Error {
     Error::from(ErrorKind::UndefinedError)
 }
 
+/// The error of `mandatory` about a value.
+pub fn mandatory(value: &Value) -> Error {
+    MANDATORY.set(true);
+    defined(value).err().unwrap_or_else(missing)
+}
+
 /// Forgets what was remembered: a new evaluation begins.
 pub fn forget_missing() {
     MISSING.with_borrow_mut(|missing| *missing = None);
+    MANDATORY.set(false);
 }
 
 /// What Ansible says when an object lacks a key.
@@ -119,6 +128,11 @@ pub fn of(error: &Error, core: &Arc<Core>, compiled: &Compiled, span: Option<Spa
 fn describe(error: &Error, parent: &dyn Fn(&str) -> Option<Value>) -> (String, bool) {
     let detail = error.detail().unwrap_or("");
     if let Some(named) = detail.split('`').nth(1).filter(|_| detail.contains("` is undefined")) {
+        if MANDATORY.take() {
+            let name = named.rsplit(['.', '[']).next().unwrap_or(named).trim_matches([']', '\'']);
+            let lead = "The filter plugin 'ansible.builtin.mandatory' failed:";
+            return (format!("{lead} Mandatory variable '{name}' not defined."), true);
+        }
         return (lacking(named, parent), true);
     }
     match error.kind() {
@@ -131,7 +145,13 @@ fn describe(error: &Error, parent: &dyn Fn(&str) -> Option<Value>) -> (String, b
                 }
                 None => None,
             };
-            (said.unwrap_or_else(|| "a value is undefined".into()), true)
+            let said = said.unwrap_or_else(|| "a value is undefined".into());
+            if MANDATORY.take() {
+                let name = said.rsplit(' ').next().unwrap_or("");
+                let lead = "The filter plugin 'ansible.builtin.mandatory' failed:";
+                return (format!("{lead} Mandatory variable {name} not defined."), true);
+            }
+            (said, true)
         }
         ErrorKind::UnknownMethod => {
             let (kind, name) = detail.split_once(" has no method named ").unwrap_or(("", detail));
@@ -151,6 +171,11 @@ fn describe(error: &Error, parent: &dyn Fn(&str) -> Option<Value>) -> (String, b
         }
         ErrorKind::UnknownFilter => (unknown("filter", detail), false),
         ErrorKind::UnknownTest => (unknown("test", detail), false),
+        // The engine's own words may stand inside of a plugin's.
+        ErrorKind::InvalidOperation if detail.contains("failed: tried to use ") => {
+            let (lead, rest) = detail.split_once("failed: ").unwrap_or(("", detail));
+            (format!("{lead}failed: {}", operands(rest)), false)
+        }
         ErrorKind::BadInclude | ErrorKind::EvalBlock => {
             let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Error>());
             cause.map_or_else(|| (error.to_string(), false), |cause| describe(cause, &|_| None))
@@ -167,7 +192,8 @@ fn describe(error: &Error, parent: &dyn Fn(&str) -> Option<Value>) -> (String, b
 }
 
 fn unknown(plugin: &str, detail: &str) -> String {
-    format!("No {plugin} named '{}'.", detail.split(' ').nth(1).unwrap_or(detail))
+    let name = detail.split(' ').find(|word| !matches!(*word, "filter" | "test")).unwrap_or(detail);
+    format!("No {plugin} named '{name}'.")
 }
 
 /// `'a' is undefined` or `object of type 'dict' has no attribute 'b'` for `a` or `a.b`.

@@ -3,11 +3,12 @@
 
 use super::compile::{Compiled, compile};
 use super::expression::diagnose;
-use super::rewrite::Mode;
+use super::rewrite::{Mode, Read};
 use super::{is_template, place};
 use crate::diagnostic::Diagnostics;
 use crate::node::{Kind, Node};
 use crate::source::Span;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A variable that a template reads.
@@ -33,16 +34,18 @@ pub fn reads(node: &Node) -> Vec<Use> {
     found
 }
 
-/// What one compiled text reads.
+/// What one compiled text reads. A name that is guarded once is guarded throughout the text, as in
+/// `x is defined and x.y`.
 pub fn of(compiled: &Compiled, node: &Node) -> Vec<Use> {
-    let reads = compiled.rewritten.reads.iter();
-    reads
-        .map(|read| Use {
-            name: read.name.as_str().into(),
-            span: place::span(node, Some(read.at.clone())),
-            guarded: read.guarded,
-        })
-        .collect()
+    let reads = &compiled.rewritten.reads;
+    let guarded: HashSet<&str> =
+        reads.iter().filter(|read| read.guarded).map(|read| read.name.as_str()).collect();
+    let place = |read: &Read| Use {
+        name: read.name.as_str().into(),
+        span: place::span(node, Some(read.at.clone())),
+        guarded: guarded.contains(read.name.as_str()),
+    };
+    reads.iter().map(place).collect()
 }
 
 /// Compiles every template of a tree and says what is wrong with them.

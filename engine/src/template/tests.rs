@@ -163,3 +163,116 @@ fn faults_point_into_the_scalar() {
     assert_eq!(fault.span.map(|span| (span.start, span.end)), Some((13, 17)));
     assert!(fault.undefined);
 }
+
+#[test]
+fn lookups_and_loops_do_not_render_what_they_find() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("files")).unwrap();
+    std::fs::write(dir.path().join("files/evil"), "{{ x }}\n").unwrap();
+    let names = vars();
+    let around = Surroundings { search: vec![dir.path().to_path_buf()].into(), ..Surroundings::default() };
+    let hosts = from_json(&serde_json::json!({"h1": {"fact": "{{ x }}"}}));
+    let front = [("hostvars".into(), Variable::Known(hosts))].into_iter().collect();
+    let scope = Scope::new(names.core().names.clone(), around).with(front);
+    for (template, want) in [
+        ("{{ lookup('file', 'evil') }}", "'{{ x }}'"),
+        ("{{ lookup('file', 'evil') | upper }}", "'{{ X }}'"),
+        ("{{ lookup('pipe', 'cat ' ~ lookup('first_found', 'evil')) }}", "'{{ x }}'"),
+        ("{{ hostvars.h1.fact }}", "'{{ x }}'"),
+        ("{{ hostvars['h1'] }}", "{'fact': '{{ x }}'}"),
+        ("{{ query('items', [hostvars.h1.fact]) }}", "['{{ x }}']"),
+        ("{% for v in hostvars.values() %}{{ v.fact }}{% endfor %}", "'{{ x }}'"),
+    ] {
+        assert_eq!(shown(&scope, template), want, "{template}");
+    }
+    let items = lookup(&scope, "items", from_json(&serde_json::json!([["{{ x }}"], 2])), &[]).unwrap();
+    assert_eq!(python::repr(&items), "['{{ x }}', 2]");
+    let each = scope.with([("item".into(), Variable::Known(items))].into_iter().collect());
+    assert_eq!(shown(&each, "{{ item[0] }}"), "'{{ x }}'");
+}
+
+#[test]
+fn unsafe_text_is_not_rendered() {
+    let scope = vars();
+    let inner = Arc::new(node(Kind::Seq([text("{{ x }}")].into())));
+    assert_eq!(python::repr(&scope.render(&node(Kind::Unsafe(inner))).unwrap()), "['{{ x }}']");
+}
+
+#[test]
+fn files_include_import_and_extend_what_lies_beside_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let templates = dir.path().join("templates");
+    std::fs::create_dir(&templates).unwrap();
+    std::fs::write(templates.join("part.j2"), "[{{ d.z.y | default('-') }}{{ x }}]\n").unwrap();
+    std::fs::write(
+        templates.join("lib.j2"),
+        "{% macro m(p) %}<{{ p.q.r | default('none') }}>{% endmacro %}\n",
+    )
+    .unwrap();
+    std::fs::write(templates.join("base.j2"), "top\n{% block body %}{% endblock %}\nend\n").unwrap();
+    let around = Surroundings { search: vec![dir.path().to_path_buf()].into(), ..Surroundings::default() };
+    let scope = Scope::new(vars().core().names.clone(), around);
+    let options = FileOptions::default();
+    let file = |text: &str| match scope.file("t.j2", text, &options) {
+        Ok(out) => out,
+        Err(fault) => fault.message,
+    };
+    for (source, want) in [
+        ("a {{ x }}\n{% if t %}\nb\n{% endif %}\nc\n", "a 5\nb\nc\n"),
+        ("{{ l }}\n", "[1, 2]\n"),
+        ("{{ 'a\\tb' }}", "a\tb"),
+        ("#jinja2: variable_start_string: '[%', variable_end_string: '%]'\n[% x %] {{ x }}\n", "5 {{ x }}\n"),
+        ("#jinja2:trim_blocks:False\n{% if t %}\nb\n{% endif %}\n", "\nb\n"),
+        ("{% include 'part.j2' %}", "[-5]"),
+        ("{% import 'lib.j2' as lib %}{{ lib.m(d) }}", "<none>"),
+        ("{% extends 'base.j2' %}{% block body %}{{ s }}{% endblock %}", "top\nhelloend"),
+        ("one\n{{ nope }}\n", "'nope' is undefined (t.j2:2)"),
+        ("one\n{{ x | nofil }}\n", "Syntax error in template: No filter named 'nofil'. (t.j2:2)"),
+    ] {
+        assert_eq!(file(source), want, "{source}");
+    }
+    assert_eq!(shown(&scope, "{{ lookup('template', 'part.j2') }}"), "'[-5]\\n'");
+}
+
+#[test]
+fn long_chains_of_variables_end_in_an_error() {
+    let mut all = serde_json::Map::new();
+    for i in 0..400 {
+        all.insert(format!("v{i}"), format!("{{{{ v{} }}}}", i + 1).into());
+    }
+    all.insert("v400".into(), 1.into());
+    let scope = scope(&all.into());
+    assert_eq!(shown(&scope, "{{ v340 }}"), "1");
+    assert!(shown(&scope, "{{ v0 }}").starts_with("Recursive loop detected in template"));
+}
+
+#[test]
+fn reads_and_syntax_name_their_places() {
+    let tree = node(Kind::Seq([text("a {{ x }} {{ y.z | default(w) }}"), text("{{ x | upperr }}")].into()));
+    let found: Vec<_> =
+        reads(&tree).into_iter().map(|u| (u.name.to_string(), u.span.start, u.guarded)).collect();
+    assert_eq!(found, [("x".into(), 5, false), ("y".into(), 13, true), ("w".into(), 27, false)]);
+    let mut diagnostics = crate::diagnostic::Diagnostics::default();
+    syntax(&tree, &mut diagnostics);
+    let said: Vec<_> = diagnostics.0.iter().map(|d| (d.message.as_str(), d.help.as_deref())).collect();
+    assert_eq!(said, [("no filter named `upperr`", Some("did you mean `upper`?"))]);
+    let expr = Expr::parse(&text("x > 1 and y is defined and y.z > 2")).unwrap();
+    let names: Vec<_> = expr.reads().iter().map(|u| (u.name.to_string(), u.guarded)).collect();
+    assert_eq!(names, [("x".to_string(), false), ("y".to_string(), true), ("y".to_string(), true)]);
+}
+
+#[test]
+fn vaults_open_when_touched() {
+    let secret = crate::secret::Secret::new("pw");
+    let sealed = crate::vault::encrypt(b"deep {{ 1 + 1 }}", &secret, None).unwrap();
+    let secrets = crate::vault::Secrets::new(vec![("default".into(), secret)]);
+    let table = [
+        ("v".into(), Variable::Written(node(Kind::Vault(sealed.as_str().into())))),
+        ("bad".into(), Variable::Written(node(Kind::Vault("$ANSIBLE_VAULT;1.1;AES256\n00\n".into())))),
+    ];
+    let around = Surroundings { secrets: Arc::new(secrets), ..Surroundings::default() };
+    let scope = Scope::new(Arc::new(Table(table.into_iter().collect())), around);
+    assert_eq!(shown(&scope, "{{ v | upper }}"), "'DEEP 2'");
+    assert_eq!(shown(&scope, "{{ v is defined }}"), "True");
+    assert!(scope.render(&text("{{ bad }}")).is_err());
+}

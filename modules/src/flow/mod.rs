@@ -11,6 +11,7 @@ mod include_vars;
 mod pause;
 mod set_fact;
 mod set_stats;
+mod validate_argument_spec;
 mod written;
 
 pub use add_host::AddHost;
@@ -23,6 +24,7 @@ pub use include_vars::IncludeVars;
 pub use pause::Pause;
 pub use set_fact::SetFact;
 pub use set_stats::SetStats;
+pub use validate_argument_spec::ValidateArgumentSpec;
 
 use muster_engine::module::{Failure, Registry};
 
@@ -38,6 +40,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(GroupBy)
         .with(IncludeVars)
         .with(SetStats)
+        .with(ValidateArgumentSpec)
         .with(SiteCheck)
 }
 

@@ -2,7 +2,8 @@
 
 use super::Table;
 use crate::template::arguments::{Args, entries, is_list, items};
-use crate::template::{Value, fault, python};
+use crate::template::rewrite::Plugin;
+use crate::template::{Value, environment, fault, python};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, State};
 use std::cmp::Ordering;
@@ -109,6 +110,9 @@ fn map(state: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
     let (name, rest) =
         args.given.split_first().ok_or_else(|| fault::error("map requires a filter argument"))?;
     let name = python::text(name)?;
+    if !environment::knows(Plugin::Filter, &name) {
+        return Err(fault::error(format!("No filter named '{name}'.")));
+    }
     let named = args.pairs();
     let one = |item: Value| {
         let mut all = vec![item];
@@ -130,6 +134,12 @@ fn choose(
     by: Option<&Value>,
     wanted: bool,
 ) -> Result<Value, Error> {
+    if let Some(name) = test.first() {
+        let name = python::text(name)?;
+        if !environment::knows(Plugin::Test, &name) {
+            return Err(fault::error(format!("No test named '{name}'.")));
+        }
+    }
     let mut out = vec![];
     for item in items(value)? {
         let tested = match by {

@@ -31,10 +31,7 @@ fn mandatory(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value,
     if let Some(message) = args.text(0, "msg")? {
         return Err(fault::error(message));
     }
-    let error = fault::defined(value).err();
-    let name = error.as_ref().and_then(|error| error.detail()?.split('`').nth(1)).unwrap_or("");
-    let name = if name.is_empty() { String::new() } else { format!("'{name}' ") };
-    Err(fault::error(format!("Mandatory variable {name}not defined.")))
+    Err(fault::mandatory(value))
 }
 
 fn ternary(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {

@@ -1,6 +1,7 @@
 //! Filters: Jinja's own as Ansible has them, Ansible's, and those of collections that playbooks use. Each theme is a
 //! file with a table; here they are registered under their short and full names. A failing filter says its name.
 
+mod addresses;
 pub mod attributes;
 pub mod crypt;
 mod data;
@@ -52,6 +53,7 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
         paths::TABLE,
         times::TABLE,
         random::TABLE,
+        addresses::TABLE,
     ];
     let mut names = BTreeSet::new();
     for (name, filter) in tables.into_iter().flatten() {
@@ -94,13 +96,26 @@ fn call(
 
 /// The error with the name of the plugin, unless it comes from deeper or is about something undefined.
 pub fn named(plugin: &str, name: &str, error: Error) -> Error {
-    if error.kind() != ErrorKind::InvalidOperation || fault::carried(&error).is_some() {
+    let ours = matches!(
+        error.kind(),
+        ErrorKind::InvalidOperation | ErrorKind::UnknownFilter | ErrorKind::UnknownTest
+    );
+    if !ours || fault::carried(&error).is_some() {
         return error;
     }
-    let detail = error.detail().unwrap_or("");
+    let said = match error.kind() {
+        ErrorKind::InvalidOperation => String::new(),
+        _ => fault::plain(&error).message,
+    };
+    let detail = if said.is_empty() { error.detail().unwrap_or("") } else { &said };
     if detail.contains("` is undefined") || detail.starts_with("The ") && detail.contains(" plugin '") {
         return error;
     }
-    let full = if name.contains('.') { name.to_string() } else { format!("ansible.builtin.{name}") };
+    // Lookups go by the name they were called with.
+    let full = match plugin {
+        "lookup" => name.to_string(),
+        _ if name.contains('.') => name.to_string(),
+        _ => format!("ansible.builtin.{name}"),
+    };
     fault::error(format!("The {plugin} plugin '{full}' failed: {detail}"))
 }

@@ -131,7 +131,7 @@ fn vars(request: &Request) -> Result<Vec<Value>, Error> {
         _ => request
             .options
             .named("default")
-            .ok_or_else(|| fault::undefined(format!("No variable found with this name: {name}"))),
+            .ok_or_else(|| fault::undefined(format!("No variable named '{name}' was found."))),
     };
     request.texts()?.iter().map(get).collect()
 }

@@ -151,7 +151,9 @@ fn semver(left: &str, right: &str) -> Result<Ordering, Error> {
 }
 
 /// Epoch, release, pre-release, post-release and development release, in the order of PEP 440.
-fn pep440(text: &str) -> Result<(u64, Vec<u64>, (u8, u64), u64, u64, String), Error> {
+type Release = (u64, Vec<u64>, (u8, u64), u64, u64, String);
+
+fn pep440(text: &str) -> Result<Release, Error> {
     let refuse = || fault::error(format!("Version comparison failed: Invalid version: '{text}'"));
     let pattern = r"(?i)^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(a|b|c|rc|alpha|beta|pre|preview)[-_.]?(\d*))?(?:-(\d+)|[-_.]?(?:post|rev|r)[-_.]?(\d*))?(?:[-_.]?(dev)[-_.]?(\d*))?(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*$";
     let regex = regex::Regex::new(pattern).map_err(|_| refuse())?;

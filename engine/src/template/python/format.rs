@@ -88,7 +88,12 @@ fn argument(name: &str, positional: &[Value], named: &Value, next: &mut usize) -
         }
         Some(value)
     }
-    .ok_or_else(|| fault::error("Replacement index out of range for positional args tuple"))?;
+    .ok_or_else(|| {
+        fault::error(format!(
+            "Replacement index {} out of range for positional args tuple",
+            next.saturating_sub(1)
+        ))
+    })?;
     while !path.is_empty() {
         let key;
         (key, path) = match path.strip_prefix('[') {
