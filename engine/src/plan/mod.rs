@@ -296,7 +296,7 @@ fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagno
     });
     let mut files = vec![];
     for entry in &play.vars_files {
-        let alternatives = entry.as_seq().map_or_else(|| std::slice::from_ref(entry), |items| items);
+        let alternatives = entry.as_seq().unwrap_or_else(|| std::slice::from_ref(entry));
         let names: Result<Vec<String>, _> = alternatives.iter().map(|node| scope.text(node)).collect();
         let Ok(names) = names else {
             files.push(VarsFile::PerHost(entry.clone()));

@@ -214,10 +214,9 @@ impl Attempts<'_> {
             let Some(map) = node.as_map() else { continue };
             for (key, node) in map.iter() {
                 let Some(key) = key.as_str() else { continue };
-                if key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short) {
-                    if let Json::Object(more) = to_json(&self.scope.render(node)?)? {
-                        all.extend(more);
-                    }
+                let meant = key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short);
+                if meant && let Json::Object(more) = to_json(&self.scope.render(node)?)? {
+                    all.extend(more);
                 }
             }
         }

@@ -167,7 +167,7 @@ impl Conductor {
             let batches = planned.batches(&hosts, &self.plan.site);
             let batches: VecDeque<Arc<[Arc<str>]>> = batches.into_iter().map(Arc::from).collect();
             let all: Arc<[Arc<str>]> = Arc::from(hosts);
-            let run = PlayRun::new(index, planned, all, batches, &self.world, &self.standing);
+            let run = PlayRun::new(planned, all, batches, &self.world, &self.standing);
             let stage = planned.stage.clone();
             if stage.is_some() && stage != self.stage {
                 self.tell(EventKind::StageStarted { name: stage.clone().unwrap_or_default() }).await;

@@ -14,8 +14,6 @@ use std::sync::Arc;
 
 /// A play under way.
 pub struct PlayRun {
-    /// Its index in the plan.
-    pub index: usize,
     /// The batches to come.
     pub batches: VecDeque<Arc<[Arc<str>]>>,
     /// Every host of the play.
@@ -39,7 +37,6 @@ impl PlayRun {
     /// A play with its first batch.
     #[must_use]
     pub fn new(
-        index: usize,
         planned: &PlannedPlay,
         all: Arc<[Arc<str>]>,
         mut batches: VecDeque<Arc<[Arc<str>]>>,
@@ -49,7 +46,6 @@ impl PlayRun {
         let first = batches.pop_front()?;
         let (batch, advisor) = begin(planned, all.clone(), first, world, standing);
         Some(Self {
-            index,
             batches,
             all,
             batch,
