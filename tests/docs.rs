@@ -5,6 +5,7 @@
 mod examples;
 #[path = "docs/reference.rs"]
 mod reference;
+#[expect(dead_code, reason = "runs are made from it elsewhere, plans alone here")]
 mod support;
 
 use std::fs;
