@@ -15,7 +15,7 @@ use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, matches_start};
 use crate::template::from_json;
 use serde_json::{Value as Json, json};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -224,6 +224,7 @@ impl Conductor {
     }
 
     async fn begin(&mut self, index: usize, begin: Begin) {
+        self.restand(index);
         let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
         let act = run.batch.drawing.step(begin.step).act.clone();
         let host = run.batch.hosts.get(begin.host).cloned().unwrap_or_else(|| Arc::from(""));
@@ -311,6 +312,7 @@ impl Conductor {
             (step.act.clone(), run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from("")));
         let included = !finished.answer.inclusions.is_empty();
         let failed = !matches!(finished.answer.verdict, Verdict::Ok | Verdict::Changed | Verdict::Skipped);
+        run.fell |= failed || matches!(act, Act::Meta(..));
         let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
         if rescued && let Some(task) = step_task(&act) {
             let result = from_json(&Json::Object(finished.outcome.result.clone()));
@@ -319,9 +321,6 @@ impl Conductor {
                 learned.set.insert(Arc::from("ansible_failed_result"), result);
                 learned.set.insert(Arc::from("ansible_failed_task"), from_json(&about));
             });
-        }
-        if failed {
-            self.restand(key.play);
         }
         for text in &finished.warnings {
             self.tell(EventKind::Warning { text: text.clone() }).await;
@@ -361,14 +360,22 @@ impl Conductor {
         }
     }
 
-    /// Hosts still standing, after a failure.
+    /// Hosts still standing, before a step that begins after a failure.
     fn restand(&mut self, index: usize) {
-        let Some(State::Running(run)) = self.plays.get(index) else { return };
+        let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
+        if !std::mem::take(&mut run.fell) {
+            return;
+        }
         let (batch, standing) = (&run.batch, &self.standing);
-        let up = |host: &&Arc<str>| match batch.hosts.iter().position(|known| known == *host) {
-            Some(i) => batch.state(i).reachable && !batch.state(i).doomed && !batch.lost(i),
-            None => !standing.failed.contains(*host) && !standing.unreachable.contains(*host),
+        let fell = |i: &usize| {
+            let state = batch.state(*i);
+            !state.reachable || state.doomed || batch.lost(*i)
         };
+        let down: HashSet<&Arc<str>> =
+            (0..batch.hosts.len()).filter(fell).filter_map(|i| batch.hosts.get(i)).collect();
+        let gone = |host: &Arc<str>| standing.failed.contains(host) || standing.unreachable.contains(host);
+        let here: HashSet<&Arc<str>> = batch.hosts.iter().collect();
+        let up = |host: &&Arc<str>| if here.contains(*host) { !down.contains(*host) } else { !gone(host) };
         let hosts: Arc<[Arc<str>]> = run.all.iter().filter(up).cloned().collect();
         run.advisor.scene.set_standing(hosts);
     }
