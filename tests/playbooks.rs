@@ -50,7 +50,9 @@ fn every_shipped_playbook_is_planned_with_and_without_an_inventory() {
     assert!(!shipped.is_empty());
     for playbook in shipped {
         let playbook = playbook.to_str().unwrap();
-        for inventory in [&[][..], &["-i", "examples/konvoy/inventory.yaml"], &["-i", "examples/plain/hosts.ini"]] {
+        for inventory in
+            [&[][..], &["-i", "examples/konvoy/inventory.yaml"], &["-i", "examples/plain/hosts.ini"]]
+        {
             let words: Vec<&str> = ["plan", playbook].iter().chain(inventory).copied().collect();
             let (code, _, said) = out(&words);
             assert_eq!(code, 0, "{words:?}\n{said}");
@@ -66,7 +68,8 @@ fn every_example_is_planned() {
             continue;
         }
         for playbook in files(&site, "yml") {
-            let inventory = [site.join("hosts.ini"), site.join("inventory.yaml")].into_iter().find(|p| p.exists());
+            let inventory =
+                [site.join("hosts.ini"), site.join("inventory.yaml")].into_iter().find(|p| p.exists());
             let Some(inventory) = inventory else { continue };
             let words = ["plan", "-i", inventory.to_str().unwrap(), playbook.to_str().unwrap()];
             let (code, _, said) = out(&words);
@@ -86,13 +89,27 @@ fn preflight_without_an_inventory_checks_this_machine_as_a_single_node() {
     let (_, rest) = shown.split_once('\n').unwrap();
     assert!(rest.contains("*\nskipping: no hosts matched\n\nPLAY [Bootstrap Nodes] *"), "{shown}");
     let recap = shown.lines().find(|line| line.starts_with("localhost  ")).unwrap();
-    assert!(recap.contains("changed=0") && recap.contains("failed=0") && recap.contains("rescued=0"), "{recap}");
+    assert!(
+        recap.contains("changed=0") && recap.contains("failed=0") && recap.contains("rescued=0"),
+        "{recap}"
+    );
     // Held to a control plane's rules as well.
     for id in ["NumCPU", "Mem", "Port-6443", "DirAvailable--var-lib-etcd", "Module-overlay", "PodSubnet"] {
         assert!(!finding(&shown, id).is_empty());
     }
     // Nothing that every Linux machine can tell is unknown.
-    for id in ["NumCPU", "Mem", "Swap", "OS", "KernelVersion", "Disk--root", "Filesystem--root", "Hostname", "PodSubnet", "Port-10250"] {
+    for id in [
+        "NumCPU",
+        "Mem",
+        "Swap",
+        "OS",
+        "KernelVersion",
+        "Disk--root",
+        "Filesystem--root",
+        "Hostname",
+        "PodSubnet",
+        "Port-10250",
+    ] {
         assert_ne!(verdict(&shown, id), "[UNKNOWN]", "{:?}", finding(&shown, id));
     }
 }
@@ -105,8 +122,8 @@ fn planted_faults_are_found_by_their_ids_with_what_to_do() {
     let path = leftover.path().to_str().unwrap();
     let vars = serde_json::json!({
         "preflight_control_plane_cpus": 100_000,
-        "preflight_control_plane_memory_mb": 1 << 40,
-        "preflight_disk_free_gib": 1 << 40,
+        "preflight_control_plane_memory_mb": 1_000_000_000,
+        "preflight_disk_free_gib": 1_000_000_000,
         "preflight_os_supported": {"plan9": "4"},
         "preflight_kernel_minimum": "999.0",
         "preflight_kernel_recommended": "999.1",
@@ -161,9 +178,11 @@ fn a_finding_that_is_ignored_does_not_count() {
 #[test]
 fn one_machine_under_two_names_is_told_of_and_workers_skip_what_is_the_control_plane_s() {
     let inventory = tempfile::NamedTempFile::with_suffix(".ini").unwrap();
-    let text = "[kube_control_plane]\n127.0.0.2\n[kube_node]\n127.0.0.3\n[all:vars]\nansible_connection=local\n";
+    let text =
+        "[kube_control_plane]\n127.0.0.2\n[kube_node]\n127.0.0.3\n[all:vars]\nansible_connection=local\n";
     std::fs::write(inventory.path(), text).unwrap();
-    let vars = r#"{"fleet_ports": [], "fleet_control_plane_ports": [], "preflight_control_plane_cpus": 100000}"#;
+    let vars =
+        r#"{"fleet_ports": [], "fleet_control_plane_ports": [], "preflight_control_plane_cpus": 100000}"#;
     let (code, shown, said) =
         out(&["check", "preflight", "-i", inventory.path().to_str().unwrap(), "-e", vars]);
     assert_eq!(code, 3, "{said}\n{shown}");
