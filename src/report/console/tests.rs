@@ -1,3 +1,5 @@
+//! What a run looks like on the screen, character for character, from events made by hand.
+
 use super::*;
 use crate::report::{Format, Palette};
 use serde_json::json;

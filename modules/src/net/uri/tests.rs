@@ -1,3 +1,5 @@
+//! Requests against a server on loopback, and what is made of its answers.
+
 use super::*;
 
 fn args(more: Json) -> Args {
