@@ -1,7 +1,12 @@
 //! The shipped playbooks and the examples: each is planned, and preflight runs on this machine. Faults are planted by
 //! what a playbook is told to require, so that no machine has to be changed, and each is found by its id.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 use assert_cmd::Command;
 use std::net::TcpListener;
