@@ -246,12 +246,6 @@ impl<'a> Draw<'a> {
         let role = around.role.as_deref();
         let params = role.into_iter().flat_map(role_params);
         let vars = role.map(role_vars).unwrap_or_default();
-        if let (Some(_), Some(Setting::Fixed(0))) = (&task.background, &task.poll) {
-            let message = "`async` with `poll: 0` is not supported";
-            let help = "leave `poll` out: the task is waited for; or start a unit with `systemd-run` and ask for it later";
-            let diagnostic = Diagnostic::parse("muster::plan::background", message);
-            self.diagnostics.push(diagnostic.at(task.span, "would go on in the background").help(help));
-        }
         PlannedTask {
             task: task.clone(),
             around: Arc::new(around.clone()),

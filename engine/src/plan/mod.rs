@@ -143,7 +143,8 @@ impl PlannedPlay {
         let layers: Vec<Layer> = fixed.chain(vars.iter().cloned()).collect();
         let mut identities = vec![];
         let drawing = Draw::play(site, play, &layers, &mut identities, diagnostics);
-        let scope = Layers::around(&site.extra, play, &layers, &Around::default()).scope(Surroundings {
+        let names = Layers::around(&site.extra, play, &layers, &Around::default());
+        let scope = names.with_groups(&site.inventory).scope(Surroundings {
             search: Arc::from([play.dir.to_path_buf()]),
             secrets: site.loader.secrets.clone(),
         });
@@ -182,8 +183,8 @@ impl PlannedPlay {
             VarsFile::PerHost(_) => None,
         });
         let layers: Vec<Layer> = fixed.chain(self.vars.iter().cloned()).collect();
-        let scope = Layers::around(&site.extra, &self.play, &layers, &Around::default())
-            .scope(Surroundings::default());
+        let names = Layers::around(&site.extra, &self.play, &layers, &Around::default());
+        let scope = names.with_groups(inventory).scope(Surroundings::default());
         pattern(&self.play, &scope)
             .map(|pattern| chosen(site, inventory, &self.play, &pattern).0)
             .unwrap_or_default()
@@ -242,6 +243,10 @@ fn pattern(play: &Play, scope: &crate::template::Scope) -> Result<String, String
 }
 
 fn chosen(site: &Site, inventory: &Inventory, play: &Play, pattern: &str) -> (Vec<Arc<str>>, Vec<String>) {
+    // A template that gives no name means nobody; only a pattern of exclusions begins with all.
+    if pattern.is_empty() {
+        return (vec![], vec![]);
+    }
     let pattern = Pattern::parse(pattern);
     let limit = site.selection.limit.as_deref().and_then(|limit| Pattern::limit(limit).ok());
     let selection = match &limit {

@@ -56,7 +56,9 @@ impl Plan {
         let mut part = None;
         for id in &drawing.order {
             let step = drawing.step(*id);
-            let Some(label) = label(step).filter(|_| !matches!(step.gate, Gate::Notified { .. })) else { continue };
+            let Some(label) = label(step).filter(|_| !matches!(step.gate, Gate::Notified { .. })) else {
+                continue;
+            };
             let depth = drawing.blocks.depth_of(step.place);
             let margin = "  ".repeat(depth);
             let own = Some((step.place.block, step.place.part));
@@ -66,7 +68,8 @@ impl Plan {
             }
             part = own;
             if let Act::Flush(task) = &step.act {
-                let names: Vec<String> = drawing.handlers.iter().map(|handler| handler.task.title()).collect();
+                let names: Vec<String> =
+                    drawing.handlers.iter().map(|handler| handler.task.title()).collect();
                 if !names.is_empty() || task.is_some() {
                     let _ = writeln!(out, "  {:>4}  {margin}{label}: {}", id.index(), names.join(", "));
                 }
@@ -164,7 +167,9 @@ fn remarks(task: &PlannedTask) -> String {
             Loops::With(name) => format!("with_{name}"),
         });
     }
-    remarks.extend(keywords.delegate_to.as_ref().and_then(|to| to.as_str()).map(|to| format!("delegated to {to}")));
+    remarks.extend(
+        keywords.delegate_to.as_ref().and_then(|to| to.as_str()).map(|to| format!("delegated to {to}")),
+    );
     if matches!(keywords.run_once, Some(Setting::Fixed(true))) {
         remarks.push("once".into());
     }

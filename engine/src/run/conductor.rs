@@ -126,9 +126,19 @@ impl Conductor {
             }
         }
         self.units.shutdown().await;
+        self.jobs_ended().await;
         let exit = self.exit();
         let stats = std::mem::take(&mut self.stats);
         self.tell(EventKind::RunFinished { exit, stats }).await;
+    }
+
+    /// What goes on in the background is waited for, unless the run was asked to stop.
+    async fn jobs_ended(&mut self) {
+        let jobs = self.world.jobs.clone();
+        tokio::select! {
+            () = jobs.all_ended() => {}
+            _ = self.cancelled.wait_for(|stop| *stop) => {}
+        }
     }
 
     fn exit(&self) -> u8 {

@@ -115,6 +115,7 @@ impl Bench {
             scope: Scope::new(Arc::new(Vars(self.vars.clone())), around),
             written: Node { span, kind: Kind::Null },
             playbook_dir: self.playbook_dir.clone(),
+            jobs: Arc::default(),
         }
     }
 
