@@ -172,7 +172,8 @@ fn every_file_says_what_it_is() {
 #[test]
 fn nothing_is_left_for_later() {
     // In two halves, so that this file is not its own finding.
-    let words = [["to", "do!"], ["unimple", "mented!"], ["db", "g!("], ["FIX", "ME"], ["TO", "DO"], ["XX", "X:"]];
+    let words =
+        [["to", "do!"], ["unimple", "mented!"], ["db", "g!("], ["FIX", "ME"], ["TO", "DO"], ["XX", "X:"]];
     let words = words.map(|halves| halves.concat());
     let mut wrong = vec![];
     for (file, text) in every_file() {

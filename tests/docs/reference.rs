@@ -128,7 +128,10 @@ fn keyword_table() -> String {
     );
     let places = [Place::Play, Place::Import, Place::Role, Place::Block, Place::Task, Place::Handler];
     let heads = "play | import_playbook | role | block | task | handler";
-    _ = writeln!(out, "\n| keyword | takes | {heads} | what it does |\n|---|---|:-:|:-:|:-:|:-:|:-:|:-:|---|");
+    _ = writeln!(
+        out,
+        "\n| keyword | takes | {heads} | what it does |\n|---|---|:-:|:-:|:-:|:-:|:-:|:-:|---|"
+    );
     for keyword in keywords() {
         let stands: Vec<&str> =
             places.iter().map(|place| if keyword.stands(*place) { "×" } else { "" }).collect();
@@ -176,13 +179,18 @@ fn settings() -> String {
     let done = muster.args(["doc", "--settings", "--json"]).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let table: Vec<Json> = serde_json::from_slice(&done.stdout).unwrap();
-    _ = writeln!(out, "\n| in the file | in the environment | type | default | what it does |\n|---|---|---|---|---|");
+    _ = writeln!(
+        out,
+        "\n| in the file | in the environment | type | default | what it does |\n|---|---|---|---|---|"
+    );
     for entry in &table {
         let text = |key: &str| entry[key].as_str().unwrap_or_default();
         let list = |key: &str| entry[key].as_array().cloned().unwrap_or_default();
         let ini: Vec<String> = list("ini")
             .iter()
-            .map(|place| code(&format!("[{}] {}", place["section"].as_str().unwrap(), place["key"].as_str().unwrap())))
+            .map(|place| {
+                code(&format!("[{}] {}", place["section"].as_str().unwrap(), place["key"].as_str().unwrap()))
+            })
             .collect();
         let env: Vec<String> = list("env").iter().filter_map(Json::as_str).map(code).collect();
         _ = writeln!(

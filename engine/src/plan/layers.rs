@@ -51,7 +51,8 @@ impl Layers {
     /// With `groups`: the only thing about hosts that a play's pattern can ask for.
     #[must_use]
     pub fn with_groups(mut self, inventory: &Inventory) -> Self {
-        let hosts = |hosts: &Vec<Arc<str>>| Json::from(hosts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let hosts =
+            |hosts: &Vec<Arc<str>>| Json::from(hosts.iter().map(ToString::to_string).collect::<Vec<_>>());
         let groups = inventory.groups().iter().map(|(name, list)| (name.to_string(), hosts(list))).collect();
         self.special.push((Arc::from("groups"), from_json(&Json::Object(groups))));
         self
