@@ -1,4 +1,4 @@
-//! Requests against a server on loopback, and what is made of its answers.
+//! What a request is written as, and what is made of an answer; no server is asked.
 
 use super::*;
 
