@@ -26,7 +26,8 @@ fn what_runs_is_ended_when_a_person_stops_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let seconds = format!("86{}", std::process::id());
     let playbook = dir.path().join("site.yml");
-    let text = format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n    - command: sleep {seconds}\n");
+    let text =
+        format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n    - command: sleep {seconds}\n");
     std::fs::write(&playbook, text).unwrap();
     let marker = format!("sleep {seconds}");
     let child = Command::new(env!("CARGO_BIN_EXE_muster"))
