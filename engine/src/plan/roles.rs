@@ -170,7 +170,7 @@ impl Draw<'_> {
         if let Some(apply) = &written.apply {
             keywords = apply.within(&keywords);
         }
-        let mut chain = vec![Ancestor { role: role.clone(), params: written.params.clone() }];
+        let mut chain = vec![Ancestor { role: role.clone(), params: written.params.clone(), includes: false }];
         chain.extend_from_slice(parents);
         let base = Around { keywords, role: None, listing: None, ..around.clone() };
         let mut dependencies = vec![];
@@ -259,7 +259,7 @@ impl Draw<'_> {
 
 fn ancestors(around: &Around) -> Vec<Ancestor> {
     let Some(role) = &around.role else { return vec![] };
-    let own = Ancestor { role: role.role.clone(), params: role.params.clone() };
+    let own = Ancestor { role: role.role.clone(), params: role.params.clone(), includes: true };
     std::iter::once(own).chain(role.parents.iter().cloned()).collect()
 }
 

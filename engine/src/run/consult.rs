@@ -183,8 +183,9 @@ impl Consult for Advisor {
             grown.hosts = Some(hosts.clone());
             if let Gate::Notified { flush, .. } | Gate::During { flush } = step.gate {
                 grown.gate = Gate::During { flush };
-            }
-            if grown.role.is_none() {
+                // A handler runs however complete its role is.
+                grown.role = None;
+            } else if grown.role.is_none() {
                 grown.role = step.role;
             }
         }

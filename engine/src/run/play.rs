@@ -30,6 +30,8 @@ pub struct PlayRun {
     pub running: HashMap<StepId, usize>,
     /// Whether a batch passed `max_fail_percentage`.
     pub broken: bool,
+    /// Whether a host failed since the hosts still standing were last counted.
+    pub fell: bool,
     begun: HashSet<usize>,
 }
 
@@ -54,6 +56,7 @@ impl PlayRun {
             deferred: VecDeque::new(),
             running: HashMap::new(),
             broken: false,
+            fell: false,
             begun: HashSet::new(),
         })
     }

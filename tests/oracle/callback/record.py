@@ -1,5 +1,6 @@
 """A stdout callback that writes what a run did as one JSON document to the file named by RECORD_TO."""
 
+import atexit
 import json
 import os
 
@@ -27,7 +28,8 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self.order = []
         self.slots = {}
-        self.last = None
+        # A run that ends in an error has no stats.
+        atexit.register(lambda pid: pid == os.getpid() and not os.path.exists(os.environ["RECORD_TO"]) and self.write({}, {}), os.getpid())
 
     def begin(self, task, kind):
         uuid = task._uuid
@@ -36,7 +38,6 @@ class CallbackModule(CallbackBase):
             self.slots[uuid] = {"results": {}}
             return
         self.order.append({kind: task.get_name().strip(), "results": {}})
-        self.last = (uuid, kind)
         self.slots[uuid] = self.order[-1]
 
     def slot(self, result):
@@ -46,10 +47,8 @@ class CallbackModule(CallbackBase):
         return self.slots[uuid]
 
     def host(self, result):
-        name = result._host.get_name()
-        delegated = result._result.get("_ansible_delegated_vars", {})
-        to = delegated.get("ansible_delegated_host") if delegated else None
-        return f"{name} -> {to}" if to else name
+        # Ansible shows where a delegate is as well as who: `h -> d(address)`.
+        return CallbackBase.host_label(result).split("(")[0]
 
     def put(self, result, word):
         entry = self.slot(result)["results"].setdefault(self.host(result), {})
@@ -118,6 +117,9 @@ class CallbackModule(CallbackBase):
             tally = stats.summarize(host)
             tally["failed"] = tally.pop("failures")
             recap[host] = tally
-        document = {"order": self.order, "recap": recap, "stats": stats.custom}
+        self.write(recap, stats.custom)
+
+    def write(self, recap, custom):
+        document = {"order": self.order, "recap": recap, "stats": custom}
         with open(os.environ["RECORD_TO"], "w") as out:
             json.dump(document, out, cls=AnsibleJSONEncoder)
