@@ -69,9 +69,7 @@ fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
     let [major, minor, revision] = LANGUAGE;
     let full = format!("{major}.{minor}.{revision}");
     let version = json!({"full": full, "major": major, "minor": minor, "revision": revision, "string": full});
-    let mut all = vec![("ansible_version", version)];
-    if let Some(file) = &session.settings.file {
-        all.push(("ansible_config_file", json!(file.display().to_string())));
-    }
+    let file = session.settings.file.as_ref().map(|file| file.display().to_string());
+    let all = [("ansible_version", version), ("ansible_config_file", json!(file))];
     all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
 }

@@ -241,11 +241,14 @@ impl Sight<'_> {
             let nodes = node.as_seq().unwrap_or_else(|| std::slice::from_ref(node));
             for node in nodes {
                 let value = names.render(node)?;
+                if Scope::is_omit(&value) {
+                    continue;
+                }
                 if let Json::Object(pairs) = to_json(&value)? {
                     for (name, value) in pairs {
                         all.insert(name, plain(&value));
                     }
-                } else if !value.is_none() && !Scope::is_omit(&value) && !is_blank(node) {
+                } else if !value.is_none() && !is_blank(node) {
                     let message = "environment must be a dictionary".into();
                     return Err(Fault { message, span: Some(node.span), undefined: false });
                 }

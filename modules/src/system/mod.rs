@@ -1,7 +1,9 @@
 //! Facts about hosts and their services. Facts come from one POSIX sh script and what it printed; nothing needs Python
 //! on the target.
 
+mod account;
 mod getent;
+mod group;
 mod package_facts;
 mod ping;
 mod service;
@@ -10,6 +12,7 @@ mod setup;
 mod systemd;
 
 pub use getent::Getent;
+pub use group::Group;
 pub use package_facts::PackageFacts;
 pub use ping::Ping;
 pub use service::Service;
@@ -26,6 +29,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Setup)
         .with(GatherFacts)
         .with(Getent)
+        .with(Group)
         .with(ServiceFacts)
         .with(PackageFacts)
         .with(SystemdService)
