@@ -20,7 +20,10 @@ mod stat;
 mod tempfile;
 mod template;
 mod text;
+mod whole;
 mod write;
+
+pub(crate) use whole::File;
 
 use muster_engine::module::Registry;
 
