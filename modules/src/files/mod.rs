@@ -21,7 +21,10 @@ mod stat;
 mod tempfile;
 mod template;
 pub(crate) mod text;
+mod whole;
 pub(crate) mod write;
+
+pub(crate) use whole::File;
 
 use muster_engine::module::Registry;
 
