@@ -1,6 +1,5 @@
 //! What whole-run tests share: a site made from a playbook and an inventory, run by the engine with a local connection
 //! and one nobody answers, and its events.
-#![expect(dead_code, reason = "each test binary uses its own part of it")]
 
 use muster_connections::Options;
 use muster_engine::connection::{Connection, ConnectionError, Connector, Target, Trouble};

@@ -65,6 +65,11 @@ pub trait Connection: Send + Sync {
 
     /// Whether it still answers; a pool opens a new one when not.
     fn is_open(&self) -> bool;
+
+    /// Waits until what dropped commands left behind has been ended. Ask before the program ends.
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Opens connections of one kind: `ssh`, `local`, `scripted`.

@@ -6,7 +6,11 @@ use crate::module::Opens;
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// How long the end of a run waits for targets that do not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 type Slot = Arc<OnceCell<Arc<dyn Connection>>>;
 
@@ -44,6 +48,17 @@ impl Pool {
         };
         let slot = self.slot(target);
         slot.get_or_try_init(|| connector.connect(target)).await.cloned()
+    }
+
+    /// Waits, not for ever, until what was broken off has been ended on every target.
+    pub async fn settled(&self) {
+        let open = || -> Vec<Arc<dyn Connection>> {
+            let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.values().filter_map(|slot| slot.get().cloned()).collect()
+        };
+        let connections = open();
+        let all = futures_util::future::join_all(connections.iter().map(|connection| connection.settled()));
+        let _ = tokio::time::timeout(PATIENCE, all).await;
     }
 
     /// Forgets every connection to a host.

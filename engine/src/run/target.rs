@@ -238,7 +238,7 @@ impl Sight<'_> {
     pub fn environment(&self, names: &Scope) -> Result<Vec<(String, String)>, Fault> {
         let mut all = indexmap::IndexMap::new();
         for node in &self.keywords.environment {
-            let nodes = node.as_seq().map_or_else(|| std::slice::from_ref(node), |items| items);
+            let nodes = node.as_seq().unwrap_or_else(|| std::slice::from_ref(node));
             for node in nodes {
                 let value = names.render(node)?;
                 if Scope::is_omit(&value) {

@@ -4,6 +4,7 @@
 use super::attempt::{Attempts, Done};
 use super::batch::{Answer, Inclusion, Verdict};
 use super::items;
+use super::lesson::Lesson;
 use super::names::HostNames;
 use super::pool::Pool;
 use super::result;
@@ -12,7 +13,6 @@ use super::target::flag;
 use super::world::World;
 use crate::event::{EventKind, Outcome, Status};
 use crate::module::Map;
-use crate::node::Mapping;
 use crate::plan::{Act, PlannedTask, find_tasks};
 use crate::playbook::{Action, RoleUse};
 use crate::template::{Fault, Scope, Value, Variable, Vars, from_json, to_json};
@@ -40,25 +40,6 @@ pub struct Unit {
     pub step: usize,
     /// Where events of items and attempts go.
     pub say: mpsc::UnboundedSender<EventKind>,
-}
-
-/// Something a host learned, or the run did.
-#[derive(Clone, Debug)]
-pub enum Lesson {
-    /// Facts.
-    Facts(Map),
-    /// Facts for another host: `delegate_facts`.
-    FactsOf(Arc<str>, Map),
-    /// `set_fact`, `register`.
-    Set(Arc<str>, Value),
-    /// `include_vars`.
-    Included(Arc<Mapping>),
-    /// `add_host`.
-    AddHost(Map),
-    /// `group_by`.
-    AddGroup(Map),
-    /// `set_stats`.
-    Stats(Map),
 }
 
 /// What came of a unit.

@@ -1,3 +1,5 @@
+//! Vaults that ansible-vault made are opened; with the wrong password, or broken, they say so.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -3,6 +3,7 @@
 //! cost a look before it.
 
 mod answer;
+mod async_status;
 mod exec;
 mod library;
 mod raw;
@@ -11,6 +12,7 @@ mod sent;
 mod shell;
 pub(crate) mod words;
 
+pub use async_status::AsyncStatus;
 pub use library::library;
 pub use raw::Raw;
 pub use script::Script;
@@ -31,7 +33,7 @@ pub(crate) const REMOVES: Opt =
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(Command).with(Shell).with(Raw).with(Script)
+    registry.with(Command).with(Shell).with(Raw).with(Script).with(AsyncStatus)
 }
 
 /// `ansible.builtin.command`: runs a program without a shell.

@@ -155,6 +155,7 @@ pub fn context(dir: &Path, args: &Json, vars: &Json) -> Context {
         scope: Scope::new(Arc::new(Written(node(vars))), around),
         written: node(args),
         playbook_dir: dir.to_path_buf(),
+        jobs: Arc::default(),
     }
 }
 

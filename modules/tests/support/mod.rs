@@ -1,6 +1,8 @@
 //! One module against this machine: arguments as JSON come in, what the module answered goes out. The shell is the
 //! machine's own, or busybox with nothing but its applets on the path.
 
+pub mod site;
+
 use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use muster_connections::Local;
@@ -115,6 +117,7 @@ impl Bench {
             scope: Scope::new(Arc::new(Vars(self.vars.clone())), around),
             written: Node { span, kind: Kind::Null },
             playbook_dir: self.playbook_dir.clone(),
+            jobs: Arc::default(),
         }
     }
 
