@@ -50,6 +50,9 @@ fn answer(mut stream: TcpStream, folder: &Path) {
         Ok(bytes) => ("200 OK", bytes),
         Err(_) => ("404 File not found", b"no such file\n".to_vec()),
     };
-    let head = format!("HTTP/1.0 {status}\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.0 {status}\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
 }
