@@ -2,6 +2,7 @@
 //! on the target.
 
 mod account;
+mod cron;
 mod getent;
 mod group;
 mod package_facts;
@@ -10,7 +11,9 @@ mod service;
 mod service_facts;
 mod setup;
 mod systemd;
+mod user;
 
+pub use cron::Cron;
 pub use getent::Getent;
 pub use group::Group;
 pub use package_facts::PackageFacts;
@@ -19,6 +22,7 @@ pub use service::Service;
 pub use service_facts::ServiceFacts;
 pub use setup::{GatherFacts, Setup};
 pub use systemd::{Systemd, SystemdService};
+pub use user::User;
 
 use muster_engine::module::Registry;
 
@@ -28,8 +32,10 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Ping)
         .with(Setup)
         .with(GatherFacts)
+        .with(Cron)
         .with(Getent)
         .with(Group)
+        .with(User)
         .with(ServiceFacts)
         .with(PackageFacts)
         .with(SystemdService)
