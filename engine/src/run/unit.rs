@@ -380,15 +380,7 @@ impl Unit {
         let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
         let outcome =
             Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
-        Finished {
-            outcome,
-            answer,
-            lessons,
-            delegate,
-            looped,
-            took: std::time::Duration::ZERO,
-            warnings,
-        }
+        Finished { outcome, answer, lessons, delegate, looped, took: std::time::Duration::ZERO, warnings }
     }
 }
 
