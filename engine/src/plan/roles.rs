@@ -170,7 +170,8 @@ impl Draw<'_> {
         if let Some(apply) = &written.apply {
             keywords = apply.within(&keywords);
         }
-        let mut chain = vec![Ancestor { role: role.clone(), params: written.params.clone(), includes: false }];
+        let mut chain =
+            vec![Ancestor { role: role.clone(), params: written.params.clone(), includes: false }];
         chain.extend_from_slice(parents);
         let base = Around { keywords, role: None, listing: None, ..around.clone() };
         let mut dependencies = vec![];
