@@ -3,7 +3,6 @@
 use crate::cli::Options;
 use crate::given::Passwords;
 use crate::session::Session;
-use crate::settings;
 use muster_engine::plan::Defaults;
 use muster_engine::template::{Value, from_json};
 use serde_json::json;
