@@ -2,7 +2,12 @@
 //! recorded answers (order of tasks, results of every host and item, recap, exit code). `oracle/compare --record`
 //! writes them; here no Ansible is needed. Each case runs in a copy of its own, with a home of its own.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, HashMap};

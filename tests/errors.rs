@@ -2,7 +2,7 @@
 //! site with a mistake and `expected.txt`, the exit code (ansible-playbook's, but where it crashes or goes on with an
 //! inventory it could not read) and all of stderr. `UPDATE=1` writes them anew.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

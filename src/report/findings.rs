@@ -160,7 +160,12 @@ fn facts(check: &Map) -> Vec<(&'static str, String)> {
         let text = super::result::plain(check.get(key).filter(|value| !value.is_null())?);
         (!text.is_empty()).then_some((key, text))
     };
-    known.into_iter().filter_map(text).collect()
+    let mut facts: Vec<_> = known.into_iter().filter_map(text).collect();
+    // What was seen says more than why a template failed over it.
+    if facts.iter().any(|(key, _)| *key == "observed") {
+        facts.retain(|(key, _)| *key != "reason");
+    }
+    facts
 }
 
 fn fact(name: &str, text: &str) -> String {

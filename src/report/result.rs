@@ -51,7 +51,6 @@ pub fn cleaned(action: &str, result: &Map) -> Map {
         } else {
             map.retain(|key, _| !BESIDE_VAR.contains(&key.as_str()));
         }
-        map.insert("_ansible_verbose_always".into(), Json::Bool(true));
     }
     map
 }

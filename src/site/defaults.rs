@@ -3,8 +3,7 @@
 use crate::cli::Options;
 use crate::given::Passwords;
 use crate::session::Session;
-use crate::settings;
-use muster_engine::plan::{Defaults, Gathering};
+use muster_engine::plan::Defaults;
 use muster_engine::template::{Value, from_json};
 use serde_json::json;
 use std::sync::Arc;
@@ -40,11 +39,7 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         verbosity: settings.verbosity.saturating_add(options.show.verbose),
         force_handlers: options.force_handlers || settings.force_handlers,
         any_errors_fatal: settings.any_errors_fatal,
-        gathering: match settings.gathering {
-            settings::Gathering::Implicit => Gathering::Implicit,
-            settings::Gathering::Explicit => Gathering::Explicit,
-            settings::Gathering::Smart => Gathering::Smart,
-        },
+        gathering: settings.gathering,
         gather_subset: settings.gather_subset.clone(),
         gather_timeout: settings.gather_timeout,
         error_on_missing_handler: settings.error_on_missing_handler,

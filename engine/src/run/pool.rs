@@ -1,6 +1,5 @@
 //! Open connections: one per target for the whole run, opened by whoever asks first while others wait for it.
 
-use super::target;
 use crate::connection::{Connection, ConnectionError, Connector, Target, Trouble};
 use crate::module::Opens;
 use futures_util::future::BoxFuture;
@@ -94,7 +93,7 @@ impl Opens for Road {
 
     fn local(&self) -> BoxFuture<'_, Result<Arc<dyn Connection>, ConnectionError>> {
         Box::pin(async {
-            let here = target::local();
+            let here = Target::local("localhost");
             self.pool.open(&here).await
         })
     }

@@ -35,6 +35,20 @@ fn another_id_than_the_named_one_may_fit() {
 }
 
 #[test]
+fn a_vault_says_with_what_it_can_be_closed_again() {
+    let opened = secrets(&[("dev", "no"), ("test", "other")]).open(WITH_ID).ok().unwrap();
+    assert_eq!((opened.id.as_deref(), opened.password.reveal()), (Some("prod"), "other"));
+    assert_eq!(secrets(&[("x", "correct horse")]).open(WHOLE).ok().unwrap().id, None);
+}
+
+#[test]
+fn ids_that_must_match_leave_other_passwords_untried() {
+    let wrong = |passwords, text| secrets(passwords).only_named(true).decrypt(text).is_err();
+    assert!(wrong(&[("test", "other")], WITH_ID) && !wrong(&[("prod", "other")], WITH_ID));
+    assert!(wrong(&[("test", "correct horse")], WHOLE) && !wrong(&[("default", "correct horse")], WHOLE));
+}
+
+#[test]
 fn wrong_passwords_and_changed_data_are_told_from_no_vault() {
     let one = secrets(&[("default", "nope")]);
     assert_eq!(one.decrypt(WITH_ID), Err(Error::WrongPassword { id: Some("prod".into()) }));

@@ -2,8 +2,9 @@
 //! program's own words and exit code come back with whatever the script prints after it. A secret goes in by standard
 //! input, never as a word of a command.
 
+use crate::command::lines;
 use crate::files::script::{self, Answer};
-use muster_engine::module::{Context, Failure};
+use muster_engine::module::{Context, Failure, Output};
 
 /// Shell functions: `entry` prints the line of a name or id, as every program of the host sees it; `own` and `own_id` do so
 /// from the host's own file; `act` runs a program and puts its code and words; `has` tells whether there is one.
@@ -26,10 +27,11 @@ entry() {
 }
 act() {
   act_e=$(mktemp) || exit 1
-  act_o=$(LC_ALL=C "$@" 2>"$act_e" </dev/null; printf '%s.' $?)
-  act_o=${act_o%.}
-  put "${act_o##*[!0-9]}"; put "${act_o%"${act_o##*[!0-9]}"}"; put "$(cat "$act_e"; echo .)"; rm -f "$act_e"
-  act_r=${act_o##*[!0-9]}
+  act_o=$(LC_ALL=C "$@" 2>"$act_e" </dev/null; printf '\n%s' $?)
+  act_r=${act_o##*
+}
+  put "$act_r"; put "${act_o%
+*}"; put "$(cat "$act_e"; echo .)"; rm -f "$act_e"
 }
 "#;
 
@@ -57,9 +59,20 @@ impl Answered {
     pub(super) fn read(mut answer: Answer) -> Result<Self, Failure> {
         let rc = answer.field()?.parse().unwrap_or(1);
         let out = answer.field()?;
-        let err = answer.field()?.trim_end_matches(".\n").trim_end_matches('.').to_string();
+        let err = answer.field()?;
+        let err = err.strip_suffix('.').unwrap_or(&err).to_string();
         Ok(Self { rc, out, err, rest: answer })
     }
+}
+
+/// The result with what a program said, where it said anything.
+pub(super) fn streams(mut output: Output, out: &str, err: &str) -> Output {
+    for (key, text) in [("stdout", out), ("stderr", err)] {
+        if !text.is_empty() {
+            output = output.with(key, text).with(&format!("{key}_lines"), lines(text));
+        }
+    }
+    output
 }
 
 /// Ends the script if a program is missing.

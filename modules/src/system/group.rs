@@ -96,13 +96,8 @@ impl Module for Group {
         if rc != 0 {
             return Err(Failure::new(err).with("name", args.name.as_str()));
         }
-        let mut output =
-            Output::new(true).with("name", args.name.as_str()).with("state", args.state.as_str());
-        for (key, text) in [("stdout", out), ("stderr", err)] {
-            if !text.is_empty() {
-                output = output.with(key, text);
-            }
-        }
+        let output = Output::new(true).with("name", args.name.as_str()).with("state", args.state.as_str());
+        let output = account::streams(output, &out, &err);
         Ok(match gid(&rest.field()?) {
             Some(gid) => output.with("system", args.system).with("gid", gid),
             None => output,

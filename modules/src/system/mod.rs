@@ -2,6 +2,7 @@
 //! on the target.
 
 mod account;
+mod cron;
 mod getent;
 mod group;
 mod modprobe;
@@ -13,7 +14,9 @@ mod service_facts;
 mod setup;
 mod sysctl;
 mod systemd;
+mod user;
 
+pub use cron::Cron;
 pub use getent::Getent;
 pub use group::Group;
 pub use modprobe::Modprobe;
@@ -25,6 +28,7 @@ pub use service_facts::ServiceFacts;
 pub use setup::{GatherFacts, Setup};
 pub use sysctl::Sysctl;
 pub use systemd::{Systemd, SystemdService};
+pub use user::User;
 
 use muster_engine::module::Registry;
 
@@ -34,8 +38,10 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Ping)
         .with(Setup)
         .with(GatherFacts)
+        .with(Cron)
         .with(Getent)
         .with(Group)
+        .with(User)
         .with(ServiceFacts)
         .with(PackageFacts)
         .with(SystemdService)
