@@ -222,8 +222,7 @@ impl Unit {
                     return done;
                 }
                 Err(fault) => {
-                    let own = Fault { message: in_condition(&fault.message), ..fault };
-                    let mut done = Done::failed(result::fault(loop_fault.as_ref().unwrap_or(&own)));
+                    let mut done = Done::failed(result::fault(loop_fault.as_ref().unwrap_or(&fault)));
                     self.weigh(&mut done, scope);
                     return done;
                 }
@@ -381,14 +380,5 @@ impl Unit {
         let outcome =
             Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
         Finished { outcome, answer, lessons, delegate, looped, took: std::time::Duration::ZERO, warnings }
-    }
-}
-
-/// A condition's fault as Ansible says it; that it is no boolean already names the condition.
-fn in_condition(message: &str) -> String {
-    if message.starts_with("Conditional result") {
-        message.to_string()
-    } else {
-        format!("Error while evaluating conditional: {message}")
     }
 }
