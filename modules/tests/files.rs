@@ -113,7 +113,10 @@ fn steady(value: &mut Json, dir: &str) {
         }
         Json::Array(items) => items.iter_mut().for_each(|item| steady(item, dir)),
         Json::Object(map) => {
-            *map = std::mem::take(map).into_iter().map(|(key, value)| (key.replace(dir, "{dir}"), value)).collect();
+            *map = std::mem::take(map)
+                .into_iter()
+                .map(|(key, value)| (key.replace(dir, "{dir}"), value))
+                .collect();
             for (key, value) in map.iter_mut() {
                 match key.as_str() {
                     "inode" | "dev" | "atime" | "mtime" | "ctime" | "blocks" | "block_size" | "version"
@@ -217,8 +220,10 @@ fn spoken(script: &str) -> String {
 
 fn cases() -> Vec<std::path::PathBuf> {
     let only = std::env::var("CASE").unwrap_or_default();
-    let folders = ["files", "hosts"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name));
-    let entries = folders.iter().flat_map(|dir| std::fs::read_dir(dir).unwrap()).map(|entry| entry.unwrap().path());
+    let folders =
+        ["files", "hosts"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name));
+    let entries =
+        folders.iter().flat_map(|dir| std::fs::read_dir(dir).unwrap()).map(|entry| entry.unwrap().path());
     let mut cases: Vec<_> = entries
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
         .filter(|path| path.to_str().unwrap().contains(&only))

@@ -4,6 +4,7 @@
 
 mod answer;
 mod exec;
+mod git;
 mod library;
 mod raw;
 mod script;
@@ -11,6 +12,7 @@ mod sent;
 mod shell;
 pub(crate) mod words;
 
+pub use git::Git;
 pub use library::library;
 pub use raw::Raw;
 pub use script::Script;
@@ -31,7 +33,7 @@ pub(crate) const REMOVES: Opt =
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(Command).with(Shell).with(Raw).with(Script)
+    registry.with(Command).with(Shell).with(Raw).with(Script).with(Git)
 }
 
 /// `ansible.builtin.command`: runs a program without a shell.

@@ -33,18 +33,28 @@ pub struct Change {
 
 impl Module for Group {
     const NAME: &'static str = "ansible.builtin.group";
-    const SPEC: Spec = Spec::new("Makes, changes and removes groups.", &[
-        Opt::new("name", Kind::Str, "The group.").required(),
-        Opt::new("gid", Kind::Int, "Its id."),
-        Opt::new("state", Kind::Str, "Whether it shall be there.").choices(&["absent", "present"]).default("present"),
-        Opt::new("force", Kind::Bool, "Removes it even if it is the first group of a user.").default("false"),
-        Opt::new("system", Kind::Bool, "Makes it a group of the system.").default("false"),
-        Opt::new("local", Kind::Bool, "Uses `lgroupadd` and its like, for hosts whose groups come from elsewhere too.")
+    const SPEC: Spec = Spec::new(
+        "Makes, changes and removes groups.",
+        &[
+            Opt::new("name", Kind::Str, "The group.").required(),
+            Opt::new("gid", Kind::Int, "Its id."),
+            Opt::new("state", Kind::Str, "Whether it shall be there.")
+                .choices(&["absent", "present"])
+                .default("present"),
+            Opt::new("force", Kind::Bool, "Removes it even if it is the first group of a user.")
+                .default("false"),
+            Opt::new("system", Kind::Bool, "Makes it a group of the system.").default("false"),
+            Opt::new(
+                "local",
+                Kind::Bool,
+                "Uses `lgroupadd` and its like, for hosts whose groups come from elsewhere too.",
+            )
             .default("false"),
-        Opt::new("non_unique", Kind::Bool, "The id may be another group's too.").default("false"),
-        Opt::new("gid_min", Kind::Int, "The least id for a new group."),
-        Opt::new("gid_max", Kind::Int, "The largest id for a new group."),
-    ])
+            Opt::new("non_unique", Kind::Bool, "The id may be another group's too.").default("false"),
+            Opt::new("gid_min", Kind::Int, "The least id for a new group."),
+            Opt::new("gid_max", Kind::Int, "The largest id for a new group."),
+        ],
+    )
     .required_if(&[("non_unique", "True", &["gid"])])
     .examples("- group: {name: etcd, system: true}\n");
     type Args = Args;
@@ -52,7 +62,8 @@ impl Module for Group {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
         if args.force && args.local {
-            let message = "force is not a valid option for local, force=True and local=True are mutually exclusive";
+            let message =
+                "force is not a valid option for local, force=True and local=True are mutually exclusive";
             return Err(Failure::new(message));
         }
         for (key, given) in [("gid_min", args.gid_min.is_some()), ("gid_max", args.gid_max.is_some())] {
@@ -131,7 +142,12 @@ fn addition(args: &Args) -> String {
     }
     let usual = format!("{gid}{unique}{system}{limits} -- {name}");
     match args.local {
-        true => format!("{}{}act {} -- {name}\n", taken(args), program("lgroupadd"), format_args!("lgroupadd{gid}{system}")),
+        true => format!(
+            "{}{}act {} -- {name}\n",
+            taken(args),
+            program("lgroupadd"),
+            format_args!("lgroupadd{gid}{system}")
+        ),
         false => {
             let busybox = format!("addgroup{gid}{} -- {name}", if args.system { " -S" } else { "" });
             account::either("groupadd", &format!("groupadd{usual}"), "addgroup", &busybox)
@@ -152,5 +168,10 @@ fn removal(args: &Args) -> String {
         return format!("{}act lgroupdel -- {name}\n", program("lgroupdel"));
     }
     let force = if args.force { " -f" } else { "" };
-    account::either("groupdel", &format!("groupdel{force} -- {name}"), "delgroup", &format!("delgroup -- {name}"))
+    account::either(
+        "groupdel",
+        &format!("groupdel{force} -- {name}"),
+        "delgroup",
+        &format!("delgroup -- {name}"),
+    )
 }

@@ -170,7 +170,8 @@ fn glob(text: &str) -> String {
                 };
                 let set = rest.get(..end).unwrap_or("");
                 let (not, set) = set.strip_prefix('!').map_or(("", set), |set| ("^", set));
-                let set: String = set.chars().map(|c| if c == '-' { c.to_string() } else { literal(c) }).collect();
+                let set: String =
+                    set.chars().map(|c| if c == '-' { c.to_string() } else { literal(c) }).collect();
                 out.push_str(&format!("[{not}{set}]"));
                 rest = rest.get(end + 1..).unwrap_or("");
             }
@@ -195,7 +196,9 @@ impl Content {
     /// The pattern does not compile, or the encoding is none of those known here.
     pub fn of(pattern: &str, whole: bool, encoding: Option<&str>) -> Result<Self, Failure> {
         if let Some(other) = encoding.filter(|name| decoder(name).is_none()) {
-            return Err(Failure::new(format!("encoding: {other} is not supported; it can be utf-8, ascii or latin-1")));
+            return Err(Failure::new(format!(
+                "encoding: {other} is not supported; it can be utf-8, ascii or latin-1"
+            )));
         }
         let pattern = Pattern::text(pattern, Flags::default())
             .map_err(|error| Failure::new(format!("the pattern `{pattern}` does not compile: {error}")))?;

@@ -75,24 +75,47 @@ impl Module for Find {
     const SPEC: Spec = Spec::new(
         "Lists what is below directories and is as asked.",
         &[
-            Opt::new("paths", Kind::List, "The directories.").elements(Kind::Path).aliases(&["name", "path"]).required(),
-            Opt::new("patterns", Kind::List, "Names must match one of these globs (or, with `use_regex`, patterns).")
-                .elements(Kind::Str)
-                .aliases(&["pattern"])
-                .default("[]"),
+            Opt::new("paths", Kind::List, "The directories.")
+                .elements(Kind::Path)
+                .aliases(&["name", "path"])
+                .required(),
+            Opt::new(
+                "patterns",
+                Kind::List,
+                "Names must match one of these globs (or, with `use_regex`, patterns).",
+            )
+            .elements(Kind::Str)
+            .aliases(&["pattern"])
+            .default("[]"),
             Opt::new("excludes", Kind::List, "Names that match one of these are left out.")
                 .elements(Kind::Str)
                 .aliases(&["exclude"]),
             Opt::new("contains", Kind::Str, "A pattern that must match the beginning of a line of the file."),
-            Opt::new("read_whole_file", Kind::Bool, "`contains` may match anywhere in the file, over lines too.").default("false"),
-            Opt::new("file_type", Kind::Str, "What to list.")
-                .default("file")
-                .choices(&["any", "directory", "file", "link"]),
-            Opt::new("age", Kind::Str, "At least so old (`2d`), or with a minus at most: `s`, `m`, `h`, `d`, `w`."),
+            Opt::new(
+                "read_whole_file",
+                Kind::Bool,
+                "`contains` may match anywhere in the file, over lines too.",
+            )
+            .default("false"),
+            Opt::new("file_type", Kind::Str, "What to list.").default("file").choices(&[
+                "any",
+                "directory",
+                "file",
+                "link",
+            ]),
+            Opt::new(
+                "age",
+                Kind::Str,
+                "At least so old (`2d`), or with a minus at most: `s`, `m`, `h`, `d`, `w`.",
+            ),
             Opt::new("age_stamp", Kind::Str, "The time that counts for `age`.")
                 .default("mtime")
                 .choices(&["atime", "ctime", "mtime"]),
-            Opt::new("size", Kind::Str, "At least so large (`10m`), or with a minus at most: `b`, `k`, `m`, `g`, `t`."),
+            Opt::new(
+                "size",
+                Kind::Str,
+                "At least so large (`10m`), or with a minus at most: `b`, `k`, `m`, `g`, `t`.",
+            ),
             Opt::new("recurse", Kind::Bool, "Goes down into directories.").default("false"),
             Opt::new("hidden", Kind::Bool, "Lists names that begin with a dot too.").default("false"),
             Opt::new("follow", Kind::Bool, "Goes down into directories that links lead to.").default("false"),
@@ -101,15 +124,27 @@ impl Module for Find {
                 .aliases(&["checksum", "checksum_algo"])
                 .default("sha1")
                 .choices(&["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]),
-            Opt::new("use_regex", Kind::Bool, "`patterns` and `excludes` are regular expressions for the whole name.").default("false"),
+            Opt::new(
+                "use_regex",
+                Kind::Bool,
+                "`patterns` and `excludes` are regular expressions for the whole name.",
+            )
+            .default("false"),
             Opt::new("depth", Kind::Int, "How many levels to go down at most."),
             Opt::new("mode", Kind::Raw, "The permissions, octal in quotes or symbolic."),
-            Opt::new("exact_mode", Kind::Bool, "Exactly these permissions; else any one of them.").default("true"),
-            Opt::new("encoding", Kind::Str, "How the content that `contains` looks at is encoded: UTF-8, ASCII or Latin-1."),
+            Opt::new("exact_mode", Kind::Bool, "Exactly these permissions; else any one of them.")
+                .default("true"),
+            Opt::new(
+                "encoding",
+                Kind::Str,
+                "How the content that `contains` looks at is encoded: UTF-8, ASCII or Latin-1.",
+            ),
             Opt::new("limit", Kind::Int, "How many to list at most."),
         ],
     )
-    .examples("- find: {paths: /etc/kubernetes, patterns: '*.conf', recurse: true}\n  register: kubeconfigs\n");
+    .examples(
+        "- find: {paths: /etc/kubernetes, patterns: '*.conf', recurse: true}\n  register: kubeconfigs\n",
+    );
     type Args = Args;
     type Change = Infallible;
 
@@ -124,7 +159,10 @@ impl Module for Find {
                 None => Err(format!("'{path}' is not a directory")),
                 Some(entries) => {
                     examined += entries.len();
-                    let room = args.limit.and_then(|limit| usize::try_from(limit).ok()).map(|n| n.saturating_sub(files.len()));
+                    let room = args
+                        .limit
+                        .and_then(|limit| usize::try_from(limit).ok())
+                        .map(|n| n.saturating_sub(files.len()));
                     chosen(args, &choice, &path, entries, room, cx).await?
                 }
             };
@@ -196,7 +234,8 @@ async fn walk(args: &Args, choice: &mut Choice<'_>, cx: &Context) -> Result<(Vec
     }
     let mut said = Map::new();
     for line in done.err().lines().filter(|line| line.starts_with("find: ")) {
-        let named = line.trim_start_matches("find: ").rsplit_once(": ").map(|(name, _)| name.trim_matches('\''));
+        let named =
+            line.trim_start_matches("find: ").rsplit_once(": ").map(|(name, _)| name.trim_matches('\''));
         if let Some(name) = named.filter(|_| !line.contains("loop")) {
             let path = normal(name);
             let number = if reason(line) == "Permission denied" { 13 } else { 2 };
@@ -342,7 +381,9 @@ mod tests {
 
     #[test]
     fn paths_lose_what_means_nothing() {
-        for (path, expected) in [("/a//b/../c/.", "/a/c"), ("./x", "x"), ("../x", "../x"), ("/..", "/"), ("./", ".")] {
+        for (path, expected) in
+            [("/a//b/../c/.", "/a/c"), ("./x", "x"), ("../x", "../x"), ("/..", "/"), ("./", ".")]
+        {
             assert_eq!(normal(path), expected, "{path}");
         }
     }

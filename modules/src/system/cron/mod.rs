@@ -116,7 +116,8 @@ impl Module for Cron {
         if changed && !args.env && args.state == "absent" && file.is_some() && table.is_empty() {
             let facts = file.as_ref();
             let is_file = facts.is_some_and(|facts| facts.seen.is_file());
-            let diff = if cx.diff { diff("", "/dev/null", &table.existing) } else { Json::Object(Map::new()) };
+            let diff =
+                if cx.diff { diff("", "/dev/null", &table.existing) } else { Json::Object(Map::new()) };
             let output = output
                 .with("changed", is_file)
                 .with("cron_file", args.cron_file.clone())
@@ -144,8 +145,14 @@ impl Module for Cron {
         if !changed {
             return Ok(Check::Done(output));
         }
-        let change =
-            Change { args: args.clone(), before, after, file: file.map(Box::new), removes: false, output: output.clone() };
+        let change = Change {
+            args: args.clone(),
+            before,
+            after,
+            file: file.map(Box::new),
+            removes: false,
+            output: output.clone(),
+        };
         Ok(Check::Would { change, foreseen: output })
     }
 
@@ -217,7 +224,10 @@ const MISSING: &str = "command -v crontab >/dev/null 2>&1 || die 'Failed to find
 /// The flag that names another user than the one who runs commands.
 fn whose(args: &Args) -> String {
     match &args.user {
-        Some(user) => format!(" $([ \"$(id -un)\" = {0} ] || printf '%s' '-u') $([ \"$(id -un)\" = {0} ] || printf '%s' {0})", quote(user)),
+        Some(user) => format!(
+            " $([ \"$(id -un)\" = {0} ] || printf '%s' '-u') $([ \"$(id -un)\" = {0} ] || printf '%s' {0})",
+            quote(user)
+        ),
         None => String::new(),
     }
 }

@@ -45,14 +45,20 @@ impl Table {
 
     /// The names of all jobs.
     pub fn jobs(&self) -> Vec<String> {
-        self.lines.iter().filter_map(|line| line.strip_prefix(MARK)).map(|name| name.replace(MARK, "")).collect()
+        self.lines
+            .iter()
+            .filter_map(|line| line.strip_prefix(MARK))
+            .map(|name| name.replace(MARK, ""))
+            .collect()
     }
 
     /// The names of all variables.
     pub fn variables(&self) -> Vec<String> {
         let name = |line: &String| {
             let word = line.split(char::is_whitespace).next().unwrap_or("");
-            word.get(1..).is_some_and(|rest| rest.contains('=')).then(|| line.split('=').next().unwrap_or("").to_string())
+            word.get(1..)
+                .is_some_and(|rest| rest.contains('='))
+                .then(|| line.split('=').next().unwrap_or("").to_string())
         };
         self.lines.iter().filter_map(name).collect()
     }
@@ -102,7 +108,8 @@ impl Table {
                 (None, Some(name)) => declared(&self.lines, &name),
             };
             let Some(at) = at else {
-                let other = args.insertafter.as_ref().or(args.insertbefore.as_ref()).map_or("", String::as_str);
+                let other =
+                    args.insertafter.as_ref().or(args.insertbefore.as_ref()).map_or("", String::as_str);
                 return Err(Failure::new(format!("Variable named '{other}' not found.")));
             };
             self.lines.insert(at, declaration);
@@ -180,7 +187,9 @@ fn line(args: &Args) -> String {
     let mut words = vec![];
     match &args.special_time {
         Some(time) => words.push(format!("@{time}")),
-        None => words.extend([&args.minute, &args.hour, &args.day, &args.month, &args.weekday].map(String::clone)),
+        None => {
+            words.extend([&args.minute, &args.hour, &args.day, &args.month, &args.weekday].map(String::clone))
+        }
     }
     if args.cron_file.is_some() {
         words.extend(args.user.clone());

@@ -101,7 +101,8 @@ pub(super) fn look_script(args: &Args) -> String {
 
 /// Sets `$k` to the key's path; the line of passwd is in `$l`.
 pub(super) fn key_path(args: &Args) -> String {
-    let file = args.ssh_key_file.as_deref().map_or_else(|| quote(&format!(".ssh/id_{}", args.ssh_key_type)), word);
+    let file =
+        args.ssh_key_file.as_deref().map_or_else(|| quote(&format!(".ssh/id_{}", args.ssh_key_type)), word);
     format!("k={file}; a=${{l%:*}}; a=${{a##*:}}; case $k in /*) ;; *) k=${{a%/}}/$k ;; esac\n")
 }
 

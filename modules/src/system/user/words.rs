@@ -54,7 +54,9 @@ fn is_hash(text: &str) -> bool {
         return true;
     }
     let fields: Vec<&str> = text.split('$').collect();
-    let (Some(kind), Some(last)) = (fields.get(1), fields.last().filter(|_| fields.len() >= 3)) else { return false };
+    let (Some(kind), Some(last)) = (fields.get(1), fields.last().filter(|_| fields.len() >= 3)) else {
+        return false;
+    };
     let length = match *kind {
         "1" => 22,
         "5" | "y" => 43,
@@ -91,9 +93,10 @@ pub(super) fn with_key(args: &Args, seen: &Seen, mut output: Output, foreseen: b
         return output;
     }
     let key = &seen.key;
-    for (there, kind, path) in
-        [(key.exists, "private", key.path.clone()), (key.public_exists, "public", format!("{}.pub", key.path))]
-    {
+    for (there, kind, path) in [
+        (key.exists, "private", key.path.clone()),
+        (key.public_exists, "public", format!("{}.pub", key.path)),
+    ] {
         if there && args.force {
             output = output.warn(format!("Overwriting existing ssh key {kind} file \"{path}\""));
         } else if there {
@@ -190,7 +193,9 @@ pub(super) fn addition(args: &Args, seen: &Seen) -> Result<Call, Failure> {
     }
     if let Some(expires) = args.expires {
         match args.is_local() {
-            true => call.after.insert(0, format!("lchage -E {} -- {}", day(expires).unwrap_or(-1), quote(&args.name))),
+            true => call
+                .after
+                .insert(0, format!("lchage -E {} -- {}", day(expires).unwrap_or(-1), quote(&args.name))),
             false => call.pair("-e", date(expires)?),
         }
     }
@@ -242,7 +247,9 @@ fn busybox(args: &Args, groups: &[(&str, Group)]) -> Call {
     if args.system {
         call.flag("-S");
     }
-    call.after.extend(groups.iter().map(|(_, group)| format!("addgroup {} {}", quote(&args.name), quote(&group.name))));
+    call.after.extend(
+        groups.iter().map(|(_, group)| format!("addgroup {} {}", quote(&args.name), quote(&group.name))),
+    );
     call.password = args.password.is_some();
     call
 }
@@ -268,9 +275,14 @@ pub(super) fn modification(args: &Args, seen: &Seen, user: &Entry) -> Result<Opt
     }
     if let Some(groups) = &groups {
         let names: Vec<&str> = groups.iter().map(|(_, group)| group.name.as_str()).collect();
-        let missing: Vec<&str> = names.iter().copied().filter(|name| !seen.member_of.iter().any(|is| is == name)).collect();
-        let surplus: Vec<&str> =
-            seen.member_of.iter().map(String::as_str).filter(|name| !names.contains(name) && !args.append).collect();
+        let missing: Vec<&str> =
+            names.iter().copied().filter(|name| !seen.member_of.iter().any(|is| is == name)).collect();
+        let surplus: Vec<&str> = seen
+            .member_of
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !names.contains(name) && !args.append)
+            .collect();
         if !(missing.is_empty() && surplus.is_empty()) {
             if args.is_local() {
                 call.after.extend(missing.iter().map(|group| joining("-M", &args.name, group)));
@@ -281,7 +293,8 @@ pub(super) fn modification(args: &Args, seen: &Seen, user: &Entry) -> Result<Opt
                 }
                 call.pair("-G", names.join(","));
             } else {
-                let member = |verb: &str, group: &str| format!("{verb} {} {}", quote(&args.name), quote(group));
+                let member =
+                    |verb: &str, group: &str| format!("{verb} {} {}", quote(&args.name), quote(group));
                 call.after.extend(missing.iter().map(|group| member("addgroup", group)));
                 call.after.extend(surplus.iter().map(|group| member("delgroup", group)));
             }

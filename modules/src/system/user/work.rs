@@ -108,7 +108,8 @@ fn calls(args: &Args, call: &Call) -> String {
 /// Makes the key unless there is one. A passphrase is handed over by a program that ssh-keygen asks for it.
 fn key(args: &Args) -> String {
     let bits = if args.ssh_key_bits > 0 { format!(" -b {}", args.ssh_key_bits) } else { String::new() };
-    let comment = args.ssh_key_comment.as_deref().map_or_else(|| "\"ansible-generated on $(uname -n)\"".into(), quote);
+    let comment =
+        args.ssh_key_comment.as_deref().map_or_else(|| "\"ansible-generated on $(uname -n)\"".into(), quote);
     let keygen = format!("ssh-keygen -t {}{bits} -C {comment} -f \"$k\"", quote(&args.ssh_key_type));
     let keygen = match &args.ssh_key_passphrase {
         None => format!("e=$({keygen} -N '' 2>&1 </dev/null) || die \"$e\""),
@@ -118,11 +119,7 @@ fn key(args: &Args) -> String {
              e=$(SSH_ASKPASS=$d/ask SSH_ASKPASS_REQUIRE=force DISPLAY=${{DISPLAY-:}} setsid {keygen} 2>&1 </dev/null) || die \"$e\""
         ),
     };
-    let free = if args.force {
-        "rm -f -- \"$k\" \"$k.pub\"\n"
-    } else {
-        ""
-    };
+    let free = if args.force { "rm -f -- \"$k\" \"$k.pub\"\n" } else { "" };
     format!(
         "{}{}if [ ! -e \"${{k%/*}}\" ]; then e=$( {{ mkdir -m 700 -- \"${{k%/*}}\" && chown \"$i\" -- \"${{k%/*}}\"; }} 2>&1) || die \"Failed to create ${{k%/*}}: $e\"; fi\n\
          {free}if [ ! -e \"$k\" ] && [ ! -e \"$k.pub\" ]; then\n{keygen}\nchown \"$i\" -- \"$k\" \"$k.pub\"\nfi\n",
