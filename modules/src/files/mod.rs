@@ -2,6 +2,7 @@
 //! and read the answers: `script` quotes and frames, `facts` looks at a path, `attributes` plans owner and mode,
 //! `write` replaces a file at once, `pattern` reads Python's regular expressions.
 
+mod assemble;
 pub(crate) mod attributes;
 mod blockinfile;
 mod copy;
@@ -10,6 +11,7 @@ pub(crate) mod facts;
 mod fetch;
 mod file;
 mod find;
+mod get_url;
 mod lineinfile;
 mod local;
 mod mode;
@@ -21,6 +23,7 @@ mod stat;
 mod tempfile;
 mod template;
 pub(crate) mod text;
+mod unarchive;
 mod whole;
 pub(crate) mod write;
 
@@ -38,6 +41,9 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(template::Template)
         .with(file::File)
         .with(find::Find)
+        .with(assemble::Assemble)
+        .with(get_url::GetUrl)
+        .with(unarchive::Unarchive)
         .with(lineinfile::LineInFile)
         .with(blockinfile::BlockInFile)
         .with(replace::Replace)

@@ -109,12 +109,17 @@ pub(crate) async fn run(cx: &Context, script: &str) -> Result<Answer, Failure> {
     if done.succeeded() { Ok(Answer::new(done.stdout)) } else { Err(failure(&done)) }
 }
 
+/// A script with the functions that every one here may use.
+pub(crate) fn complete(script: &str) -> String {
+    format!("{PRELUDE}{script}")
+}
+
 /// Runs a script with bytes for its standard input, and gives what came of it, however it ended.
 pub(crate) async fn exec(cx: &Context, script: &str, stdin: Option<Arc<[u8]>>) -> Result<Completed, Failure> {
     if script.contains('\0') {
         return Err(Failure::new("embedded null byte"));
     }
-    let mut command = Command::new(format!("{PRELUDE}{script}"));
+    let mut command = Command::new(complete(script));
     command.stdin = stdin;
     // Half a file must never be taken for a whole one.
     command.cap = Some(usize::MAX);

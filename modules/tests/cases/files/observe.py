@@ -371,7 +371,7 @@ def main(here=HERE, url=None, keep=False):
             name, result = said["name"], said["result"]
             one, top = CASES[name], work / name / "case"
             for key in list(result):
-                if key.startswith("_ansible") or key in ("invocation", "exception", "ansible_facts", "deprecations", "changed_when_result") and key not in one.get("keep", []):
+                if key.startswith("_ansible") or key in ("invocation", "exception", "ansible_facts", "deprecations", "changed_when_result") and key not in one.get("keep", []) or key in one.get("without", []):
                     del result[key]
             result.pop("failed", None) if said["kind"] != "failed" else result.update(failed=True)
             if "/.ansible" in str(result.get("src")) or (work.as_posix() not in str(result.get("src")) and one["module"] in ("copy", "template") and "src" in result):
@@ -382,7 +382,7 @@ def main(here=HERE, url=None, keep=False):
                 result = json.loads(json.dumps(result).replace(url + "/" + name + "/case/www", "{url}"))
             if "shows" in one:
                 result["(shown)"] = one.pop("shown")
-            for key in one.get("vary", []):
+            for key in [key for key in one.get("vary", []) if key in result]:
                 result[key] = "*"
             after = found(top)
             after.pop("local/p.yml", None)

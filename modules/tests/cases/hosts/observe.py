@@ -153,6 +153,99 @@ cr("file-name", {"cron_file": "muster-c1", "job": "x"}, shows="cat /etc/cron.d/m
 cr("file-odd-name", {"cron_file": d + "/c.1", "job": "x"}, shows="cat {dir}/c.1")
 
 cr("file-crontab", {"cron_file": "/etc/crontab", "job": "x"})
+
+# assemble
+FR = {"s/b": F("two"), "s/a": F("one\n"), "s/.h": F("hid\n"), "s/c.conf": F("three\n"), "s/d": D()}
+asm = lambda name, args, more={}, **k: case("assemble-" + name, "assemble", {"src": d + "/s", "dest": P, **args}, {**FR, **more}, **k)
+asm("new", {})
+asm("same", {"regexp": "a"}, {"f": F("one\n")})
+asm("over", {"delimiter": "# ---", "mode": "0600"}, {"f": F("old")})
+asm("delimiter-escape", {"delimiter": "\\n==\\n", "ignore_hidden": True})
+asm("regexp", {"regexp": r"\.conf$"})
+asm("mode-only", {"regexp": "a", "mode": "0600"}, {"f": F("one\n")})
+asm("backup", {"backup": True}, {"f": F("old")})
+asm("validate", {"validate": "grep -q one %s"})
+asm("validate-fails", {"validate": "grep -q nothing %s"}, vary=["msg"])
+asm("validate-odd", {"validate": "true"})
+asm("check", {}, check=True)
+asm("missing", {"src": d + "/none"})
+asm("is-file", {"src": d + "/s/a"})
+case("assemble-local", "assemble", {"src": "frag", "dest": P, "remote_src": False}, {"local/files/frag/1": F("a"), "local/files/frag/2": F("b\n")}, diff=True, vary=["src", "diff"])
+# get_url
+W = {"www/f.txt": F("hello\n"), "www/SUMS": F("0" * 40 + "  other\nf572d396fae9206628714fb2ce00f72e94f2258f *f.txt\n")}
+gu = lambda name, args, more={}, vary=(), **k: case("get_url-" + name, "get_url", {"url": "{url}/f.txt", "dest": P, **args}, {**W, **more}, vary=["elapsed", "src", *vary], **k)
+gu("new", {"mode": "0600"})
+gu("directory", {"dest": d + "/d"}, {"d": D()})
+gu("same", {}, {"f": F("hello\n", mtime=1000)})
+gu("not-newer", {}, {"f": F("mine\n", mtime=2000000000)})
+gu("older", {}, {"f": F("old", mtime=1000)}, ["src"])
+gu("force", {"force": True, "backup": True}, {"f": F("old")})
+gu("checksum", {"checksum": "sha1:f572d396fae9206628714fb2ce00f72e94f2258f"})
+gu("checksum-there", {"checksum": "sha1:f572d396fae9206628714fb2ce00f72e94f2258f"}, {"f": F("hello\n")})
+gu("checksum-there-mode", {"checksum": "sha1:f572d396fae9206628714fb2ce00f72e94f2258f", "mode": "0600"}, {"f": F("hello\n")})
+gu("checksum-url", {"checksum": "sha1:{url}/SUMS"})
+gu("checksum-wrong", {"checksum": "sha1:" + "0" * 40}, vary=["msg"])
+gu("checksum-odd", {"checksum": "sha1"})
+gu("checksum-not-hex", {"checksum": "sha1:xyz"})
+gu("checksum-unlisted", {"url": "{url}/SUMS", "checksum": "sha1:{url}/SUMS"})
+gu("missing", {"url": "{url}/none"})
+gu("no-directory", {"dest": d + "/no/f"})
+gu("check", {}, check=True, **{"finally": "true"})
+gu("refused", {"url": "http://127.0.0.1:1/x"}, vary=["msg"])
+gu("file", {"url": "file://" + d + "/www/f.txt"}, vary=["msg", "status_code"])
+
+# unarchive
+PACK = "cd {dir} && mkdir -p s/sub && printf one > s/a && printf two > s/sub/b && chmod 640 s/a && touch -d @1000000 s/a s/sub/b s/sub s; "
+un = lambda name, args, prepare, arc="x.tgz", **k: case("unarchive-" + name, "unarchive", {"src": d + "/" + arc, "dest": d + "/d", "remote_src": True, **args}, {"d": D(), **k.pop("before", {})},
+    prepare=prepare.replace("@", PACK), shows="cd {dir}/d && find . | sort | xargs stat -c '%n %a %u'; rm -rf {dir}/s {dir}/x.*", **{"finally": "true"}, **{"vary": ["extract_results"], **k})
+TGZ = "@tar -czf x.tgz s; "
+un("tgz", {}, TGZ)
+un("tgz-list", {"list_files": True}, TGZ)
+un("tgz-same", {}, TGZ + "tar -xzf x.tgz -C d")
+un("tgz-changed", {}, TGZ + "tar -xzf x.tgz -C d; echo more >> d/s/a")
+un("tgz-mode", {"mode": "u=rwX,go=", "owner": "daemon"}, TGZ)
+un("tgz-exclude", {"exclude": ["s/sub"]}, TGZ)
+un("tgz-include", {"include": ["s/a"]}, TGZ)
+un("tgz-strip", {"extra_opts": ["--strip-components=1"], "list_files": True}, TGZ)
+un("tgz-check", {}, TGZ, check=True)
+un("tar", {}, "@tar -cf x.tar s", "x.tar")
+un("bz2", {}, "@tar -cjf x.tbz s", "x.tbz")
+un("xz", {}, "@tar -cJf x.txz s", "x.txz")
+un("zst", {}, "@tar --zstd -cf x.zst s", "x.zst")
+un("creates", {"creates": d + "/d"}, TGZ)
+un("missing", {}, "")
+un("empty", {}, ": > {dir}/x.tgz")
+un("no-directory", {"dest": d + "/none"}, TGZ)
+un("not-an-archive", {}, "echo text > {dir}/x.tgz", vary=["msg"])
+un("both", {"include": ["a"], "exclude": ["b"]}, TGZ)
+case("unarchive-local", "unarchive", {"src": "x.tgz", "dest": d + "/d"}, {"d": D(), "local/files/x.tgz": {"base64": "H4sIAAAAAAAAA+3OQQqDMBAF0BwlR9A2xPO4KXYlaHr/hixdtCCoCO9t/jAzi/8Kx+uqnFLLapvVo83PnPq+7Yc8pBC7E7qFz1rGJcawzHP59ffvflPT++oGAAAAAAAAAAAA7PEFTSSMqQAoAAA="}}, vary=["src", "extract_results"], **{"finally": "true"})
+
+# git
+REPO = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z'; cd {dir}; " \
+    "git init -q -b main r; cd r; echo one > f; git add f; git commit -qm one; git tag v1; git checkout -q -b side; echo side > f; git commit -qam side; git checkout -q main; echo two > f; git commit -qam two; cd ..; "
+gi = lambda name, args, more="", **k: case("git-" + name, "git", {"repo": d + "/r", "dest": d + "/c", **args}, prepare=REPO + more,
+    shows=k.pop("shows", None) or "cd {dir}/c 2>/dev/null && git rev-parse HEAD && git rev-parse --abbrev-ref HEAD && cat f; cd {dir}; rm -rf r c", **{"finally": "true"}, **k)
+CL = "git clone -q file://{dir}/r c; "
+gi("clone", {})
+gi("clone-tag", {"version": "v1"})
+gi("clone-branch", {"version": "side"})
+gi("clone-depth", {"depth": 1, "version": "side"})
+gi("clone-check", {}, check=True)
+gi("clone-not", {"clone": False})
+gi("clone-bare", {"bare": True})
+gi("clone-unknown", {"version": "nothing"}, without=["cmd"], vary=["msg", "stderr", "stderr_lines", "stdout", "stdout_lines", "rc"])
+gi("missing", {"repo": d + "/none"}, without=["cmd"], vary=["msg", "stderr", "stderr_lines", "stdout", "stdout_lines", "rc"])
+gi("same", {}, CL)
+gi("update", {}, CL + "cd r; echo three > f; git commit -qam three; ")
+gi("update-check", {}, CL + "cd r; echo three > f; git commit -qam three; ", check=True)
+gi("update-not", {"update": False}, CL + "cd r; echo three > f; git commit -qam three; ")
+gi("to-tag", {"version": "v1"}, CL)
+gi("to-branch", {"version": "side"}, CL)
+gi("to-sha", {"version": "HEAD"}, CL + "cd c; git checkout -q v1; ")
+gi("changed", {}, CL + "echo mine > c/f; ")
+gi("changed-force", {"force": True}, CL + "echo mine > c/f; ")
+gi("other-url", {"repo": d + "/r2"}, CL + "cp -r r r2; ", shows="rm -rf {dir}/r {dir}/r2 {dir}/c")
+gi("no-dest", {"dest": None})
 #MORE
 
 os.environ["PATH"] = "/opt/ansible-full/bin:" + os.environ["PATH"]
