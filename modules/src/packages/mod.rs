@@ -2,12 +2,20 @@
 //! target's own tools, what differs becomes one command line of theirs, and what that printed is the answer. No Python.
 
 mod apt;
+mod apt_key;
+mod apt_repository;
 mod package;
+mod pip;
 mod version;
 
 use muster_engine::module::Registry;
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(apt::Apt).with(package::Package)
+    registry
+        .with(apt::Apt)
+        .with(apt_repository::AptRepository)
+        .with(apt_key::AptKey)
+        .with(package::Package)
+        .with(pip::Pip)
 }

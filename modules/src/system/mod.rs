@@ -2,6 +2,7 @@
 //! on the target.
 
 mod getent;
+mod locale_gen;
 mod modprobe;
 mod mount;
 mod package_facts;
@@ -11,8 +12,10 @@ mod service_facts;
 mod setup;
 mod sysctl;
 mod systemd;
+mod timezone;
 
 pub use getent::Getent;
+pub use locale_gen::LocaleGen;
 pub use modprobe::Modprobe;
 pub use mount::Mount;
 pub use package_facts::PackageFacts;
@@ -22,6 +25,7 @@ pub use service_facts::ServiceFacts;
 pub use setup::{GatherFacts, Setup};
 pub use sysctl::Sysctl;
 pub use systemd::{Systemd, SystemdService};
+pub use timezone::Timezone;
 
 use muster_engine::module::Registry;
 
@@ -40,4 +44,6 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Sysctl)
         .with(Modprobe)
         .with(Mount)
+        .with(Timezone)
+        .with(LocaleGen)
 }

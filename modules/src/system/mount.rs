@@ -121,7 +121,8 @@ impl Module for Mount {
         let mounted = is_mount || source.is_some();
         let from_there = is_mount || source == Some(&entry.src);
         let src = args.src.as_deref();
-        let (mut write, mut act, mut changed, mut directory) = (None, Act::Nothing, false, false);
+        let (mut write, mut act, mut directory) = (None, Act::Nothing, false);
+        let mut changed;
         match args.state.as_str() {
             "absent_from_fstab" | "absent" => {
                 write = fstab::without(&text, &args.path, src);
