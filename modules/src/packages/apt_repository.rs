@@ -210,8 +210,9 @@ impl Module for AptRepository {
         if changed.is_empty() {
             return Ok(Check::Done(output));
         }
-        let writes =
-            changed.iter().map(|list| (list.path.clone(), list.text.clone(), list.written())).collect();
+        // As Ansible's module does: whatever file there is gets its lines in order.
+        let writes = after.iter().filter(|list| list.written() != list.text);
+        let writes = writes.map(|list| (list.path.clone(), list.text.clone(), list.written())).collect();
         Ok(Check::Would {
             change: Change { args: args.clone(), writes, output: output.clone() },
             foreseen: output,

@@ -4,6 +4,7 @@
 mod apt;
 mod apt_key;
 mod apt_repository;
+mod dnf;
 mod package;
 mod pip;
 mod version;
@@ -18,4 +19,6 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(apt_key::AptKey)
         .with(package::Package)
         .with(pip::Pip)
+        .with(dnf::Dnf)
+        .with(dnf::Yum)
 }

@@ -3,7 +3,7 @@
 
 use super::version::order;
 use crate::command::words::{expanded, quote, split};
-use crate::tool::{failed, run, streams};
+use crate::tool::{run, streams};
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use std::cmp::Ordering;

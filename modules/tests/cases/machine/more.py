@@ -100,7 +100,7 @@ esac"""
 def pip(name, args, **more):
     if "virtualenv" not in args:
         args = {"executable": "$TMP/bin/pip3", **args}
-    make = 'for e; do :; done; mkdir -p "$e/bin"; : > "$e/bin/activate"; cp $TMP/bin/pip3 "$e/bin/pip"; echo made'
+    make = '[ "$1" != --help ] || exit 0; for e; do :; done; mkdir -p "$e/bin"; : > "$e/bin/activate"; cp $TMP/bin/pip3 "$e/bin/pip"; echo made'
     case("pip-" + name, "pip", args, tools={"pip3": PIP, "makeenv": make}, look={"calls": "calls"}, **more)
 
 
