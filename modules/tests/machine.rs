@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall fail")]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use muster_engine::module::Map;

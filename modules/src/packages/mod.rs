@@ -7,6 +7,7 @@ mod apt_repository;
 mod dnf;
 mod package;
 mod pip;
+mod rpm_key;
 mod version;
 
 use muster_engine::module::Registry;
@@ -19,6 +20,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(apt_key::AptKey)
         .with(package::Package)
         .with(pip::Pip)
+        .with(rpm_key::RpmKey)
         .with(dnf::Dnf)
         .with(dnf::Yum)
 }

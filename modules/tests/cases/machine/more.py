@@ -122,3 +122,26 @@ pip("requirements", {"requirements": "/r.txt", "extra_args": "--no-deps -q"})
 pip("refused", {"name": "refuse"})
 pip("environment", {"name": "new", "virtualenv": "$TMP/env", "virtualenv_command": "$TMP/bin/makeenv -m venv"})
 pip("environment-check", {"name": "new", "virtualenv": "$TMP/env"}, check=True)
+
+KEYS = """case "$*" in
+*"-q gpg-pubkey"*|*"-q  gpg-pubkey"*) [ -e $TMP/keys ] || exit 1; cat $TMP/keys ;;
+*) echo "$*" >> $TMP/calls ;;
+esac"""
+GPG = """for last; do :; done
+case "$*" in
+*show-only*) echo "fpr:::::::::AAAABBBBCCCCDDDDEEEEFFFF0123456789ABCDEF:" ;;
+*) echo "pub:-:4096:1:0123456789ABCDEF:1:::-:::scESC::::::23::0:" ;;
+esac"""
+def rpm_key(name, args, keys=False, **more):
+    case("rpm_key-" + name, "rpm_key", args, tools={"rpm": KEYS, "gpg": GPG}, files={"k.asc": "key\n", **({"keys": "key\n"} if keys else {})}, look={"calls": "calls"}, **more)
+
+
+rpm_key("new", {"key": "$TMP/k.asc"})
+rpm_key("new-check", {"key": "$TMP/k.asc"}, check=True)
+rpm_key("already", {"key": "$TMP/k.asc"}, keys=True)
+rpm_key("fingerprint", {"key": "$TMP/k.asc", "fingerprint": "AAAA BBBB CCCC DDDD EEEE FFFF 0123 4567 89AB CDEF"})
+rpm_key("fingerprint-other", {"key": "$TMP/k.asc", "fingerprint": "1111"})
+rpm_key("absent", {"key": "89ABCDEF", "state": "absent"}, keys=True)
+rpm_key("absent-already", {"key": "0x89abcdef", "state": "absent"})
+rpm_key("id-to-import", {"key": "89ABCDEF"})
+rpm_key("no-key", {"key": "$TMP/none"})
