@@ -241,8 +241,8 @@ async fn check(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
     let list = format!("$(rpm -qa{root} | sort)");
     let script = format!(
         "{PROGRAM}before={list}\no=$({{\n{line}\n}} 2>&1); r=$?\n[ $r -eq 0 ] || {{ printf '%s\\n' \"$o\"; exit $r; }}\nafter={list}\n\
-         printf '%s\\n' \"$before\" | {{ while IFS= read -r p; do case \"\n$after\n\" in *\"\n$p\n\"*) ;; *) echo \"Removed: $p\" ;; esac; done; }}\n\
-         printf '%s\\n' \"$after\" | {{ while IFS= read -r p; do case \"\n$before\n\" in *\"\n$p\n\"*) ;; *) echo \"Installed: $p\" ;; esac; done; }}\nexit 0\n"
+         printf '%s\\n' \"$before\" | {{ while IFS= read -r p; do [ -n \"$p\" ] || continue; case \"\n$after\n\" in *\"\n$p\n\"*) ;; *) echo \"Removed: $p\" ;; esac; done; }}\n\
+         printf '%s\\n' \"$after\" | {{ while IFS= read -r p; do [ -n \"$p\" ] || continue; case \"\n$before\n\" in *\"\n$p\n\"*) ;; *) echo \"Installed: $p\" ;; esac; done; }}\nexit 0\n"
     );
     Ok(Check::Would { change: Change(script), foreseen: Output::new(true) })
 }

@@ -347,10 +347,10 @@ impl Args {
             false => format!("exit {NO_ENVIRONMENT}"),
         };
         format!(
-            "env={}; made=\n[ -e \"$env/bin/activate\" ] || {{ {new}; }}\npip=\n\
+            "env={}; made= o=\n[ -e \"$env/bin/activate\" ] || {{ {new}; }}\npip=\n\
              for n in pip3 pip; do [ -n \"$pip\" ] || {{ [ -x \"$env/bin/$n\" ] && pip=$env/bin/$n; }}; done\n\
              [ -n \"$pip\" ] || {{ echo \"Unable to find pip in the virtualenv, $env, under any of these names: pip3, pip. Make sure pip is present in the virtualenv.\" >&2; exit {NO_PIP}; }}\n\
-             PATH=$env/bin:$PATH; export PATH\nprintf '%s\\t%s\\n' \"$pip\" \"$made\"\n",
+             PATH=$env/bin:$PATH; export PATH\nprintf '%s\\t%s\\n' \"$pip\" \"$made\"\n[ -z \"$o\" ] || printf '%s\\n' \"$o\"\n",
             expanded(&env)
         )
     }
