@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall fail")]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use muster_engine::module::Map;
@@ -55,6 +56,7 @@ async fn one(path: &Path) -> Result<(), String> {
     for (name, text) in case["tools"].as_object().into_iter().flatten() {
         program(&dir.join("bin").join(name), text.as_str().unwrap());
     }
+    let world = if case["world"] == true { world(&dir) } else { vec![] };
     put(&dir, &case["files"]);
     let mut bench = Bench::new(&dir);
     bench.check_mode = case["check"] == true;
@@ -64,15 +66,13 @@ async fn one(path: &Path) -> Result<(), String> {
         assert!(copied.success());
         put(&dir, &case["etc"]);
         let inside = format!(
-            "exec unshare -m /bin/sh -c 'mount --bind {tmp}/etc /etc && exec /bin/sh \"$@\"' sh \"$@\""
+            "exec unshare -m /bin/sh -c 'mount --bind {tmp}/etc /etc && {{ [ ! -d {tmp}/proc ] || mount --bind {tmp}/proc /proc; }} && exec /bin/sh \"$@\"' sh \"$@\""
         );
         program(&dir.join("shell"), &inside);
         bench.shell = format!("{tmp}/shell");
     }
     let mut context = bench.context();
-    if case["world"] == true {
-        context.environment = world(&dir);
-    }
+    context.environment = world;
     context.environment.push(("PATH".into(), format!("{tmp}/bin:{}", std::env::var("PATH").unwrap())));
     if let Some(text) = case["prepare"].as_str() {
         let environment = context.environment.clone();

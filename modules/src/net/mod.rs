@@ -2,12 +2,14 @@
 //! otherwise; nothing needs Python there.
 
 mod connection;
+mod iptables;
 mod port;
 mod uri;
 mod wait_for;
 mod wait_ssh;
 
 pub use connection::WaitForConnection;
+pub use iptables::Iptables;
 pub use uri::Uri;
 pub use wait_for::WaitFor;
 pub use wait_ssh::WaitSsh;
@@ -16,7 +18,7 @@ use muster_engine::module::{Context, Registry};
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(WaitSsh).with(WaitFor).with(WaitForConnection).with(Uri)
+    registry.with(WaitSsh).with(WaitFor).with(WaitForConnection).with(Uri).with(Iptables)
 }
 
 /// Logs in anew and runs a command that does nothing.

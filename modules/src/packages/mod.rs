@@ -2,12 +2,25 @@
 //! target's own tools, what differs becomes one command line of theirs, and what that printed is the answer. No Python.
 
 mod apt;
+mod apt_key;
+mod apt_repository;
+mod dnf;
 mod package;
+mod pip;
+mod rpm_key;
 mod version;
 
 use muster_engine::module::Registry;
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(apt::Apt).with(package::Package)
+    registry
+        .with(apt::Apt)
+        .with(apt_repository::AptRepository)
+        .with(apt_key::AptKey)
+        .with(package::Package)
+        .with(pip::Pip)
+        .with(rpm_key::RpmKey)
+        .with(dnf::Dnf)
+        .with(dnf::Yum)
 }

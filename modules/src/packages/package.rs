@@ -2,6 +2,7 @@
 //! `use`; its own module does the rest with the same arguments.
 
 use super::apt::Apt;
+use super::dnf::{Dnf, Yum};
 use muster_engine::module::{AnyModule, Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -50,6 +51,8 @@ impl Module for Package {
                 ));
             }
             "apt" => Apt.run(args, cx).await?,
+            "dnf" | "dnf5" => Dnf.run(args, cx).await?,
+            "yum" => Yum.run(args, cx).await?,
             _ => {
                 return Err(Failure::new(format!(
                     "Could not find a matching action for the \"{manager}\" package manager."

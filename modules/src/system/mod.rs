@@ -5,6 +5,7 @@ mod account;
 mod cron;
 mod getent;
 mod group;
+mod locale_gen;
 mod modprobe;
 mod mount;
 mod package_facts;
@@ -15,10 +16,12 @@ mod setup;
 mod sysctl;
 mod systemd;
 mod user;
+mod timezone;
 
 pub use cron::Cron;
 pub use getent::Getent;
 pub use group::Group;
+pub use locale_gen::LocaleGen;
 pub use modprobe::Modprobe;
 pub use mount::Mount;
 pub use package_facts::PackageFacts;
@@ -29,6 +32,7 @@ pub use setup::{GatherFacts, Setup};
 pub use sysctl::Sysctl;
 pub use systemd::{Systemd, SystemdService};
 pub use user::User;
+pub use timezone::Timezone;
 
 use muster_engine::module::Registry;
 
@@ -50,4 +54,6 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Sysctl)
         .with(Modprobe)
         .with(Mount)
+        .with(Timezone)
+        .with(LocaleGen)
 }

@@ -79,7 +79,12 @@ impl Module for Modprobe {
             _ => None,
         };
         if let Some(command) = command.as_ref().filter(|_| cx.check_mode) {
-            let done = tool::ask(cx, &["modprobe"], &format!("modprobe -n {command}")).await?;
+            let done = tool::ask(
+                cx,
+                &["modprobe"],
+                &if loaded { format!("modprobe {command} -n") } else { format!("modprobe -n {command}") },
+            )
+            .await?;
             if !done.succeeded() {
                 let (out, err) = (done.out(), done.err());
                 return Err(args.result(false, failed(&*err, Some(done.rc), &out, &err)));

@@ -4,6 +4,7 @@
 use super::super::version::Wish;
 use super::{Args, LOCKED, STALE, deb, run};
 use crate::command::words::quote;
+use muster_engine::connection::Completed;
 use muster_engine::module::{Context, Failure};
 use std::collections::{HashMap, HashSet};
 
@@ -55,20 +56,9 @@ impl Seen {
     /// There is no apt-get, lists cannot be fetched, or the road fails.
     pub async fn look(args: &Args, refresh: bool, cx: &Context) -> Result<Self, Failure> {
         let done = run(cx, script(args, refresh, cx.check_mode)).await?;
-        let err = done.err();
-        let errors = || err.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(", ");
         match done.rc {
             0 => Ok(Self::read(&done.out())),
-            NONE => Err(Failure::new(
-                "the target has no apt-get: `apt` is for Debian and its kin, `package` takes what is there",
-            )),
-            STALE => Err(Failure::new(format!(
-                "Failed to update apt cache after {} retries: {}",
-                args.update_cache_retries,
-                if err.trim().is_empty() { "unknown reason".into() } else { errors() }
-            ))),
-            LOCKED => Err(Failure::new(format!("Failed to lock apt for exclusive operation: {}", errors()))),
-            rc => Err(Failure::new(errors()).with("rc", rc)),
+            _ => Err(refused(&done, args.update_cache_retries)),
         }
     }
 
@@ -193,6 +183,35 @@ impl Seen {
     }
 }
 
+/// Why a look or an update failed.
+fn refused(done: &Completed, tries: u32) -> Failure {
+    let err = done.err();
+    let said = err.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(", ");
+    let reason = if said.is_empty() { "unknown reason" } else { &said };
+    match done.rc {
+        NONE => Failure::new(
+            "the target has no apt-get: `apt` is for Debian and its kin, `package` takes what is there",
+        ),
+        STALE => Failure::new(format!("Failed to update apt cache after {tries} retries: {reason}")),
+        LOCKED => Failure::new(format!("Failed to lock apt for exclusive operation: {said}")),
+        rc => Failure::new(said).with("rc", rc),
+    }
+}
+
+/// Fetches lists.
+///
+/// # Errors
+/// They cannot be had, or somebody holds the lock for too long.
+pub(in crate::packages) async fn update(
+    tries: u32,
+    most: u64,
+    patience: u64,
+    cx: &Context,
+) -> Result<(), Failure> {
+    let done = run(cx, format!("{ENVIRONMENT}{}exit 0\n", fetch(tries, most, patience))).await?;
+    if done.succeeded() { Ok(()) } else { Err(refused(&done, tries)) }
+}
+
 fn script(args: &Args, refresh: bool, check_mode: bool) -> String {
     let mut out = format!(
         "{ENVIRONMENT}a=$(command -v apt-get) || exit {NONE}\n\
@@ -200,7 +219,7 @@ fn script(args: &Args, refresh: bool, check_mode: bool) -> String {
          before=$(since)\n"
     );
     if refresh {
-        out.push_str(&update(args));
+        out.push_str(&fetch(args.update_cache_retries, args.update_cache_retry_max_delay, args.lock_timeout));
     }
     out.push_str(
         "echo \"@apt-get $a\"\necho \"@aptitude $(command -v aptitude)\"\necho \"@time $before $(since) $(date +%s)\"\n\
@@ -248,9 +267,7 @@ exit 0
 }
 
 /// Fetches lists: again after a pause that grows when something could not be had, at once when only a lock is held.
-fn update(args: &Args) -> String {
-    let (tries, most, patience) =
-        (args.update_cache_retries, args.update_cache_retry_max_delay, args.lock_timeout);
+fn fetch(tries: u32, most: u64, patience: u64) -> String {
     format!(
         r#"u=0 w=1 limit=$(($(date +%s) + {patience}))
 while :; do

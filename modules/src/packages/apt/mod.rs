@@ -9,6 +9,7 @@ mod look;
 use crate::tool::{failed, quoted, run, streams};
 use decide::{Action, Decision, Shown};
 use look::Seen;
+pub(super) use look::update;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -216,7 +217,9 @@ impl Action {
         let (out, err) = (done.out(), done.err());
         if !done.succeeded() {
             let message = self.message.replace("{err}", &err);
-            return Err(failed(message, Some(done.rc), &out, &err));
+            let mut failure = failed(message, Some(done.rc), &out, &err);
+            failure.result.extend(self.output.result.clone());
+            return Err(failure);
         }
         if !self.manual.is_empty() && !cx.check_mode {
             mark(&self.manual, cx).await?;

@@ -121,28 +121,26 @@ sysctl("blank-value", {"name": "a.b", "value": ""})
 sysctl("no-value", {"name": "a.b"})
 
 LOADER = """echo "$*" >> $TMP/calls
-case "$*" in *nosuch*) echo "modprobe: FATAL: Module nosuch not found in directory /lib/modules/x" >&2; exit 1 ;; esac"""
+case "$*" in *ext4*) echo "modprobe: FATAL: Module ext4 is in use." >&2; exit 1 ;; esac"""
 def modprobe(name, args, etc=None, **more):
     more.setdefault("look", {k: k for k in ("calls", "etc/modules-load.d/muster1.conf", "etc/modprobe.d/muster1.conf", "etc/modules-load.d/z.conf", "etc/modprobe.d/z.conf")})
-    case("modprobe-" + name, "modprobe", {"name": "muster1", **args}, tools={"modprobe": LOADER, "uname": "echo 0.0-muster"}, etc=etc or {}, **more)
+    case("modprobe-" + name, "modprobe", {"name": "muster1", **args}, tools={"modprobe": LOADER}, files={"proc/modules": "ext4 1 0 - Live 0x0\nmuster1 16384 0 - Live 0x0\n"}, etc=etc or {}, **more)
 
 
-modprobe("load-check", {}, check=True)
-modprobe("load", {})
-modprobe("load-with-params", {"params": "a=1 b='2 3'"})
-modprobe("unknown", {"name": "nosuch"})
-modprobe("unknown-check", {"name": "nosuch"}, check=True)
-modprobe("absent-already", {"state": "absent"})
-modprobe("persistent", {"persistent": "present", "state": "absent"})
-modprobe("persistent-already", {"persistent": "present", "state": "absent"}, {"etc/modules-load.d/z.conf": "# my own\n  muster1  # here\n"})
-modprobe("persistent-params", {"persistent": "present", "state": "absent", "params": "a=1 b=2"},
+modprobe("already", {"params": "a=1"})
+modprobe("absent", {"state": "absent"})
+modprobe("absent-check", {"state": "absent"}, check=True)
+modprobe("absent-refused", {"state": "absent", "name": "ext4"})
+modprobe("persistent", {"persistent": "present"})
+modprobe("persistent-already", {"persistent": "present"}, {"etc/modules-load.d/z.conf": "# my own\n  muster1  # here\n"})
+modprobe("persistent-params", {"persistent": "present", "params": "a=1 b=2"},
          {"etc/modules-load.d/z.conf": "muster1\n", "etc/modprobe.d/z.conf": "options muster1 a=7\n"})
-modprobe("persistent-absent", {"persistent": "absent", "state": "absent"}, {"etc/modules-load.d/z.conf": "muster1\n", "etc/modprobe.d/z.conf": "options muster1 a=7\n"})
-modprobe("persistent-absent-check", {"persistent": "absent", "state": "absent"}, {"etc/modules-load.d/z.conf": "muster1\n"}, check=True)
+modprobe("persistent-absent", {"persistent": "absent"}, {"etc/modules-load.d/z.conf": "muster1\n", "etc/modprobe.d/z.conf": "options muster1 a=7\n"})
+modprobe("persistent-absent-check", {"persistent": "absent"}, {"etc/modules-load.d/z.conf": "muster1\n"}, check=True)
 
 
 def mount(name, args, fstab="# static\nUUID=1 / ext4 defaults 0 1\n/dev/vdb1 /srv/data ext4 noatime 0 2\n", **more):
-    tools = {"mount": 'echo "mount $*" >> $TMP/calls; case "$*" in *refuse*) echo "mount: no" >&2; exit 32 ;; esac', "umount": 'echo "umount $*" >> $TMP/calls'}
+    tools = {"mount": '[ "$*" != -v ] || { echo "proc on /proc type proc (rw)"; exit 0; }; echo "mount $*" >> $TMP/calls; case "$*" in *refuse*) echo "mount: no" >&2; exit 32 ;; esac', "umount": 'echo "umount $*" >> $TMP/calls'}
     case("mount-" + name, "mount", {"fstab": "$TMP/fstab", **args}, tools=tools, files={"fstab": fstab},
          look={"fstab": "fstab", "calls": "calls"}, **more)
 
@@ -199,11 +197,11 @@ def observe(name, one):
         for tool, text in one.get("tools", {}).items():
             (top / "bin" / tool).write_text("#!/bin/sh\n" + text.replace("$TMP", str(top)) + "\n")
             (top / "bin" / tool).chmod(0o755)
-        put(top, one.get("files", {}))
         env = {**os.environ, "PATH": f"{top}/bin:{os.environ['PATH']}"}
         if one.get("world"):
             subprocess.run(["sh", str(HERE / "world.sh"), str(top)], check=True)
             env.update(APT_CONFIG=f"{top}/apt.conf", DPKG_ADMINDIR=f"{top}/var/lib/dpkg", DPKG_ROOT=f"{top}/root")
+        put(top, one.get("files", {}))
         if one.get("prepare"):
             subprocess.run(one["prepare"], shell=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=top)
         args = {"ANSIBLE_MODULE_ARGS": {**fill(one["args"]), "_ansible_check_mode": one.get("check", False), "_ansible_diff": one.get("diff", False)}}
@@ -211,7 +209,7 @@ def observe(name, one):
         if "etc" in one:
             shutil.copytree("/etc", top / "etc", symlinks=True)
             put(top, one["etc"])
-            command = ["unshare", "-m", "sh", "-c", f'mount --bind {top}/etc /etc && exec "$@"', "sh", *command]
+            command = ["unshare", "-m", "sh", "-c", f'mount --bind {top}/etc /etc && {{ [ ! -d {top}/proc ] || mount --bind {top}/proc /proc; }} && exec "$@"', "sh", *command]
         done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         try:
             result = json.loads(done.stdout.strip().splitlines()[-1])
@@ -220,6 +218,7 @@ def observe(name, one):
         for key in ("invocation", "exception", "deprecations", "ansible_facts", "warnings") if not one.get("warnings") else ("invocation", "exception", "deprecations"):
             result.pop(key, None)
         lines(result)
+        result.pop("failed") if result.get("failed") is False else None
         text = lambda path: "-> " + os.readlink(path) if path.is_symlink() else (path.read_text().replace(str(top), "$TMP") if path.is_file() else None)
         after = {path: text(top / path) for path in one.get("look", {}).values()}
         for key in one.get("vary", []):
