@@ -31,6 +31,7 @@ impl Work<'_> {
             let message = "The --prompt option is not supported if also reading input from stdin";
             return Err(self.usage(message, "take `-` or --stdin-name away"));
         }
+        self.at_most_one(asked.strings.len(), asked.output.as_deref())?;
         let (id, password) = self.encrypting(&asked.passwords, asked.encrypt_vault_id.as_deref())?;
         let mut plain = vec![];
         if asked.prompt {
