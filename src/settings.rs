@@ -6,7 +6,8 @@ mod file;
 mod kinds;
 mod unsupported;
 
-pub use kinds::{Gathering, ResultFormat, Text};
+pub use kinds::{ResultFormat, Text};
+pub use muster_engine::plan::Gathering;
 
 use crate::report::Format;
 use kinds::Setting;

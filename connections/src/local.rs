@@ -71,6 +71,10 @@ impl Connection for LocalConnection {
     fn is_open(&self) -> bool {
         true
     }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.pool.settled())
+    }
 }
 
 struct Here {

@@ -5,7 +5,9 @@ pub mod command;
 pub mod files;
 pub mod flow;
 pub mod net;
+pub mod packages;
 pub mod system;
+mod tool;
 
 use muster_engine::module::Registry;
 
@@ -16,5 +18,6 @@ pub fn builtin() -> Registry {
     let registry = files::register(registry);
     let registry = flow::add(registry);
     let registry = net::add(registry);
+    let registry = packages::add(registry);
     system::add(registry)
 }

@@ -48,7 +48,8 @@ impl Given {
             // A name that is misspelt must not become a run on no host; Ansible only warns.
             unparsed_is_failed: !session.as_ansible || session.settings.any_unparsed_is_failed,
             enabled: session.settings.enable_plugins.iter().filter_map(|name| Format::named(name)).collect(),
-            ..LoadOptions::default()
+            // `control-plane` is the name of a group everywhere but in a variable.
+            warn_of_group_names: session.as_ansible,
         };
         let inventory = Inventory::load(&session.sources, &inputs, &options, &mut found);
         if inventory.is_empty() && !found.has_errors() {

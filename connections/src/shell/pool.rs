@@ -99,6 +99,12 @@ impl<R: Road> Pool<R> {
         channel::run(self, command, permit, count).await
     }
 
+    /// Waits until nothing runs and nothing is being ended.
+    pub(crate) async fn settled(&self) {
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        drop(self.running.acquire_many(all).await);
+    }
+
     fn shares(&self, command: &Command) -> bool {
         command.way == Way::Auto
             && command.stdin.as_ref().is_none_or(|input| input.len() <= SMALL_INPUT && !input.contains(&0))

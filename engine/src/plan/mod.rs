@@ -13,6 +13,7 @@ mod roles;
 mod site;
 mod step;
 mod tags;
+mod undefined;
 mod validate;
 
 pub use draw::{Draw, find_tasks};
@@ -87,6 +88,7 @@ impl Plan {
             plays.push(planned);
         }
         site.start_at(&plays, &mut diagnostics);
+        undefined::check(&site, &plays, &mut diagnostics);
         diagnostics.0.dedup();
         if diagnostics.has_errors() { Err(diagnostics) } else { Ok((Self { site, plays }, diagnostics)) }
     }
@@ -316,7 +318,8 @@ fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagno
             }
             None => {
                 let message = format!("Could not find file on the Ansible Controller: {}", names.join(", "));
-                let diagnostic = Diagnostic::error(Class::Error, "muster::plan::vars_file", message);
+                // Ansible goes on without it.
+                let diagnostic = Diagnostic::warning("muster::plan::vars_file", message);
                 diagnostics.push(diagnostic.at(entry.span, "not found"));
             }
         }

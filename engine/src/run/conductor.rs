@@ -128,6 +128,9 @@ impl Conductor {
         }
         self.units.shutdown().await;
         self.jobs_ended().await;
+        if *self.cancelled.borrow() {
+            self.pool.settled().await;
+        }
         let exit = self.exit();
         let stats = std::mem::take(&mut self.stats);
         self.tell(EventKind::RunFinished { exit, stats }).await;

@@ -65,15 +65,18 @@ impl Lesson {
                 Self::AddGroup(group) => {
                     grown = Some(world.add_group(own, group) || grown.unwrap_or(false));
                 }
-                Self::Stats(more) => merge_stats(stats, more),
+                Self::Stats(more) => merge_stats(stats, own, more),
             }
         }
         grown
     }
 }
 
-/// `set_stats`: values are replaced, or joined with `aggregate`.
-fn merge_stats(all: &mut Map, stats: &Map) {
+/// `set_stats`, of a host or of the whole run (`_run`): values are replaced, or joined with `aggregate`.
+fn merge_stats(all: &mut Map, host: &str, stats: &Map) {
+    let of_host = stats.get("per_host").and_then(Json::as_bool).unwrap_or(false);
+    let entry = all.entry(if of_host { host } else { "_run" }).or_insert_with(|| Json::Object(Map::new()));
+    let Json::Object(all) = entry else { return };
     let aggregate = stats.get("aggregate").and_then(Json::as_bool).unwrap_or(true);
     for (name, value) in stats.get("data").and_then(Json::as_object).into_iter().flatten() {
         let joined = match (all.get(name), value) {

@@ -65,7 +65,10 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         "playbook_dir" => text(scene.play.dir.display().to_string()),
         "play_hosts" | "ansible_play_batch" => standing(&scene.batch),
         "ansible_play_hosts" => standing(&scene.all),
-        "ansible_play_hosts_all" => list(scene.all.iter()),
+        // In the order of the inventory, whatever the play's is.
+        "ansible_play_hosts_all" => {
+            list(names.world.inventory().hosts().filter(|host| scene.all.contains(host)))
+        }
         "ansible_play_name" => text(&*scene.name),
         "ansible_play_role_names" => {
             let roles = scene.roles();

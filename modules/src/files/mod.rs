@@ -2,25 +2,29 @@
 //! and read the answers: `script` quotes and frames, `facts` looks at a path, `attributes` plans owner and mode,
 //! `write` replaces a file at once, `pattern` reads Python's regular expressions.
 
-mod attributes;
+pub(crate) mod attributes;
 mod blockinfile;
 mod copy;
-mod diff;
-mod facts;
+pub(crate) mod diff;
+pub(crate) mod facts;
 mod fetch;
 mod file;
+mod find;
 mod lineinfile;
 mod local;
 mod mode;
 mod pattern;
 mod replace;
-mod script;
+pub(crate) mod script;
 mod slurp;
 mod stat;
 mod tempfile;
 mod template;
-mod text;
-mod write;
+pub(crate) mod text;
+mod whole;
+pub(crate) mod write;
+
+pub(crate) use whole::File;
 
 use muster_engine::module::Registry;
 
@@ -33,6 +37,7 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(copy::Copy)
         .with(template::Template)
         .with(file::File)
+        .with(find::Find)
         .with(lineinfile::LineInFile)
         .with(blockinfile::BlockInFile)
         .with(replace::Replace)

@@ -1,21 +1,34 @@
 //! Facts about hosts and their services. Facts come from one POSIX sh script and what it printed; nothing needs Python
 //! on the target.
 
+mod account;
+mod cron;
 mod getent;
+mod group;
+mod modprobe;
+mod mount;
 mod package_facts;
 mod ping;
 mod service;
 mod service_facts;
 mod setup;
+mod sysctl;
 mod systemd;
+mod user;
 
+pub use cron::Cron;
 pub use getent::Getent;
+pub use group::Group;
+pub use modprobe::Modprobe;
+pub use mount::Mount;
 pub use package_facts::PackageFacts;
 pub use ping::Ping;
 pub use service::Service;
 pub use service_facts::ServiceFacts;
 pub use setup::{GatherFacts, Setup};
+pub use sysctl::Sysctl;
 pub use systemd::{Systemd, SystemdService};
+pub use user::User;
 
 use muster_engine::module::Registry;
 
@@ -25,10 +38,16 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Ping)
         .with(Setup)
         .with(GatherFacts)
+        .with(Cron)
         .with(Getent)
+        .with(Group)
+        .with(User)
         .with(ServiceFacts)
         .with(PackageFacts)
         .with(SystemdService)
         .with(Systemd)
         .with(Service)
+        .with(Sysctl)
+        .with(Modprobe)
+        .with(Mount)
 }

@@ -27,6 +27,7 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self.order = []
+        self.count = 0
         self.slots = {}
         # A run that ends in an error has no stats.
         atexit.register(lambda pid: pid == os.getpid() and not os.path.exists(os.environ["RECORD_TO"]) and self.write({}, {}), os.getpid())
@@ -46,20 +47,24 @@ class CallbackModule(CallbackBase):
             self.begin(result._task, "task")
         return self.slots[uuid]
 
-    def host(self, result):
+    def host(self, result, word):
         # Ansible shows where a delegate is as well as who: `h -> d(address)`.
-        return CallbackBase.host_label(result).split("(")[0]
+        label = CallbackBase.host_label(result).split("(")[0]
+        plain = word == "skipped" or result._task.loop is not None
+        return result._host.get_name() if plain else label
 
     def put(self, result, word):
-        entry = self.slot(result)["results"].setdefault(self.host(result), {})
+        entry = self.slot(result)["results"].setdefault(self.host(result, word), {})
         value = dict(result._result)
         if result._task.loop is not None and "results" in value:
             value.pop("results")
+        self.count += 1
+        entry["at"] = self.count
         entry["status"] = word
         entry["result"] = value
 
     def put_item(self, result, word):
-        entry = self.slot(result)["results"].setdefault(self.host(result), {})
+        entry = self.slot(result)["results"].setdefault(self.host(result, word), {})
         label = str(self._get_item_label(result._result))
         entry.setdefault("items", []).append({"label": label, "status": word, "result": dict(result._result)})
 
