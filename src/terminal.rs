@@ -55,8 +55,9 @@ pub fn ask(question: &str) -> io::Result<String> {
 /// There is no terminal, or it was closed.
 pub fn ask_secret(question: &str) -> io::Result<Secret> {
     let mut terminal = open()?;
-    write!(terminal, "{question}")?;
+    // Silent before the question shows: going silent throws away what was typed, and a program may answer at once.
     let silence = Silence::begin(terminal.try_clone()?)?;
+    write!(terminal, "{question}")?;
     let answer = line(&terminal);
     drop(silence);
     writeln!(terminal)?;

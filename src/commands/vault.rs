@@ -29,7 +29,7 @@ pub fn run(session: &Session, asked: &Vault) -> Result<Exit, Exit> {
             work.create(file, &id, &password)?;
         }
         VaultAction::Decrypt { files, output, passwords } => {
-            work.at_most_one(files, output.as_deref())?;
+            work.at_most_one(files.len(), output.as_deref())?;
             let secrets = work.opening(passwords)?;
             work.decrypt(files, output.as_deref(), &secrets)?;
         }
@@ -42,7 +42,7 @@ pub fn run(session: &Session, asked: &Vault) -> Result<Exit, Exit> {
             files.iter().try_for_each(|file| work.view(file, &secrets))?;
         }
         VaultAction::Encrypt { files, output, encrypt_vault_id, passwords } => {
-            work.at_most_one(files, output.as_deref())?;
+            work.at_most_one(files.len(), output.as_deref())?;
             let (id, password) = work.encrypting(passwords, encrypt_vault_id.as_deref())?;
             work.encrypt(files, output.as_deref(), &id, &password)?;
         }
@@ -263,8 +263,8 @@ impl Work<'_> {
         Ok(file)
     }
 
-    fn at_most_one(&self, files: &[PathBuf], output: Option<&Path>) -> Result<(), Exit> {
-        if output.is_some() && files.len() > 1 {
+    fn at_most_one(&self, inputs: usize, output: Option<&Path>) -> Result<(), Exit> {
+        if output.is_some() && inputs > 1 {
             return Err(self.usage("At most one input file may be used with the --output option", ""));
         }
         Ok(())

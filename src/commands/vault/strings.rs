@@ -31,15 +31,16 @@ impl Work<'_> {
             let message = "The --prompt option is not supported if also reading input from stdin";
             return Err(self.usage(message, "take `-` or --stdin-name away"));
         }
+        self.at_most_one(asked.strings.len(), asked.output.as_deref())?;
         let (id, password) = self.encrypting(&asked.passwords, asked.encrypt_vault_id.as_deref())?;
         let mut plain = vec![];
         if asked.prompt {
             plain.push(self.typed(asked.show_input)?);
         }
         if from_stdin {
-            plain.push(self.from_stdin(asked.stdin_name.clone())?);
+            plain.push(self.piped(asked.stdin_name.clone())?);
         }
-        plain.extend(self.from_arguments(asked)?);
+        plain.extend(self.arguments(asked)?);
         let mut out = String::new();
         let many = plain.len() > 1;
         for (index, Plain { name, origin, text }) in plain.iter().enumerate() {
@@ -85,7 +86,7 @@ impl Work<'_> {
         self.filled(asked, "The plaintext provided from the prompt was empty, not encrypting")
     }
 
-    fn from_stdin(&self, name: Option<String>) -> Result<Plain, Exit> {
+    fn piped(&self, name: Option<String>) -> Result<Plain, Exit> {
         if io::stdout().is_terminal() {
             eprintln!(
                 "Reading plaintext input from stdin. (ctrl-d to end input, twice if your content does not already \
@@ -103,7 +104,7 @@ impl Work<'_> {
         )
     }
 
-    fn from_arguments(&self, asked: &EncryptString) -> Result<Vec<Plain>, Exit> {
+    fn arguments(&self, asked: &EncryptString) -> Result<Vec<Plain>, Exit> {
         let texts: Vec<&String> = asked.strings.iter().filter(|text| *text != "-").collect();
         if let Some(last) = asked.names.last().filter(|_| texts.len() > asked.names.len()) {
             eprintln!("The number of --name options do not match the number of args.");
