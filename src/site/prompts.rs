@@ -50,7 +50,7 @@ fn answer(session: &Session, play: &Play, prompt: &Prompt, scope: &Scope) -> Res
         (true, Some(default)) => default,
         // Nobody was asked and nothing was meant: as Ansible, nothing is what the variable holds.
         (true, None) if !io::stdin().is_terminal() => {
-            return Ok(Variable::Written(Node { span: play.span, kind: Kind::Null }));
+            return Ok(Variable::Written(Node { span: play.span, kind: Kind::Str("None".into()) }));
         }
         _ => typed,
     };

@@ -33,7 +33,7 @@ impl Object for HostVars {
         let name = key.as_str()?;
         let inventory = self.world.inventory();
         let host = inventory.host(name).map(|host| host.name.clone())?;
-        let names = HostNames::new(self.world.clone(), self.scene.clone(), host, None);
+        let names = HostNames::new(self.world.clone(), self.scene.clone(), host, None).outside_the_play();
         Some(Value::from_object(Variables::new(names)))
     }
 

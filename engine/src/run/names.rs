@@ -20,6 +20,7 @@ pub struct HostNames {
     pub host: Arc<str>,
     /// The task.
     pub task: Option<Arc<PlannedTask>>,
+    outside: bool,
     learned: Arc<Learned>,
     inventory: Arc<OnceLock<Vec<Layer>>>,
     per_host: Arc<OnceLock<Vec<Layer>>>,
@@ -30,7 +31,14 @@ impl HostNames {
     #[must_use]
     pub fn new(world: Arc<World>, scene: Arc<Scene>, host: Arc<str>, task: Option<Arc<PlannedTask>>) -> Self {
         let learned = world.learned(&host);
-        Self { world, scene, host, task, learned, inventory: Arc::default(), per_host: Arc::default() }
+        let (inventory, per_host) = (Arc::default(), Arc::default());
+        Self { world, scene, host, task, outside: false, learned, inventory, per_host }
+    }
+
+    /// As `hostvars` sees them: without what the play and its roles say.
+    #[must_use]
+    pub fn outside_the_play(self) -> Self {
+        Self { outside: true, ..self }
     }
 
     /// A scope over these names.
@@ -75,7 +83,11 @@ impl HostNames {
         })
     }
 
+    /// What the play says; `hostvars` knows of no play.
     fn in_play(&self, name: &str) -> Option<Variable> {
+        if self.outside {
+            return None;
+        }
         let roles = self.scene.roles();
         let of_role = roles.iter().rev().find_map(|role| within(&role_vars(role), name));
         let fixed = || {
@@ -113,7 +125,12 @@ impl Names for HostNames {
             .or_else(|| self.learned.injected.get(name).map(known))
             .or_else(|| within(self.inventory(), name))
             .or_else(|| task.and_then(|task| within(&task.weak, name)))
-            .or_else(|| self.scene.roles().iter().rev().find_map(|role| within(&role_defaults(role), name)))
+            .or_else(|| {
+                if self.outside {
+                    return None;
+                }
+                self.scene.roles().iter().rev().find_map(|role| within(&role_defaults(role), name))
+            })
     }
 
     fn names(&self) -> Vec<Arc<str>> {
@@ -127,17 +144,19 @@ impl Names for HostNames {
             add(&task.middle);
             add(&task.weak);
         }
-        for role in self.scene.roles().iter() {
-            add(&role_vars(role));
-            add(&role_defaults(role));
-        }
-        for file in &self.scene.vars_files {
-            if let VarsFile::Fixed(layer) = file {
-                add(std::slice::from_ref(layer));
+        if !self.outside {
+            for role in self.scene.roles().iter() {
+                add(&role_vars(role));
+                add(&role_defaults(role));
             }
+            for file in &self.scene.vars_files {
+                if let VarsFile::Fixed(layer) = file {
+                    add(std::slice::from_ref(layer));
+                }
+            }
+            add(self.per_host());
+            add(&self.scene.vars);
         }
-        add(self.per_host());
-        add(&self.scene.vars);
         add(self.inventory());
         names.extend(self.learned.set.keys().cloned());
         names.extend(self.learned.included.keys().cloned());

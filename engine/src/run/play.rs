@@ -7,6 +7,7 @@ use super::standing::Standing;
 use super::world::World;
 use crate::event::StepInfo;
 use crate::plan::{Act, PlannedPlay, PlannedTask, StepId};
+use crate::node::{Kind, Node};
 use crate::playbook::{Play, Setting, Strategy};
 use crate::template::Scope;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -156,9 +157,30 @@ impl PlayRun {
     }
 }
 
+/// A name that cannot be rendered as a whole, as `Install {{ item }}` cannot before its loop: each part of it that fails
+/// says so in its place.
+fn in_pieces(name: &Node, scope: &Scope) -> String {
+    let mut rest = name.as_str().unwrap_or_default();
+    let (mut out, mut errors) = (String::new(), 0);
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        let Some((inside, behind)) = after.split_once("}}") else { break };
+        let piece = Node { span: name.span, kind: Kind::Str(format!("{{{{{inside}}}}}").into()) };
+        match scope.text(&piece) {
+            Ok(text) => out.push_str(&text),
+            Err(fault) => {
+                errors += 1;
+                out.push_str(&format!("<< error {errors} - {} >>", fault.message));
+            }
+        }
+        rest = behind;
+    }
+    out + rest
+}
+
 fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
     let name = match &task.task.name {
-        Some(node) => scope.text(node).unwrap_or_else(|_| node.as_str().unwrap_or_default().to_string()),
+        Some(node) => scope.text(node).unwrap_or_else(|_| in_pieces(node, scope)),
         None => String::new(),
     };
     let named = !name.is_empty();

@@ -13,6 +13,7 @@ use super::target::flag;
 use super::world::World;
 use crate::event::{EventKind, Outcome, Status};
 use crate::module::Map;
+use crate::node::Node;
 use crate::plan::{Act, PlannedTask, find_tasks};
 use crate::playbook::{Action, RoleUse};
 use crate::template::{Fault, Scope, Value, Variable, Vars, from_json, to_json};
@@ -128,6 +129,7 @@ impl Unit {
             front.extend(carried.clone());
             let inner = scope.with(front.clone());
             let mut done = self.execute(&inner, None, front.clone()).await;
+            carried.extend(self.taught(&done));
             if let Some(register) = &self.task.task.register {
                 let value = from_json(&Json::Object(result::registered(&done.result)));
                 carried.insert(register.clone(), Variable::Known(value));
@@ -310,6 +312,22 @@ impl Unit {
         }
         let key = format!("{file}|{from:?}|{known:?}");
         Some(Inclusion { file, key, vars: Arc::new(Vars(front.clone())), label, from })
+    }
+
+    /// The names that an item's result gives to the items after it: `set_fact` may collect in a loop.
+    fn taught(&self, done: &Done) -> IndexMap<Arc<str>, Variable> {
+        if done.facts_for.is_some() || self.task.action().rsplit('.').next() == Some("debug") {
+            return IndexMap::new();
+        }
+        if let Some(vars) = &done.vars {
+            let named = |(key, node): &(Node, Node)| {
+                Some((Arc::from(key.as_str()?), Variable::Written(node.clone())))
+            };
+            return vars.iter().filter_map(named).collect();
+        }
+        let facts = done.result.get("ansible_facts").and_then(Json::as_object);
+        let known = |value: &Json| Variable::Known(from_json(value));
+        facts.into_iter().flatten().map(|(name, value)| (Arc::from(name.as_str()), known(value))).collect()
     }
 
     /// What a result teaches.

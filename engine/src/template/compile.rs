@@ -202,6 +202,9 @@ impl Compiled {
 /// The output with the newlines at its end that the source has.
 pub fn with_newlines(mut out: String, source: &str) -> String {
     let ends = |text: &str| text.len() - text.trim_end_matches('\n').len();
+    if out.is_empty() {
+        return out;
+    }
     let missing = ends(source).saturating_sub(ends(&out));
     out.extend(std::iter::repeat_n('\n', missing));
     out

@@ -18,6 +18,11 @@ pub(super) fn is_variable_name(name: &str) -> bool {
         && !RESERVED.contains(&name)
 }
 
+/// Groups of modules that `module_defaults` may name without their collection. Their modules are other collections', so
+/// what is set for them is read and meant for nothing here; a misspelt one is refused.
+const GROUPS: [&str; 10] =
+    ["acme", "aws", "azure", "cpm", "docker", "gcp", "k8s", "os", "ovirt", "vmware"];
+
 impl Reader<'_> {
     /// Takes a keyword that levels share. Its place was checked before; false when it is not one of these.
     pub(super) fn shared(&mut self, into: &mut Keywords, field: Field<'_>, owner: &str) -> bool {
@@ -151,6 +156,13 @@ impl Reader<'_> {
                 "the field `module_defaults` is supposed to be a dictionary or a list of dictionaries";
             if let Some(map) = self.mapping(item, message) {
                 for (key, value) in map.iter() {
+                    if let Some(group) = key.as_str().and_then(|key| key.strip_prefix("group/"))
+                        && !group.contains('.')
+                        && !GROUPS.contains(&group)
+                    {
+                        let message = format!("could not resolve the module_defaults group `{group}`");
+                        self.error(Class::Parse, "muster::playbook::unknown_group", message, key.span, "");
+                    }
                     let arguments = value.as_map().is_some() || value.is_null() || values::is_open(value);
                     if key.as_str().is_none_or(is_template) || !arguments {
                         let message =

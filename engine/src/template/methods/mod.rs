@@ -1,10 +1,11 @@
 //! Python's methods of strings, lists, mappings and numbers. A value, a name and arguments come in; what Python gives
-//! goes out. Values never change: methods that would change one are refused, with advice.
+//! goes out. Only what a template made itself may change (`owned`): elsewhere such methods are refused, with advice.
 
 mod collection;
 pub mod text;
 
 use super::arguments::Args;
+use super::owned::CHANGING;
 use super::{Value, fault, python};
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State};
@@ -27,8 +28,8 @@ pub fn call(_: &mut State<'_, '_>, value: &Value, name: &str, args: &[Value]) ->
         _ => None,
     };
     answer.ok_or_else(|| match name {
-        "append" | "extend" | "insert" | "remove" | "pop" | "update" | "setdefault" | "clear" | "sort" | "reverse"
-            if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) =>
+        _ if CHANGING.contains(&name)
+            && matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) =>
         {
             let kind = python::type_name(value);
             fault::error(format!(

@@ -10,6 +10,7 @@
 //! | `l % r`, `l < r`             | `(l )\|_m_mod( r)`, `(l )\|_m_lt( r)`                       | as Python does                  |
 //! | `{{ x }}` (maybe alone)      | `{{ (x)\|_m_out }}`                                         | keeps the native value          |
 //! | `+x`; `for i in 1, 2`        | ` x`; `for i in (1, 2)`                                     | (token step)                    |
+//! | `{% set x = [] %}`, `x.append(1)` somewhere | `{% set x =( [] )\|_m_own %}` | a list that may change |
 //! | `{{ "\d" }}` in a playbook   | `{{ "\\d" }}`                                               | (token step)                    |
 
 mod chain;

@@ -2,6 +2,7 @@
 //! origin on the way, so that a later error still names the right variable.
 
 use crate::template::filters::times;
+use crate::template::owned::owned;
 use crate::template::predicates::types::within;
 use crate::template::{fault, python};
 use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
@@ -72,6 +73,7 @@ pub fn install(env: &mut Environment<'_>) {
             })
         });
     }
+    env.add_filter("_m_own", owned);
     env.add_filter("_m_out", |state: &mut State, value: Value| {
         state.get_or_insert_extension(Emitted::default()).0.push(value.clone());
         value

@@ -4,6 +4,7 @@
 use super::chain::chainable;
 use super::edits::Edit;
 use super::{Named, Plugin, Read};
+use crate::template::owned::CHANGING;
 use minijinja::machinery::ast;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -121,7 +122,7 @@ impl<'s> Walk<'s> {
                 walk.stmts(&block.body);
             }),
             S::Set(set) => {
-                self.expr(&set.expr, true);
+                self.set(set);
                 self.declare(&set.target);
             }
             S::SetBlock(set) => {
@@ -149,6 +150,26 @@ impl<'s> Walk<'s> {
                 self.macro_body(&block.macro_decl);
             }
         }
+    }
+
+    /// `{% set x = [] %}` where the text has an `x.append(..)`: the list is the template's own, and may change.
+    fn set(&mut self, set: &ast::Set<'_>) {
+        let sign = self.skip(end(&set.target));
+        let stop = self.skip(end(&set.expr));
+        let ends = ["%}", "-%}", "+%}"].iter().any(|mark| self.rest(stop).starts_with(mark));
+        let changes = match &set.target {
+            ast::Expr::Var(var) => {
+                let changed = |method: &&str| self.source.contains(&format!("{}.{method}(", var.id));
+                CHANGING.iter().any(changed)
+            }
+            _ => false,
+        };
+        if !changes || !ends || !self.rest(sign).starts_with('=') {
+            return self.expr(&set.expr, true);
+        }
+        self.edit(sign + 1..sign + 1, "(");
+        self.expr(&set.expr, true);
+        self.edit(stop..stop, ")|_m_own ");
     }
 
     fn include(&mut self, stmt: &ast::Stmt<'_>) {
