@@ -15,8 +15,8 @@ mod service_facts;
 mod setup;
 mod sysctl;
 mod systemd;
-mod user;
 mod timezone;
+mod user;
 
 pub use cron::Cron;
 pub use getent::Getent;
@@ -31,8 +31,8 @@ pub use service_facts::ServiceFacts;
 pub use setup::{GatherFacts, Setup};
 pub use sysctl::Sysctl;
 pub use systemd::{Systemd, SystemdService};
-pub use user::User;
 pub use timezone::Timezone;
+pub use user::User;
 
 use muster_engine::module::Registry;
 
