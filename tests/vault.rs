@@ -1,6 +1,8 @@
 //! `muster vault` as a person meets it: command lines in, files, text and exit codes out. `tests/vault-data` holds what
 //! ansible-vault of ansible-core 2.19 wrote with the password `pw-lab`, so that no test needs it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use assert_cmd::Command;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
