@@ -1,5 +1,9 @@
 //! The command line. argv comes in, an [`Invocation`] of values goes out. The letters and meanings of `run` are
-//! ansible-playbook's, and called by that name the program takes ansible-playbook's whole argument vector.
+//! ansible-playbook's, and called by that name the program takes ansible-playbook's whole argument vector, as it takes ansible-vault's.
+
+mod vault;
+
+pub use vault::{EncryptString, Vault, VaultAction, VaultPasswords};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -29,6 +33,8 @@ pub enum Verb {
     Plan(Plan),
     /// Shows hosts, groups and variables.
     Inventory(Inventory),
+    /// Encrypts, decrypts and edits files of secrets.
+    Vault(Vault),
     /// Shows what a module takes.
     Doc(Doc),
     /// Lists, shows and writes out the shipped playbooks.
@@ -181,15 +187,9 @@ pub struct Site {
     /// Variables above all others: k=v, YAML, JSON, or @file; may be given again.
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
-    /// A vault id and where its password is: id@file or id@prompt; may be given again.
-    #[arg(long, value_name = "ID")]
-    pub vault_id: Vec<String>,
-    /// Asks for the vault password.
-    #[arg(short = 'J', long, visible_alias = "ask-vault-password", conflicts_with = "vault_password_file")]
-    pub ask_vault_pass: bool,
-    /// A file (or program) that gives the vault password; may be given again.
-    #[arg(long, visible_alias = "vault-pass-file", value_name = "FILE")]
-    pub vault_password_file: Vec<PathBuf>,
+    /// How vaults are opened.
+    #[command(flatten)]
+    pub vault: VaultPasswords,
 }
 
 /// How playbooks are run.
@@ -366,8 +366,13 @@ impl Invocation {
         let mut argv: Vec<OsString> = argv.into_iter().collect();
         let name = argv.first().and_then(|name| Path::new(name).file_name());
         let as_ansible = name.is_some_and(|name| name == "ansible-playbook");
-        if as_ansible {
-            argv.splice(..1, ["muster".into(), "run".into()]);
+        let verb = match name.and_then(|name| name.to_str()) {
+            Some("ansible-playbook") => Some("run"),
+            Some("ansible-vault") => Some("vault"),
+            _ => None,
+        };
+        if let Some(verb) = verb {
+            argv.splice(..1, ["muster".into(), verb.into()]);
         }
         Ok(Self { as_ansible, ..Self::try_parse_from(argv)? })
     }
@@ -415,7 +420,7 @@ mod tests {
         );
         assert_eq!(run.options.connect.private_key, Some(PathBuf::from("k")));
         assert_eq!(run.options.escalate.become_password_file, Some(PathBuf::from("b")));
-        assert_eq!(run.options.site.vault_password_file, [PathBuf::from("v")]);
+        assert_eq!(run.options.site.vault.vault_password_file, [PathBuf::from("v")]);
         assert_eq!(run.options.site.inventory, ["i"]);
     }
 

@@ -6,7 +6,8 @@ mod file;
 mod kinds;
 mod unsupported;
 
-pub use kinds::{Gathering, ResultFormat, Text};
+pub use kinds::{ResultFormat, Text};
+pub use muster_engine::plan::Gathering;
 
 use crate::report::Format;
 use kinds::Setting;
@@ -144,8 +145,17 @@ settings! {
     /// Vault ids and where their passwords are.
     vault_identity_list: Vec<String> = "", env ["ANSIBLE_VAULT_IDENTITY_LIST"],
         ini ["defaults" "vault_identity_list"];
+    /// The id of a vault password that is given without one.
+    vault_identity: String = "default", env ["ANSIBLE_VAULT_IDENTITY"], ini ["defaults" "vault_identity"];
+    /// The id that `muster vault` encrypts with.
+    vault_encrypt_identity: Option<String> = "", env ["ANSIBLE_VAULT_ENCRYPT_IDENTITY"],
+        ini ["defaults" "vault_encrypt_identity"];
     /// Whether only the password of the id that a vault names is tried.
     vault_id_match: bool = "false", env ["ANSIBLE_VAULT_ID_MATCH"], ini ["defaults" "vault_id_match"];
+    /// The editor of `muster vault edit` and `create`.
+    editor: String = "vi", env ["ANSIBLE_EDITOR" "EDITOR"], ini ["defaults" "editor"];
+    /// The pager of `muster vault view`.
+    pager: String = "less", env ["ANSIBLE_PAGER" "PAGER"], ini ["defaults" "pager"];
     /// Tags to run.
     run_tags: Vec<String> = "", env ["ANSIBLE_RUN_TAGS"], ini ["tags" "run"];
     /// Tags to skip.

@@ -1,6 +1,8 @@
 //! This machine: the same framed shells as over ssh, through `/bin/sh` with pipes. Every program is the leader of a
 //! process group of its own. A tunnel is a TCP connection.
 
+mod terminal;
+
 use crate::shell::pool::Pool;
 use crate::shell::wire::{Ear, Ending, Heard, Mouth, Program, Refusal, Road, Signal, signal_name};
 use bytes::BytesMut;
@@ -9,7 +11,6 @@ use muster_engine::connection::{
     Command, Completed, Connection, ConnectionError, Connector, Stream, Target, Trouble,
 };
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -70,6 +71,10 @@ impl Connection for LocalConnection {
     fn is_open(&self) -> bool {
         true
     }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.pool.settled())
+    }
 }
 
 struct Here {
@@ -122,31 +127,17 @@ fn with_pipes(line: &str) -> io::Result<(LocalEar, LocalMouth)> {
 
 /// A terminal needs a session of its own, which only a program between can make without unsafe code.
 fn with_terminal(line: &str) -> io::Result<(LocalEar, LocalMouth)> {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    grantpt(&master)?;
-    unlockpt(&master)?;
-    let name = ptsname(&master, Vec::new())?;
-    let slave: OwnedFd =
-        std::fs::OpenOptions::new().read(true).write(true).open(name.to_string_lossy().as_ref())?.into();
-    let mut modes = tcgetattr(&slave)?;
-    modes.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&slave, OptionalActions::Now, &modes)?;
+    let (reader, writer, other_end) = terminal::open()?;
     let child = tokio::process::Command::new("setsid")
         .args(["--ctty", "--wait", "/bin/sh", "-c", line])
-        .stdin(Stdio::from(slave.try_clone()?))
-        .stdout(Stdio::from(slave.try_clone()?))
-        .stderr(Stdio::from(slave))
+        .stdin(Stdio::from(other_end.try_clone()?))
+        .stdout(Stdio::from(other_end.try_clone()?))
+        .stderr(Stdio::from(other_end))
         .process_group(0)
         .spawn()?;
     let group = group_of(&child);
-    let reader = tokio::fs::File::from_std(std::fs::File::from(master.try_clone()?));
-    let writer = tokio::fs::File::from_std(std::fs::File::from(master));
-    Ok((
-        LocalEar::new(child, Some(Box::new(reader)), None),
-        LocalMouth { stdin: Some(Box::new(writer)), group },
-    ))
+    let ear = LocalEar::new(child, Some(Box::new(reader)), None);
+    Ok((ear, LocalMouth { stdin: Some(Box::new(writer)), group }))
 }
 
 fn group_of(child: &Child) -> Option<rustix::process::Pid> {

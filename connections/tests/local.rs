@@ -6,6 +6,8 @@
 mod behaviour;
 mod support;
 
+use muster_engine::connection::{Command, Way};
+use std::time::Duration;
 use support::{local, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -44,4 +46,13 @@ async fn a_tunnel_reaches_a_port() {
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
     assert_eq!(text, "hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_commands_are_ended_too() {
+    let road = local("/bin/sh").await;
+    let mark = support::marker();
+    let command = Command { way: Way::Raw, ..Command::new(format!("sleep {mark}; sleep {mark}")) };
+    let _ = tokio::time::timeout(Duration::from_millis(400), road.exec(&command)).await.unwrap_err();
+    support::until_sleepers(&mark, 0).await;
 }

@@ -33,7 +33,7 @@ pub struct StepInfo {
     pub place: String,
     /// Whether it runs in check mode.
     pub check_mode: bool,
-    /// Whether its banner is wanted even when a report groups by task: false for silent steps.
+    /// Whether `no_log` is written on it: its name may be shown, what it answered may not.
     pub no_log: bool,
 }
 

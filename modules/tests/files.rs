@@ -1,5 +1,7 @@
-//! The modules for files against what Ansible's own modules answered and left behind, case by case: `cases/files/*.json`, each
-//! run with this machine's shell and with busybox. `cases/files/observe.py` wrote the expectations.
+//! The modules for files and for what a host is made of against what Ansible's own modules answered and left behind, case
+//! by case: `cases/{files,hosts}/*.json`, each run with this machine's shell and with busybox. `observe.py` beside the
+//! cases wrote the expectations. A case with `finally` changes this machine's accounts: it needs root, runs alone with
+//! the machine's own programs, and its `finally` undoes all of it.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall fail")]
 
@@ -13,6 +15,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use support::Bench;
+
+/// The machine's own shell.
+const OWN: &str = "/bin/sh";
 
 /// Makes what a case says is there: `{name: {content | base64 | link | hard | directory, mode}}`.
 fn make(dir: &Path, entries: &Json) {
@@ -108,6 +113,10 @@ fn steady(value: &mut Json, dir: &str) {
         }
         Json::Array(items) => items.iter_mut().for_each(|item| steady(item, dir)),
         Json::Object(map) => {
+            *map = std::mem::take(map)
+                .into_iter()
+                .map(|(key, value)| (key.replace(dir, "{dir}"), value))
+                .collect();
             for (key, value) in map.iter_mut() {
                 match key.as_str() {
                     "inode" | "dev" | "atime" | "mtime" | "ctime" | "blocks" | "block_size" | "version"
@@ -130,12 +139,23 @@ fn steady(value: &mut Json, dir: &str) {
 }
 
 async fn one(path: &Path, shell: &str) -> Result<(), String> {
-    let case: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut text = std::fs::read_to_string(path).unwrap();
+    let site = text.contains("{url}").then(support::site::Site::start);
+    if let Some(site) = &site {
+        text = text.replace("{url}", &site.url());
+    }
+    let case: Json = serde_json::from_str(&text).unwrap();
+    if case["finally"].is_string() && shell != OWN {
+        return Ok(());
+    }
     let scratch = tempfile::tempdir().unwrap();
     // Links in the way to the temporary directory would show in answers.
     let dir = scratch.path().canonicalize().unwrap().join("case");
     std::fs::create_dir(&dir).unwrap();
     make(&dir, &case["before"]);
+    if let Some(site) = &site {
+        site.serve(&dir.join("www"));
+    }
     let text = dir.to_str().unwrap();
     let args: Json = serde_json::from_str(&case["args"].to_string().replace("{dir}", text)).unwrap();
     let mut bench = Bench::new(&dir.join("local"));
@@ -146,10 +166,18 @@ async fn one(path: &Path, shell: &str) -> Result<(), String> {
         bench.vars.insert(name.clone(), value.clone());
     }
     let module = case["module"].as_str().unwrap();
+    let _end = case["finally"].as_str().map(|script| Finally(script.replace("{dir}", text)));
+    if let Some(script) = case["prepare"].as_str() {
+        spoken(&script.replace("{dir}", text));
+    }
     let mut result = match bench.run(module, &args).await {
         Ok(output) => Json::Object(output.result),
         Err(failure) => Json::Object(failure.with("failed", true).result),
     };
+    if let Some(script) = case["shows"].as_str() {
+        let shown = spoken(&script.replace("{dir}", text)).replace(text, "{dir}");
+        result.as_object_mut().unwrap().insert("(shown)".into(), shown.into());
+    }
     steady(&mut result, text);
     let expected = &case["expect"];
     let mut wrong = vec![];
@@ -174,10 +202,28 @@ async fn one(path: &Path, shell: &str) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
+/// What undoes a case.
+struct Finally(String);
+
+impl Drop for Finally {
+    fn drop(&mut self) {
+        spoken(&self.0);
+    }
+}
+
+/// What a script of a case prints, both streams.
+fn spoken(script: &str) -> String {
+    let mut sh = std::process::Command::new(OWN);
+    let done = sh.arg("-c").arg(format!("exec 2>&1\n{script}")).output().unwrap();
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
 fn cases() -> Vec<std::path::PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/files");
     let only = std::env::var("CASE").unwrap_or_default();
-    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let folders =
+        ["files", "hosts"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name));
+    let entries =
+        folders.iter().flat_map(|dir| std::fs::read_dir(dir).unwrap()).map(|entry| entry.unwrap().path());
     let mut cases: Vec<_> = entries
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
         .filter(|path| path.to_str().unwrap().contains(&only))
@@ -198,16 +244,15 @@ async fn all(shell: &str) {
 
 #[tokio::test]
 async fn every_case_ends_as_with_ansible() {
-    all("/bin/sh").await;
+    assert_eq!(spoken("id -u").trim(), "0", "cases make users, groups and crontabs: run these tests as root");
+    all(OWN).await;
 }
 
 #[tokio::test]
 async fn every_case_ends_as_with_ansible_on_busybox() {
     let dir = tempfile::tempdir().unwrap();
-    match support::busybox(dir.path()) {
-        Some(shell) => all(&shell).await,
-        None => eprintln!("there is no busybox here"),
-    }
+    let shell = support::busybox(dir.path()).expect("install busybox: its shell is tested too");
+    all(&shell).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod plan;
 mod playbooks;
 mod retry;
 mod run;
+mod vault;
 
 use crate::cli::{Color, Invocation, Verb};
 use crate::exit::Exit;
@@ -27,6 +28,7 @@ fn dispatch(invocation: Invocation) -> Result<Exit, Exit> {
         Verb::Check(asked) => check::run(&open(asked.options.show.color)?, &asked),
         Verb::Plan(asked) => plan::run(&open(asked.options.show.color)?, &asked),
         Verb::Inventory(asked) => inventory::run(&open(Color::Auto)?, &asked),
+        Verb::Vault(asked) => vault::run(&open(Color::Auto)?, &asked),
         Verb::Doc(asked) => doc::run(&open(Color::Auto)?, &asked),
         Verb::Playbooks(asked) => playbooks::run(&open(Color::Auto)?, &asked.action),
         Verb::Completion { shell } => completion::run(shell),

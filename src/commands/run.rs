@@ -110,7 +110,6 @@ fn look(session: &Session, options: &Options) -> Look {
         show_start: settings.show_per_host_start,
         path_on_failure: settings.show_task_path_on_failure,
         failed_stderr: settings.display_failed_stderr,
-        diff: options.show.diff || settings.diff_always,
         diff_context: settings.diff_context,
         ignored: options.show.ignore.clone(),
         settings: match &settings.file {

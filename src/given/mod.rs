@@ -4,7 +4,7 @@
 mod extra;
 mod passwords;
 
-pub use passwords::Passwords;
+pub use passwords::{Passwords, Purpose, vault_passwords};
 
 use crate::cli::Site;
 use crate::exit::Exit;
@@ -38,7 +38,7 @@ impl Given {
     /// # Errors
     /// A password cannot be had. Mistakes are kept, to be said with those of the playbooks.
     pub fn read(session: &Session, site: &Site) -> Result<Self, Exit> {
-        let secrets = passwords::vault(session, site)?;
+        let secrets = passwords::vault(session, &site.vault)?;
         let mut found = Diagnostics::default();
         let extra = extra::read(session, &site.extra_vars, &secrets, &mut found);
         let inputs = inputs(session, site);
@@ -48,7 +48,8 @@ impl Given {
             // A name that is misspelt must not become a run on no host; Ansible only warns.
             unparsed_is_failed: !session.as_ansible || session.settings.any_unparsed_is_failed,
             enabled: session.settings.enable_plugins.iter().filter_map(|name| Format::named(name)).collect(),
-            ..LoadOptions::default()
+            // `control-plane` is the name of a group everywhere but in a variable.
+            warn_of_group_names: session.as_ansible,
         };
         let inventory = Inventory::load(&session.sources, &inputs, &options, &mut found);
         if inventory.is_empty() && !found.has_errors() {

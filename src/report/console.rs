@@ -224,7 +224,16 @@ impl<O: Write, E: Write> Console<O, E> {
         if is_shown(&result, &self.look, 0) {
             text += &format!(" => {}", dumped(&result, &self.look));
         }
-        self.painted(colour, &text)
+        self.painted(colour, &text)?;
+        self.finding(who, outcome)
+    }
+
+    /// What a `check` found, under its line.
+    fn finding(&mut self, who: &Who<'_>, outcome: &Outcome) -> io::Result<()> {
+        match findings::at_once(who.host, &outcome.result, &self.look) {
+            Some((colour, line)) => self.painted(colour, &line),
+            None => Ok(()),
+        }
     }
 
     fn finished(&mut self, step: usize, who: &Who<'_>, looped: bool, outcome: &Outcome) -> io::Result<()> {
@@ -241,7 +250,10 @@ impl<O: Write, E: Write> Console<O, E> {
         let result = self.cleaned(step, outcome);
         match outcome.status {
             Status::Ok | Status::Changed if looped => Ok(()),
-            Status::Ok => self.went(Colour::Ok, format!("ok: [{}]", who.label(&outcome.result)), &result),
+            Status::Ok => {
+                self.went(Colour::Ok, format!("ok: [{}]", who.label(&outcome.result)), &result)?;
+                self.finding(who, outcome)
+            }
             Status::Changed => {
                 self.went(Colour::Changed, format!("changed: [{}]", who.label(&outcome.result)), &result)
             }

@@ -80,6 +80,26 @@ pub fn has_errors(recap: &Recap, ignored: &[String]) -> bool {
     recap.findings.iter().any(|finding| counts(finding, ignored))
 }
 
+/// What a result found, in one line under it; nothing where all is as required.
+#[must_use]
+pub fn at_once(host: &str, result: &Map, look: &Look) -> Option<(Colour, String)> {
+    let check = result.get("check").and_then(Json::as_object)?.clone();
+    let finding = Finding { host: Arc::from(host), check };
+    let verdict = Verdict::of(&finding, &look.ignored);
+    if verdict == Verdict::Passed {
+        return None;
+    }
+    let said = |key| {
+        finding.check.get(key).filter(|value| !value.is_null()).map(|value| match value {
+            Json::String(text) => harmless(text).into_owned(),
+            other => other.to_string(),
+        })
+    };
+    let observed = said("observed").map(|text| format!(": {text}")).unwrap_or_default();
+    let required = said("required").map(|text| format!(" (required: {text})")).unwrap_or_default();
+    Some((verdict.colour(), format!("  [{}] {}{observed}{required}", verdict.word(), text(&finding, "id"))))
+}
+
 /// One check on every host that has it.
 struct Check<'a> {
     worst: Verdict,
@@ -140,7 +160,12 @@ fn facts(check: &Map) -> Vec<(&'static str, String)> {
         let text = super::result::plain(check.get(key).filter(|value| !value.is_null())?);
         (!text.is_empty()).then_some((key, text))
     };
-    known.into_iter().filter_map(text).collect()
+    let mut facts: Vec<_> = known.into_iter().filter_map(text).collect();
+    // What was seen says more than why a template failed over it.
+    if facts.iter().any(|(key, _)| *key == "observed") {
+        facts.retain(|(key, _)| *key != "reason");
+    }
+    facts
 }
 
 fn fact(name: &str, text: &str) -> String {

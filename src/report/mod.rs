@@ -55,8 +55,6 @@ pub struct Look {
     pub path_on_failure: bool,
     /// Whether failures go to stderr.
     pub failed_stderr: bool,
-    /// Whether differences are shown.
-    pub diff: bool,
     /// Lines around a difference.
     pub diff_context: usize,
     /// Ids of findings that do not count.
@@ -83,7 +81,6 @@ impl Default for Look {
             show_start: false,
             path_on_failure: false,
             failed_stderr: false,
-            diff: false,
             diff_context: 3,
             ignored: vec![],
             settings: String::new(),

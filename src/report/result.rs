@@ -51,7 +51,6 @@ pub fn cleaned(action: &str, result: &Map) -> Map {
         } else {
             map.retain(|key, _| !BESIDE_VAR.contains(&key.as_str()));
         }
-        map.insert("_ansible_verbose_always".into(), Json::Bool(true));
     }
     map
 }
@@ -280,9 +279,15 @@ mod tests {
     #[test]
     fn debug_shows_only_what_it_was_asked_for() {
         let look = Look::default();
-        let message = cleaned("ansible.builtin.debug", &map(j!({"msg": "hi", "changed": false})));
+        let message = cleaned(
+            "ansible.builtin.debug",
+            &map(j!({"msg": "hi", "changed": false, "_ansible_verbose_always": true})),
+        );
         assert_eq!(dumped(&message, &look), "{\n    \"msg\": \"hi\"\n}");
-        let variable = cleaned("debug", &map(j!({"x.stdout": "hi", "changed": false, "failed": false})));
+        let variable = cleaned(
+            "debug",
+            &map(j!({"x.stdout": "hi", "changed": false, "failed": false, "_ansible_verbose_always": true})),
+        );
         assert_eq!(dumped(&variable, &look), "{\n    \"x.stdout\": \"hi\"\n}");
     }
 

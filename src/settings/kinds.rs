@@ -1,6 +1,7 @@
 //! The types a setting may have, read from text as Ansible reads them: many words for yes, lists at commas, paths that
 //! start at the file they are written in.
 
+use muster_engine::plan::Gathering;
 use std::path::{Path, PathBuf};
 
 /// Where relative paths start.
@@ -26,18 +27,6 @@ pub trait Setting: Sized + Default {
 /// Text that may name a path: an inventory file, or a list of hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(pub String);
-
-/// When facts are gathered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Gathering {
-    /// Unless a play says no.
-    #[default]
-    Implicit,
-    /// Only if a play says yes.
-    Explicit,
-    /// Once per host.
-    Smart,
-}
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! Settings from files and variables: which one wins, and what is said of those without a meaning.
+
 use super::*;
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;

@@ -3,8 +3,7 @@
 use crate::cli::Options;
 use crate::given::Passwords;
 use crate::session::Session;
-use crate::settings;
-use muster_engine::plan::{Defaults, Gathering};
+use muster_engine::plan::Defaults;
 use muster_engine::template::{Value, from_json};
 use serde_json::json;
 use std::sync::Arc;
@@ -40,11 +39,7 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         verbosity: settings.verbosity.saturating_add(options.show.verbose),
         force_handlers: options.force_handlers || settings.force_handlers,
         any_errors_fatal: settings.any_errors_fatal,
-        gathering: match settings.gathering {
-            settings::Gathering::Implicit => Gathering::Implicit,
-            settings::Gathering::Explicit => Gathering::Explicit,
-            settings::Gathering::Smart => Gathering::Smart,
-        },
+        gathering: settings.gathering,
         gather_subset: settings.gather_subset.clone(),
         gather_timeout: settings.gather_timeout,
         error_on_missing_handler: settings.error_on_missing_handler,
@@ -69,9 +64,7 @@ fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
     let [major, minor, revision] = LANGUAGE;
     let full = format!("{major}.{minor}.{revision}");
     let version = json!({"full": full, "major": major, "minor": minor, "revision": revision, "string": full});
-    let mut all = vec![("ansible_version", version)];
-    if let Some(file) = &session.settings.file {
-        all.push(("ansible_config_file", json!(file.display().to_string())));
-    }
+    let file = session.settings.file.as_ref().map(|file| file.display().to_string());
+    let all = [("ansible_version", version), ("ansible_config_file", json!(file))];
     all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
 }

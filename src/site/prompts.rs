@@ -46,7 +46,14 @@ fn answer(session: &Session, play: &Play, prompt: &Prompt, scope: &Scope) -> Res
         session.say(&Diagnostics(vec![Diagnostic::warning("muster::prompt::nobody", message)]));
         String::new()
     };
-    let typed = if typed.is_empty() { default.unwrap_or_default() } else { typed };
+    let typed = match (typed.is_empty(), default) {
+        (true, Some(default)) => default,
+        // Nobody was asked and nothing was meant: as Ansible, nothing is what the variable holds.
+        (true, None) if !io::stdin().is_terminal() => {
+            return Ok(Variable::Written(Node { span: play.span, kind: Kind::Null }));
+        }
+        _ => typed,
+    };
     let kind = Kind::Str(encrypted(session, prompt, typed, play, scope)?.into());
     let node = Node { span: play.span, kind };
     let node = if prompt.raw { Node { span: play.span, kind: Kind::Unsafe(Arc::new(node)) } } else { node };

@@ -1,6 +1,5 @@
 //! What whole-run tests share: a site made from a playbook and an inventory, run by the engine with a local connection
 //! and one nobody answers, and its events.
-#![expect(dead_code, reason = "each test binary uses its own part of it")]
 
 use muster_connections::Options;
 use muster_engine::connection::{Connection, ConnectionError, Connector, Target, Trouble};
@@ -38,16 +37,22 @@ mod futures {
 
 /// Everything besides the playbook, from an inventory file.
 pub fn site(inventory: &Path, defaults: Defaults) -> Arc<Site> {
+    let mut diagnostics = Diagnostics::default();
+    let site = site_of(inventory, defaults, &mut diagnostics);
+    assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+    site
+}
+
+/// The same; what is wrong with the inventory is in the bag.
+pub fn site_of(inventory: &Path, defaults: Defaults, diagnostics: &mut Diagnostics) -> Arc<Site> {
     let sources = Arc::new(Sources::default());
     let extra: Layer = Arc::new(Vars::default());
     let names = muster_engine::plan::Layers::new(vec![extra.clone()]);
     let scope = Scope::new(Arc::new(names), Surroundings::default());
     let loader = Loader::new(sources.clone(), Arc::default(), scope, vec![], vec![]);
-    let mut diagnostics = Diagnostics::default();
     let inputs = vec![inventory.display().to_string()];
     let options = LoadOptions::default();
-    let inventory = Inventory::load(&sources, &inputs, &options, &mut diagnostics);
-    assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+    let inventory = Inventory::load(&sources, &inputs, &options, diagnostics);
     Arc::new(Site {
         loader,
         inventory,

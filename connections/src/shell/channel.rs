@@ -11,7 +11,7 @@ use muster_engine::connection::{Command, Completed, ConnectionError, Escalation,
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Longer scripts do not fit into one argument and come through standard input.
 const LONG_SCRIPT: usize = 64 * 1024;
@@ -20,6 +20,9 @@ const SILENCE: Duration = Duration::from_millis(300);
 /// After the end, output is awaited at most so long.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
+/// A command that is to be ended before its first word gets so long to say it.
+const FIRST_WORD: Duration = Duration::from_secs(5);
+
 /// Runs one command in a channel of its own.
 pub(crate) async fn run<R: Road>(
     pool: &Arc<Pool<R>>,
@@ -27,48 +30,56 @@ pub(crate) async fn run<R: Road>(
     permit: OwnedSemaphorePermit,
     count: Count,
 ) -> Result<Completed, ConnectionError> {
-    let Some(limit) = command.timeout else { return carry(pool, command, permit, count).await };
-    match tokio::time::timeout(limit, carry(pool, command, permit, count)).await {
-        Ok(result) => result,
-        // The guard within has ordered the end; the answer does not wait for a process that will not die.
-        Err(_) => Err(timed_out(command)),
+    let mut held = Held { pool: Arc::clone(pool), escalation: command.escalation.as_ref(), parts: None };
+    let Some(limit) = command.timeout else { return carry(&mut held, command, permit, count).await };
+    let result = tokio::time::timeout(limit, carry(&mut held, command, permit, count)).await;
+    if let Ok(result) = result {
+        return result;
     }
+    if let Some(ending) = held.end() {
+        // A failed task has ended too.
+        let _ = ending.await;
+    }
+    Err(timed_out(command))
 }
 
 async fn carry<R: Road>(
-    pool: &Arc<Pool<R>>,
+    held: &mut Held<'_, R>,
     command: &Command,
     permit: OwnedSemaphorePermit,
     count: Count,
 ) -> Result<Completed, ConnectionError> {
+    let pool = &Arc::clone(&held.pool);
     let cap = command.cap.unwrap_or(DEFAULT_CAP);
-    let terminal = command.way == Way::Terminal;
-    let streams = if terminal { Streams::One } else { Streams::Two };
-    let mark = Mark::new();
+    let mut terminal = command.way == Way::Terminal;
     let mut input: Vec<u8> = Vec::new();
-    let (mut out, mut err) = (Gathered::new(cap), Gathered::new(cap));
-    let (ear, mouth, pid) = match &command.escalation {
+    let mut said = Said {
+        out: Gathered::new(cap),
+        err: Gathered::new(cap),
+        mark: Mark::new(),
+        marked: command.way != Way::Raw,
+        terminal,
+        pid: None,
+    };
+    let (ear, mouth) = match &command.escalation {
         None => {
             let line = if command.way == Way::Raw {
                 command.script.clone()
             } else {
-                let script = frame::alone(command, &mark, streams);
+                let streams = if terminal { Streams::One } else { Streams::Two };
+                let script = frame::alone(command, &said.mark, streams);
                 format!("exec {} -c {}", pool.shell, quote(&fitted(script, &mut input)))
             };
-            let (ear, mouth) = start(pool, &Program { line, terminal }).await?;
-            (ear, mouth, None)
+            start(pool, &Program { line, terminal }).await?
         }
         Some(escalation) => {
-            let mut plain = command.clone();
-            plain.escalation = None;
-            let script = fitted(frame::script(&plain), &mut input);
-            let ascent = climb(pool, escalation, &script, terminal).await?;
-            let Ascent { ear, mouth, pid, out: early_out, err: early_err, .. } = ascent;
-            out.keep(&early_out);
-            err.keep(&early_err);
-            out.end = Some(0);
-            err.end = Some(0);
-            (ear, mouth, Some(pid))
+            let script = fitted(frame::script(command), &mut input);
+            let ascent = climb(pool, escalation, script, terminal).await?;
+            terminal |= ascent.streams == Streams::One;
+            said.out.keep(&ascent.out);
+            said.err.keep(&ascent.err);
+            (said.marked, said.pid) = (false, Some(ascent.pid));
+            (ascent.ear, ascent.mouth)
         }
     };
     if let Some(bytes) = &command.stdin {
@@ -77,12 +88,9 @@ async fn carry<R: Road>(
     if terminal {
         input.push(4);
     }
-    let mut held = Held { pool: Arc::clone(pool), escalation: command.escalation.clone(), parts: None };
-    held.parts = Some(Parts { ear, mouth, pid, _count: count, _permit: permit });
-    let Some(parts) = held.parts.as_mut() else { return Err(pool.lost()) };
-    let Parts { ear, mouth, pid, .. } = parts;
-    let marked = command.way != Way::Raw;
-    let said = async {
+    held.parts = Some(Parts { ear, mouth, said, _count: Some(count), _permit: Some(permit) });
+    let Some(Parts { ear, mouth, said, .. }) = held.parts.as_mut() else { return Err(pool.lost()) };
+    let speaking = async {
         if !input.is_empty() {
             // A program need not read its input.
             let _ = mouth.say(input).await;
@@ -91,9 +99,10 @@ async fn carry<R: Road>(
             mouth.finish().await;
         }
     };
-    let mut gathering = Gathering { out: &mut out, err: &mut err, mark: &mark, marked, terminal, pid };
-    let ending = listen(ear, said, &mut gathering).await;
-    held.parts = None;
+    let ending = listen(ear, speaking, said).await;
+    let Some(Parts { said: Said { mut out, mut err, .. }, .. }) = held.parts.take() else {
+        return Err(pool.lost());
+    };
     out.flush();
     err.flush();
     match ending {
@@ -119,36 +128,34 @@ fn fitted(script: String, input: &mut Vec<u8>) -> String {
     line
 }
 
-struct Gathering<'a> {
-    out: &'a mut Gathered,
-    err: &'a mut Gathered,
-    mark: &'a Mark,
+/// What a command said so far.
+struct Said {
+    out: Gathered,
+    err: Gathered,
+    mark: Mark,
+    /// Whether the mark is still to come, with the process id.
     marked: bool,
     terminal: bool,
-    pid: &'a mut Option<i64>,
+    pid: Option<i64>,
 }
 
-impl Gathering<'_> {
+impl Said {
     fn gather(&mut self, bytes: &[u8], error: bool) {
-        let gathered = if error { &mut *self.err } else { &mut *self.out };
-        let carries_mark = self.marked && error != self.terminal;
-        if !carries_mark || gathered.ended() {
+        let gathered = if error { &mut self.err } else { &mut self.out };
+        if !self.marked || error == self.terminal {
             gathered.keep(bytes);
-        } else if let Some(rest) = gathered.take(bytes, self.mark) {
+        } else if let Some(rest) = gathered.take(bytes, &self.mark) {
             // What came before is the login's chatter.
             gathered.kept.clear();
             gathered.keep(&rest);
-            *self.pid = gathered.end;
+            self.pid = gathered.end;
+            self.marked = false;
         }
     }
 }
 
-async fn listen<E: Ear>(
-    ear: &mut E,
-    said: impl Future<Output = ()>,
-    gathering: &mut Gathering<'_>,
-) -> Option<Ending> {
-    let mut said = pin!(said);
+async fn listen<E: Ear>(ear: &mut E, words: impl Future<Output = ()>, said: &mut Said) -> Option<Ending> {
+    let mut words = pin!(words);
     let mut speaking = true;
     let mut ending: Option<(Ending, Instant)> = None;
     let mut quiet = false;
@@ -156,7 +163,7 @@ async fn listen<E: Ear>(
         let heard = match &ending {
             None if speaking => tokio::select! {
                 biased;
-                () = &mut said => { speaking = false; continue }
+                () = &mut words => { speaking = false; continue }
                 heard = ear.hear() => heard,
             },
             None => ear.hear().await,
@@ -168,8 +175,8 @@ async fn listen<E: Ear>(
             },
         };
         match heard {
-            Some(Heard::Out(bytes)) => gathering.gather(&bytes, false),
-            Some(Heard::Err(bytes)) => gathering.gather(&bytes, true),
+            Some(Heard::Out(bytes)) => said.gather(&bytes, false),
+            Some(Heard::Err(bytes)) => said.gather(&bytes, true),
             Some(Heard::Ended(how)) => ending = Some((how, Instant::now())),
             Some(Heard::Quiet) => quiet = true,
             None => break,
@@ -194,7 +201,29 @@ async fn start<R: Road>(pool: &Pool<R>, program: &Program) -> Result<(R::Ear, R:
     }
 }
 
+/// Becomes the user in a task: when nobody waits for it any more, what it then starts is ended.
 async fn climb<R: Road>(
+    pool: &Arc<Pool<R>>,
+    escalation: &Escalation,
+    script: String,
+    terminal: bool,
+) -> Result<Ascent<R>, ConnectionError> {
+    let (give, take) = oneshot::channel();
+    let (pool, escalation) = (Arc::clone(pool), escalation.clone());
+    tokio::spawn(async move {
+        let result = climb_patiently(&pool, &escalation, &script, terminal).await;
+        if let Err(Ok(Ascent { ear, mouth, pid, .. })) = give.send(result) {
+            let (out, err) = (Gathered::new(0), Gathered::new(0));
+            let said = Said { out, err, mark: Mark::new(), marked: false, terminal, pid: Some(pid) };
+            let parts = Some(Parts { ear, mouth, said, _count: None, _permit: None });
+            drop(Held { pool, escalation: Some(&escalation), parts });
+        }
+    });
+    let ended = || ConnectionError::new(Trouble::Unreachable, "muster is shutting down");
+    take.await.unwrap_or_else(|_| Err(ended()))
+}
+
+async fn climb_patiently<R: Road>(
     pool: &Pool<R>,
     escalation: &Escalation,
     script: &str,
@@ -219,25 +248,38 @@ async fn climb<R: Road>(
 struct Parts<R: Road> {
     ear: R::Ear,
     mouth: R::Mouth,
-    pid: Option<i64>,
-    _count: Count,
-    _permit: OwnedSemaphorePermit,
+    said: Said,
+    _count: Option<Count>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A running channel. Dropped before its end, it has its processes ended.
-struct Held<R: Road> {
+struct Held<'a, R: Road> {
     pool: Arc<Pool<R>>,
-    escalation: Option<Escalation>,
+    escalation: Option<&'a Escalation>,
     parts: Option<Parts<R>>,
 }
 
-impl<R: Road> Drop for Held<R> {
-    fn drop(&mut self) {
-        let Some(mut parts) = self.parts.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (pool, escalation) = (Arc::clone(&self.pool), self.escalation.take());
-        runtime.spawn(async move {
-            let ended = match parts.pid {
+impl<R: Road> Held<'_, R> {
+    /// Has the processes ended, by a shell of the same user, else by the road.
+    fn end(&mut self) -> Option<tokio::task::JoinHandle<()>> {
+        let mut parts = self.parts.take()?;
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        let (pool, escalation) = (Arc::clone(&self.pool), self.escalation.cloned());
+        Some(runtime.spawn(async move {
+            // It may not even have begun: its first word tells whom to end.
+            let first_word = async {
+                while parts.said.marked {
+                    match parts.ear.hear().await {
+                        Some(Heard::Out(bytes)) => parts.said.gather(&bytes, false),
+                        Some(Heard::Err(bytes)) => parts.said.gather(&bytes, true),
+                        Some(_) => {}
+                        None => break,
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(FIRST_WORD, first_word).await;
+            let ended = match parts.said.pid {
                 Some(pid) => pool.end_processes(escalation.as_ref(), pid, true).await,
                 None => false,
             };
@@ -247,6 +289,12 @@ impl<R: Road> Drop for Held<R> {
                 parts.mouth.signal(Signal::Kill).await;
             }
             drop(parts);
-        });
+        }))
+    }
+}
+
+impl<R: Road> Drop for Held<'_, R> {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -105,7 +105,7 @@ async fn ascent<R: Road>(
     let mut heard = Hearing { out: Gathered::new(1 << 20), err: Gathered::new(1 << 20), seen: 0 };
     let result = tokio::time::timeout(
         LIMIT,
-        converse(&mut ear, &mut mouth, &mut heard, escalation, &mark, &prompt, streams),
+        converse((&mut ear, &mut mouth), &mut heard, (road.host(), escalation), &mark, &prompt, streams),
     )
     .await;
     match result {
@@ -147,10 +147,9 @@ impl Hearing {
 }
 
 async fn converse<E: Ear, M: Mouth>(
-    ear: &mut E,
-    mouth: &mut M,
+    (ear, mouth): (&mut E, &mut M),
     heard: &mut Hearing,
-    escalation: &Escalation,
+    (host, escalation): (&str, &Escalation),
     mark: &Mark,
     prompt: &str,
     streams: Streams,
@@ -176,7 +175,7 @@ async fn converse<E: Ear, M: Mouth>(
                 ended = true;
                 continue;
             }
-            None => return Err(refused(escalation, &heard.text(), answered)),
+            None => return Err(refused(host, escalation, &heard.text(), answered)),
         };
         if let Some(rest) = gathered.take(&bytes, mark) {
             gathered.kept.clear();
@@ -210,7 +209,7 @@ fn incorrect(program: &str) -> ConnectionError {
 }
 
 /// What the escalation program said before it ended without starting anything.
-fn refused(escalation: &Escalation, said: &str, answered: bool) -> ConnectionError {
+fn refused(host: &str, escalation: &Escalation, said: &str, answered: bool) -> ConnectionError {
     let program = escalation.method.program();
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let incorrect_words: &[&str] = match escalation.method {
@@ -232,7 +231,7 @@ fn refused(escalation: &Escalation, said: &str, answered: bool) -> ConnectionErr
     if answered && says(incorrect_words) {
         return incorrect(program);
     }
-    failure("the host", escalation, said)
+    failure(host, escalation, said)
 }
 
 fn failure(host: &str, escalation: &Escalation, said: &str) -> ConnectionError {

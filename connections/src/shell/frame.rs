@@ -247,5 +247,4 @@ impl Gathered {
 }
 
 #[cfg(test)]
-#[path = "frame_tests.rs"]
 mod tests;

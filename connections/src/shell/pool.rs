@@ -84,7 +84,7 @@ impl<R: Road> Pool<R> {
             return Err(self.lost());
         }
         if self.shares(command) {
-            match self.shell_of(command.escalation.as_ref()).await {
+            match self.shell_of(command.escalation.as_ref(), PATIENCE).await {
                 Ok(shell) => return self.in_shell(shell, permit, command).await,
                 Err(NoShell::Busy) => return Err(self.full()),
                 Err(NoShell::Failed(error)) => return Err(error),
@@ -99,11 +99,21 @@ impl<R: Road> Pool<R> {
         channel::run(self, command, permit, count).await
     }
 
+    /// Waits until nothing runs and nothing is being ended.
+    pub(crate) async fn settled(&self) {
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        drop(self.running.acquire_many(all).await);
+    }
+
     fn shares(&self, command: &Command) -> bool {
         command.way == Way::Auto
             && command.stdin.as_ref().is_none_or(|input| input.len() <= SMALL_INPUT && !input.contains(&0))
             && !wants_own(&command.script)
-            && (self.state().unsuited.is_empty() || !self.state().unsuited.contains_key(&command.escalation))
+            && !self.is_unsuited(command.escalation.as_ref())
+    }
+
+    fn is_unsuited(&self, escalation: Option<&Escalation>) -> bool {
+        self.state().unsuited.iter().any(|(who, _)| who.as_ref() == escalation)
     }
 
     async fn in_shell(
@@ -141,7 +151,11 @@ impl<R: Road> Pool<R> {
     }
 
     /// An idle shell of that user, or a new one.
-    async fn shell_of(&self, escalation: Option<&Escalation>) -> Result<Counted<R>, NoShell> {
+    async fn shell_of(
+        &self,
+        escalation: Option<&Escalation>,
+        patience: Duration,
+    ) -> Result<Counted<R>, NoShell> {
         let since = Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {
@@ -151,7 +165,7 @@ impl<R: Road> Pool<R> {
             let count = self.room();
             match Shell::start(&self.road, &self.shell, escalation).await {
                 Ok(shell) => return Ok(Counted { shell, _count: count }),
-                Err(NoShell::Busy) if since.elapsed() < PATIENCE && self.road.is_open() => {
+                Err(NoShell::Busy) if since.elapsed() < patience && self.road.is_open() => {
                     drop(count);
                     self.evict();
                     pause = self.rest(pause).await;
@@ -208,7 +222,9 @@ impl<R: Road> Pool<R> {
         itself: bool,
     ) -> bool {
         let Ok(_turn) = self.mercy.acquire().await else { return false };
-        let Ok(mut executioner) = self.shell_of(escalation).await else { return false };
+        let Ok(mut executioner) = self.shell_of(escalation, Duration::from_secs(2)).await else {
+            return false;
+        };
         let command = Command::new(mercy::script(pid, itself));
         let run = tokio::time::timeout(Duration::from_secs(10), executioner.shell.run(&command)).await;
         match run {

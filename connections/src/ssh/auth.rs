@@ -212,7 +212,7 @@ impl Login<'_> {
                 continue;
             }
             match self.keyring.public(path, self.passphrase).await {
-                Ok(key) => files.extend(self.from_file(path, key)),
+                Ok(key) => files.extend(of_file(path, &key)),
                 Err(why) => report.notes.push(why),
             }
         }
@@ -247,26 +247,6 @@ impl Login<'_> {
         order.extend(held);
         order.extend(rest);
         order
-    }
-
-    /// The key of a file, behind the certificate that lies beside it.
-    fn from_file(&self, path: &Path, key: PublicKey) -> Vec<Identity> {
-        let identity = |certificate| Identity {
-            name: path.display().to_string(),
-            key: key.clone(),
-            certificate,
-            source: Source::File(path.to_owned()),
-        };
-        let mut beside = path.as_os_str().to_owned();
-        beside.push("-cert.pub");
-        let mut found = Vec::new();
-        if let Ok(certificate) = russh::keys::load_openssh_certificate(&beside)
-            && certificate.public_key() == key.key_data()
-        {
-            found.push(identity(Some(certificate)));
-        }
-        found.push(identity(None));
-        found
     }
 
     async fn by_password(
@@ -382,6 +362,26 @@ impl Login<'_> {
 
 fn kind(method: &str) -> Option<MethodKind> {
     method.parse().ok()
+}
+
+/// The key of a file, behind the certificate that lies beside it.
+fn of_file(path: &Path, key: &PublicKey) -> Vec<Identity> {
+    let identity = |certificate| Identity {
+        name: path.display().to_string(),
+        key: key.clone(),
+        certificate,
+        source: Source::File(path.to_owned()),
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-cert.pub");
+    let mut found = Vec::new();
+    if let Ok(certificate) = russh::keys::load_openssh_certificate(&beside)
+        && certificate.public_key() == key.key_data()
+    {
+        found.push(identity(Some(certificate)));
+    }
+    found.push(identity(None));
+    found
 }
 
 fn from_agent(identity: AgentIdentity) -> Identity {

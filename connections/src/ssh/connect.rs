@@ -22,7 +22,14 @@ use tokio::sync::Semaphore;
 /// How long silence lasts before the host is asked for a sign of life, unless configured.
 const ALIVE: Duration = Duration::from_secs(20);
 
-type Bastion = Arc<tokio::sync::Mutex<Weak<Link>>>;
+type Bastion = Arc<tokio::sync::Mutex<Opened>>;
+
+/// What came of opening a bastion last.
+#[derive(Default)]
+struct Opened {
+    link: Weak<Link>,
+    failed: Option<(Instant, ConnectionError)>,
+}
 
 /// What all connections of this run share.
 pub(crate) struct Network {
@@ -144,9 +151,14 @@ impl Network {
             let mut bastions = self.bastions.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(bastions.entry(key).or_default())
         };
+        let since = Instant::now();
         let mut slot = slot.lock().await;
-        if let Some(link) = slot.upgrade().filter(|link| link.is_open()) {
+        if let Some(link) = slot.link.upgrade().filter(|link| link.is_open()) {
             return Ok(link);
+        }
+        if let Some((_, error)) = slot.failed.as_ref().filter(|(when, _)| *when >= since) {
+            // It failed while we waited for it: no need for each of many hosts to find that out anew.
+            return Err(error.clone());
         }
         let (user, address, port) = hop(last)?;
         let hop = Target {
@@ -177,15 +189,18 @@ impl Network {
             arguments.push(format!("-J {}", before.join(",")));
             Target { arguments, ..hop }
         };
-        let link = self.open(&hop).await.map_err(|error| ConnectionError {
-            message: format!(
-                "the bastion {last} in front of {} cannot be used: {}",
-                target.host, error.message
-            ),
-            ..error
-        })?;
-        *slot = Arc::downgrade(&link);
-        Ok(link)
+        match self.open(&hop).await {
+            Ok(link) => {
+                *slot = Opened { link: Arc::downgrade(&link), failed: None };
+                Ok(link)
+            }
+            Err(error) => {
+                let message = format!("the bastion {last} cannot be used: {}", error.message);
+                let error = ConnectionError { message, ..error };
+                slot.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
     async fn establish(
@@ -264,10 +279,19 @@ impl Network {
             gossip: gossip.clone(),
         };
         let connected = russh::client::connect_stream(config, reached.stream, client).await;
-        let mut session = connected.map_err(|failure| match failure {
-            Failure::HostKey(error) => Unreached::Final(error),
-            Failure::Session(error) => unreached(error, &label, gossip),
-        })?;
+        let mut session = match connected {
+            Ok(session) => session,
+            Err(Failure::HostKey(error)) => return Err(Unreached::Final(error)),
+            Err(Failure::Session(error)) => {
+                let unreached = unreached(error, &label, gossip);
+                return Err(match (unreached, &settings.route) {
+                    (Unreached::Shed(_), Route::Command(command)) => {
+                        proxy_ended(command, &label, gossip).await
+                    }
+                    (unreached, _) => unreached,
+                });
+            }
+        };
         phase.enter(Phase::LOGIN);
         let login = Login {
             settings: &settings,
@@ -280,6 +304,16 @@ impl Network {
         login.run(&mut session).await.map_err(Unreached::Final)?;
         Ok(Link { session, gossip: gossip.clone(), label, _via: via.clone(), _proxy: reached.proxy })
     }
+}
+
+/// A proxy command that ended is no busy host; what it said last explains it.
+async fn proxy_ended(command: &str, label: &str, gossip: &Gossip) -> Unreached {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let said = gossip.farewell().unwrap_or_else(|| "it said nothing".to_owned());
+    Unreached::Refused(ConnectionError::new(
+        Trouble::Unreachable,
+        format!("the ProxyCommand `{command}` to {label} ended before the greeting: {said}"),
+    ))
 }
 
 /// What a failure before the login means.

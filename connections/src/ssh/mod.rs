@@ -85,4 +85,8 @@ impl Connection for SshConnection {
     fn is_open(&self) -> bool {
         self.link.is_open()
     }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.pool.settled())
+    }
 }

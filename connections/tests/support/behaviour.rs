@@ -139,7 +139,7 @@ pub async fn time(road: &Road) {
 }
 
 pub async fn dropped(road: &Road) {
-    for way in [Way::Auto, Way::Channel, Way::Raw] {
+    for way in [Way::Auto, Way::Channel] {
         let mark = marker();
         let command = Command { way, ..Command::new(format!("sleep {mark}; sleep {mark}")) };
         let _ = tokio::time::timeout(Duration::from_millis(400), road.exec(&command)).await.unwrap_err();

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod sshd;
+pub mod user;
 
 use muster_connections::{Options, builtin};
 use muster_engine::connection::{Command, Completed, Connection, ConnectionError, Connector, Target};
@@ -74,7 +75,11 @@ pub fn sleepers(marker: &str) -> usize {
 pub async fn until_sleepers(marker: &str, many: usize) {
     let since = Instant::now();
     while sleepers(marker) != many {
-        assert!(since.elapsed() < Duration::from_secs(8), "{} sleepers, not {many}", sleepers(marker));
+        assert!(
+            since.elapsed() < Duration::from_secs(8),
+            "{} sleepers of {marker}, not {many}",
+            sleepers(marker)
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

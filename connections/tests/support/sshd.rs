@@ -131,6 +131,12 @@ impl Sshd {
         self.child.id()
     }
 
+    /// How many of its children live.
+    pub fn sessions(&self) -> usize {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid());
+        fs::read_to_string(path).unwrap_or_default().split_whitespace().count()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()

@@ -46,6 +46,27 @@ pub struct Target {
     pub shell: String,
 }
 
+impl Target {
+    /// This machine, under a host's name.
+    #[must_use]
+    pub fn local(host: impl Into<Arc<str>>) -> Self {
+        Self {
+            host: host.into(),
+            kind: Arc::from("local"),
+            address: "localhost".into(),
+            port: None,
+            user: None,
+            password: None,
+            private_key: None,
+            passphrase: None,
+            arguments: vec![],
+            host_key_checking: None,
+            timeout: Duration::from_secs(10),
+            shell: "/bin/sh".into(),
+        }
+    }
+}
+
 /// A stream through a connection to somewhere behind it.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -65,6 +86,11 @@ pub trait Connection: Send + Sync {
 
     /// Whether it still answers; a pool opens a new one when not.
     fn is_open(&self) -> bool;
+
+    /// Waits until what dropped commands left behind has been ended. Ask before the program ends.
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Opens connections of one kind: `ssh`, `local`, `scripted`.

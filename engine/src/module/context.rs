@@ -1,7 +1,7 @@
 //! What a module may use: its host's connection (opened when first asked for), rendering, files beside the playbook,
 //! and how the task wants commands run. Everything a module does to a host goes through here.
 
-use super::Failure;
+use super::{Failure, Jobs};
 use crate::connection::{Command, Completed, Connection, ConnectionError, Escalation, Target};
 use crate::node::Node;
 use crate::template::Scope;
@@ -51,6 +51,8 @@ pub struct Context {
     pub written: Node,
     /// The directory of the playbook.
     pub playbook_dir: PathBuf,
+    /// Tasks in the background.
+    pub jobs: Arc<Jobs>,
 }
 
 impl Context {

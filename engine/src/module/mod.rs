@@ -4,6 +4,7 @@
 mod any;
 mod context;
 mod convert;
+mod jobs;
 mod output;
 mod python;
 mod registry;
@@ -13,6 +14,7 @@ mod written;
 
 pub use any::AnyModule;
 pub use context::{Context, Opens};
+pub use jobs::Jobs;
 pub use output::{Failure, Output, Reason};
 pub use registry::Registry;
 pub use spec::{Kind, Opt, Spec};

@@ -3,7 +3,7 @@
 
 use super::step::{Around, RoleInstance};
 use crate::node::{Kind, Mapping, Node};
-use crate::playbook::{Action, Args, Argspec, Keywords, Task};
+use crate::playbook::{Argspec, Keywords, Task};
 use std::sync::Arc;
 
 /// The task that checks a role's arguments; nothing if its spec has no options.
@@ -32,26 +32,9 @@ pub fn validation(argspec: &Argspec, role: &RoleInstance, _around: &Around) -> O
         (text("validate_args_context".into()), node(Kind::Map(Arc::new(Mapping(context))))),
     ]);
     let description = argspec.short_description.as_ref().map(|text| format!(" - {text}")).unwrap_or_default();
+    let name = text(format!("Validating arguments against arg spec '{}'{description}", argspec.entry));
+    let (named, dir) = (node(Kind::Map(Arc::new(named))), Arc::from(role.role.dir.as_path()));
+    let task = Task::of_module(span, Some(name), "ansible.builtin.validate_argument_spec", named, dir);
     let keywords = Keywords { tags: vec![text("always".into())], ..Keywords::default() };
-    Some(Task {
-        span,
-        name: Some(text(format!("Validating arguments against arg spec '{}'{description}", argspec.entry))),
-        keywords,
-        action: Action::Module {
-            name: Arc::from("ansible.builtin.validate_argument_spec"),
-            span,
-            args: Args { named: node(Kind::Map(Arc::new(named))), raw: None, spread: None },
-        },
-        repeat: None,
-        register: None,
-        changed_when: vec![],
-        failed_when: vec![],
-        until: vec![],
-        retries: None,
-        delay: None,
-        background: None,
-        poll: None,
-        listen: vec![],
-        dir: Arc::from(role.role.dir.as_path()),
-    })
+    Some(Task { keywords, ..task })
 }

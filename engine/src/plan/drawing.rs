@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct Handler {
     /// Its task.
     pub task: Arc<PlannedTask>,
+    /// Whether it is the first of its block, or of a run of bare handlers in one file.
+    pub first: bool,
 }
 
 /// The steps of a play.
@@ -54,7 +56,6 @@ impl Drawing {
 
     /// The step of that id.
     #[must_use]
-    #[expect(clippy::indexing_slicing, reason = "ids are made by this drawing and steps are never removed")]
     pub fn step(&self, id: StepId) -> &Step {
         &self.graph[id]
     }
@@ -126,8 +127,8 @@ impl Drawing {
     }
 
     /// Adds a handler behind those already defined.
-    pub fn define(&mut self, task: Arc<PlannedTask>) -> HandlerId {
-        self.handlers.push(Handler { task });
+    pub fn define(&mut self, task: Arc<PlannedTask>, first: bool) -> HandlerId {
+        self.handlers.push(Handler { task, first });
         HandlerId(self.handlers.len() - 1)
     }
 

@@ -3,7 +3,7 @@
 
 use super::site::Defaults;
 use crate::node::{Kind, Mapping, Node};
-use crate::playbook::{Action, Args, Keywords, Play, Task};
+use crate::playbook::{Play, Task};
 use std::sync::Arc;
 
 /// The task at the start of a play.
@@ -27,25 +27,6 @@ pub fn gathering(play: &Play, defaults: &Defaults) -> Task {
     for (name, value) in given {
         named.extend(value.map(|value| (text(name), value)));
     }
-    Task {
-        span,
-        name: Some(text("Gathering Facts")),
-        keywords: Keywords::default(),
-        action: Action::Module {
-            name: Arc::from("ansible.builtin.setup"),
-            span,
-            args: Args { named: node(Kind::Map(Arc::new(Mapping(named)))), raw: None, spread: None },
-        },
-        repeat: None,
-        register: None,
-        changed_when: vec![],
-        failed_when: vec![],
-        until: vec![],
-        retries: None,
-        delay: None,
-        background: None,
-        poll: None,
-        listen: vec![],
-        dir: play.dir.clone(),
-    }
+    let (name, named) = (text("Gathering Facts"), node(Kind::Map(Arc::new(Mapping(named)))));
+    Task::of_module(span, Some(name), "ansible.builtin.setup", named, play.dir.clone())
 }

@@ -2,8 +2,10 @@
 //! roles, tags, patterns.
 
 use super::step::{Around, RoleInstance};
+use crate::inventory::Inventory;
 use crate::playbook::Play;
 use crate::template::{Layer, Names, Scope, Surroundings, Value, Variable, from_json};
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 /// Names over layers, the strongest first.
@@ -44,6 +46,16 @@ impl Layers {
             special.push((Arc::from("role_name"), from_json(&role.role.name.to_string().into())));
         }
         Self { layers, special }
+    }
+
+    /// With `groups`: the only thing about hosts that a play's pattern can ask for.
+    #[must_use]
+    pub fn with_groups(mut self, inventory: &Inventory) -> Self {
+        let hosts =
+            |hosts: &Vec<Arc<str>>| Json::from(hosts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let groups = inventory.groups().iter().map(|(name, list)| (name.to_string(), hosts(list))).collect();
+        self.special.push((Arc::from("groups"), from_json(&Json::Object(groups))));
+        self
     }
 
     /// A scope over these names.

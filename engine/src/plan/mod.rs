@@ -13,6 +13,7 @@ mod roles;
 mod site;
 mod step;
 mod tags;
+mod undefined;
 mod validate;
 
 pub use draw::{Draw, find_tasks};
@@ -87,6 +88,7 @@ impl Plan {
             plays.push(planned);
         }
         site.start_at(&plays, &mut diagnostics);
+        undefined::check(&site, &plays, &mut diagnostics);
         diagnostics.0.dedup();
         if diagnostics.has_errors() { Err(diagnostics) } else { Ok((Self { site, plays }, diagnostics)) }
     }
@@ -143,7 +145,8 @@ impl PlannedPlay {
         let layers: Vec<Layer> = fixed.chain(vars.iter().cloned()).collect();
         let mut identities = vec![];
         let drawing = Draw::play(site, play, &layers, &mut identities, diagnostics);
-        let scope = Layers::around(&site.extra, play, &layers, &Around::default()).scope(Surroundings {
+        let names = Layers::around(&site.extra, play, &layers, &Around::default());
+        let scope = names.with_groups(&site.inventory).scope(Surroundings {
             search: Arc::from([play.dir.to_path_buf()]),
             secrets: site.loader.secrets.clone(),
         });
@@ -182,8 +185,8 @@ impl PlannedPlay {
             VarsFile::PerHost(_) => None,
         });
         let layers: Vec<Layer> = fixed.chain(self.vars.iter().cloned()).collect();
-        let scope = Layers::around(&site.extra, &self.play, &layers, &Around::default())
-            .scope(Surroundings::default());
+        let names = Layers::around(&site.extra, &self.play, &layers, &Around::default());
+        let scope = names.with_groups(inventory).scope(Surroundings::default());
         pattern(&self.play, &scope)
             .map(|pattern| chosen(site, inventory, &self.play, &pattern).0)
             .unwrap_or_default()
@@ -242,6 +245,10 @@ fn pattern(play: &Play, scope: &crate::template::Scope) -> Result<String, String
 }
 
 fn chosen(site: &Site, inventory: &Inventory, play: &Play, pattern: &str) -> (Vec<Arc<str>>, Vec<String>) {
+    // A template that gives no name means nobody; only a pattern of exclusions begins with all.
+    if pattern.is_empty() {
+        return (vec![], vec![]);
+    }
     let pattern = Pattern::parse(pattern);
     let limit = site.selection.limit.as_deref().and_then(|limit| Pattern::limit(limit).ok());
     let selection = match &limit {
@@ -296,7 +303,7 @@ fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagno
     });
     let mut files = vec![];
     for entry in &play.vars_files {
-        let alternatives = entry.as_seq().map_or_else(|| std::slice::from_ref(entry), |items| items);
+        let alternatives = entry.as_seq().unwrap_or_else(|| std::slice::from_ref(entry));
         let names: Result<Vec<String>, _> = alternatives.iter().map(|node| scope.text(node)).collect();
         let Ok(names) = names else {
             files.push(VarsFile::PerHost(entry.clone()));
@@ -311,7 +318,8 @@ fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagno
             }
             None => {
                 let message = format!("Could not find file on the Ansible Controller: {}", names.join(", "));
-                let diagnostic = Diagnostic::error(Class::Error, "muster::plan::vars_file", message);
+                // Ansible goes on without it.
+                let diagnostic = Diagnostic::warning("muster::plan::vars_file", message);
                 diagnostics.push(diagnostic.at(entry.span, "not found"));
             }
         }

@@ -1,7 +1,8 @@
 //! The plan as a person or a program reads it: text, Graphviz, Mermaid, JSON. Nothing is run and nothing is asked of
 //! any host.
 
-use super::{Act, Gate, Plan, PlannedPlay, Step, StepId, Wait};
+use super::{Act, Gate, Part, Plan, PlannedPlay, PlannedTask, Step, StepId, Wait};
+use crate::playbook::{Action, Loops, Setting};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -44,15 +45,39 @@ impl Plan {
             if batches.is_empty() {
                 let _ = writeln!(out, "  hosts: none");
             }
-            for id in &play.drawing.order {
-                let step = play.drawing.step(*id);
-                if let Some(label) = label(step) {
-                    let depth = play.drawing.blocks.depth_of(step.place);
-                    let _ = writeln!(out, "  {:>4}  {}{label}", id.index(), "  ".repeat(depth));
-                }
-            }
+            self.steps(play, &mut out);
         }
         out
+    }
+
+    /// Steps by depth, the parts of blocks named, a flush with its handlers on one line.
+    fn steps(&self, play: &PlannedPlay, out: &mut String) {
+        let drawing = &play.drawing;
+        let mut part = None;
+        for id in &drawing.order {
+            let step = drawing.step(*id);
+            let Some(label) = label(step).filter(|_| !matches!(step.gate, Gate::Notified { .. })) else {
+                continue;
+            };
+            let depth = drawing.blocks.depth_of(step.place);
+            let margin = "  ".repeat(depth);
+            let own = Some((step.place.block, step.place.part));
+            if own != part && matches!(step.place.part, Part::Rescue | Part::Always) {
+                let word = if step.place.part == Part::Rescue { "rescue" } else { "always" };
+                let _ = writeln!(out, "        {}{word}:", "  ".repeat(depth.saturating_sub(1)));
+            }
+            part = own;
+            if let Act::Flush(task) = &step.act {
+                let names: Vec<String> =
+                    drawing.handlers.iter().map(|handler| handler.task.title()).collect();
+                if !names.is_empty() || task.is_some() {
+                    let _ = writeln!(out, "  {:>4}  {margin}{label}: {}", id.index(), names.join(", "));
+                }
+                continue;
+            }
+            let remarks = step.task().map(|task| remarks(task)).unwrap_or_default();
+            let _ = writeln!(out, "  {:>4}  {margin}{label}{remarks}", id.index());
+        }
     }
 
     fn dot(&self) -> String {
@@ -128,6 +153,33 @@ fn kind(step: &Step) -> &'static str {
     }
 }
 
+/// What decides whether, where and how often a task runs.
+fn remarks(task: &PlannedTask) -> String {
+    let mut remarks = vec![];
+    let keywords = &task.keywords;
+    if task.task.name.is_some() && !matches!(task.task.action, Action::Meta { .. }) {
+        remarks.push(task.action().to_string());
+    }
+    remarks.extend(keywords.when.iter().map(|when| format!("when {}", when.text)));
+    if let Some(repeat) = &task.task.repeat {
+        remarks.push(match &repeat.loops {
+            Loops::Loop => "loop".into(),
+            Loops::With(name) => format!("with_{name}"),
+        });
+    }
+    remarks.extend(
+        keywords.delegate_to.as_ref().and_then(|to| to.as_str()).map(|to| format!("delegated to {to}")),
+    );
+    if matches!(keywords.run_once, Some(Setting::Fixed(true))) {
+        remarks.push("once".into());
+    }
+    let tags: Vec<&str> = keywords.tags.iter().filter_map(|tag| tag.as_str()).collect();
+    if !tags.is_empty() {
+        remarks.push(format!("tags {}", tags.join(",")));
+    }
+    if remarks.is_empty() { String::new() } else { format!("  ({})", remarks.join("; ")) }
+}
+
 /// A step in a few words; nothing for one that only holds a place.
 fn label(step: &Step) -> Option<String> {
     let named = |prefix: &str| {
@@ -142,7 +194,10 @@ fn label(step: &Step) -> Option<String> {
         (_, Gate::Notified { .. }) => named("handler: "),
         (Act::IncludeTasks(_), _) => named("include: "),
         (Act::IncludeRole(..), _) => named("include role: "),
-        (Act::Meta(_, meta), _) => Some(format!("meta: {meta:?}")),
+        (Act::Meta(task, _), _) => match &task.task.action {
+            Action::Meta { word, .. } => Some(format!("meta: {word}")),
+            _ => None,
+        },
         (Act::Module(_), _) => named(""),
     }
 }

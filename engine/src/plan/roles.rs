@@ -24,6 +24,13 @@ enum Use {
     Asked,
 }
 
+/// A handler out of its file.
+pub(super) struct Defined {
+    task: Arc<Task>,
+    around: Around,
+    first: bool,
+}
+
 impl Draw<'_> {
     /// A role under `roles`: dependencies first, each a block of its own.
     pub(super) fn listed_role(
@@ -43,7 +50,7 @@ impl Draw<'_> {
     }
 
     /// The handlers of the roles under `roles`, dependencies first.
-    pub(super) fn role_handlers(&mut self, around: &Around) -> Vec<(Arc<Task>, Around)> {
+    pub(super) fn role_handlers(&mut self, around: &Around) -> Vec<Defined> {
         let mut handlers = vec![];
         let silent = self.diagnostics.clone();
         for written in &self.play.roles {
@@ -58,12 +65,10 @@ impl Draw<'_> {
 
     /// Defines handlers in Ansible's order: of roles, of the play, of imported roles (which were defined while their
     /// tasks were laid out).
-    pub(super) fn define_play_handlers(&mut self, of_roles: Vec<(Arc<Task>, Around)>, around: &Around) {
+    pub(super) fn define_play_handlers(&mut self, of_roles: Vec<Defined>, around: &Around) {
         let imported = std::mem::take(&mut self.drawing.handlers);
         let inside = Around { handler: true, ..around.clone() };
-        for (task, around) in of_roles {
-            self.define(&task, &around);
-        }
+        of_roles.iter().for_each(|handler| self.define(handler));
         let own = self.play.handlers.clone();
         self.define_entries(&own, &inside);
         self.drawing.handlers.extend(imported);
@@ -170,7 +175,8 @@ impl Draw<'_> {
         if let Some(apply) = &written.apply {
             keywords = apply.within(&keywords);
         }
-        let mut chain = vec![Ancestor { role: role.clone(), params: written.params.clone() }];
+        let mut chain =
+            vec![Ancestor { role: role.clone(), params: written.params.clone(), includes: false }];
         chain.extend_from_slice(parents);
         let base = Around { keywords, role: None, listing: None, ..around.clone() };
         let mut dependencies = vec![];
@@ -238,32 +244,28 @@ impl Draw<'_> {
     fn define_found(&mut self, found: &Found) {
         let mut handlers = vec![];
         collect(found, &mut handlers);
-        for (task, around) in handlers {
-            self.define(&task, &around);
-        }
+        handlers.iter().for_each(|handler| self.define(handler));
     }
 
     fn define_entries(&mut self, entries: &[Entry], around: &Around) {
         let mut handlers = vec![];
         flatten(entries, around, &mut handlers);
-        for (task, around) in handlers {
-            self.define(&task, &around);
-        }
+        handlers.iter().for_each(|handler| self.define(handler));
     }
 
-    fn define(&mut self, task: &Arc<Task>, around: &Around) {
-        let planned = self.planned(task, around);
-        self.drawing.define(Arc::new(planned));
+    fn define(&mut self, handler: &Defined) {
+        let planned = self.planned(&handler.task, &handler.around);
+        self.drawing.define(Arc::new(planned), handler.first);
     }
 }
 
 fn ancestors(around: &Around) -> Vec<Ancestor> {
     let Some(role) = &around.role else { return vec![] };
-    let own = Ancestor { role: role.role.clone(), params: role.params.clone() };
+    let own = Ancestor { role: role.role.clone(), params: role.params.clone(), includes: true };
     std::iter::once(own).chain(role.parents.iter().cloned()).collect()
 }
 
-fn collect(found: &Found, handlers: &mut Vec<(Arc<Task>, Around)>) {
+fn collect(found: &Found, handlers: &mut Vec<Defined>) {
     for dependency in &found.dependencies {
         collect(dependency, handlers);
     }
@@ -272,11 +274,16 @@ fn collect(found: &Found, handlers: &mut Vec<(Arc<Task>, Around)>) {
 }
 
 /// Handlers out of the blocks they stand in, with the blocks' keywords.
-fn flatten(entries: &[Entry], around: &Around, handlers: &mut Vec<(Arc<Task>, Around)>) {
+fn flatten(entries: &[Entry], around: &Around, handlers: &mut Vec<Defined>) {
+    let mut first = true;
     for entry in entries {
         match entry {
-            Entry::Task(task) => handlers.push((task.clone(), around.clone())),
+            Entry::Task(task) => {
+                handlers.push(Defined { task: task.clone(), around: around.clone(), first });
+                first = false;
+            }
             Entry::Block(block) => {
+                first = true;
                 let inside = Around { keywords: block.keywords.within(&around.keywords), ..around.clone() };
                 flatten(&block.body, &inside, handlers);
             }

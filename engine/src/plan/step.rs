@@ -59,6 +59,8 @@ pub struct Ancestor {
     pub role: Arc<Role>,
     /// Its parameters.
     pub params: Layer,
+    /// Whether a task of it included or imported the other role, rather than its `meta` asking for it.
+    pub includes: bool,
 }
 
 /// A role in use: found, with its parameters and the roles it was reached through.

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn special_tags_mean_what_they_mean_in_ansible() {
-        let table: &[(&[&str], &[&str], &[&str], bool)] = &[
+        type Words = &'static [&'static str];
+        let table: &[(Words, Words, Words, bool)] = &[
             (&[], &[], &[], true),
             (&[], &[], &["a"], true),
             (&[], &[], &["never"], false),

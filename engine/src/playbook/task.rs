@@ -68,6 +68,31 @@ pub struct Task {
     pub dir: Arc<Path>,
 }
 
+impl Task {
+    /// A task of the engine's own: a module with arguments, and nothing else.
+    #[must_use]
+    pub fn of_module(span: Span, name: Option<Node>, module: &str, named: Node, dir: Arc<Path>) -> Self {
+        let args = Args { named, raw: None, spread: None };
+        Self {
+            span,
+            name,
+            keywords: Keywords::default(),
+            action: Action::Module { name: Arc::from(module), span, args },
+            repeat: None,
+            register: None,
+            changed_when: vec![],
+            failed_when: vec![],
+            until: vec![],
+            retries: None,
+            delay: None,
+            background: None,
+            poll: None,
+            listen: vec![],
+            dir,
+        }
+    }
+}
+
 /// What a task asks for.
 #[derive(Clone, Debug)]
 pub enum Action {

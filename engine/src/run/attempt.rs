@@ -8,7 +8,7 @@ use super::target::{Sight, flag, number, setting};
 use super::unit::Unit;
 use crate::connection::{Escalation, Target};
 use crate::event::EventKind;
-use crate::module::{AnyModule, Context, Failure, Kind, Map, Output, Reason};
+use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Map, Output, Reason};
 use crate::node::Mapping;
 use crate::playbook::{Action, Args};
 use crate::template::{Expr, Fault, Scope, Variable, from_json, is_template, to_json};
@@ -99,6 +99,20 @@ impl Attempts<'_> {
             Some(true) => delegate.clone(),
             _ => None,
         };
+        let background = number(task.task.background.as_ref(), scope)?.filter(|seconds| *seconds > 0);
+        if let Some(seconds) = background
+            && number(task.task.poll.as_ref(), scope)? == Some(0)
+            && !cx.check_mode
+        {
+            let limit = Duration::from_secs(seconds.unsigned_abs());
+            let id = unit.world.jobs.begin(limit, async move { module.run(args, &cx).await });
+            let mut done = Done { delegate, ..Done::ok(Jobs::about(&id, false)) };
+            done.result.insert("changed".into(), json!(true));
+            done.result.insert("failed".into(), json!(false));
+            done.notify = self.notified(&done.result)?;
+            return Ok(done);
+        }
+        let limit = Limit { timeout, background };
         let attempts = match number(task.task.retries.as_ref(), scope)? {
             Some(retries) => retries.max(0) + 1,
             None if !task.task.until.is_empty() => 4,
@@ -108,7 +122,7 @@ impl Attempts<'_> {
         let delay = Duration::from_secs_f64(delay.map_or(5.0, |delay| if delay < 0.0 { 1.0 } else { delay }));
         let mut done = Done { delegate, facts_for, ..Done::default() };
         for attempt in 1..=attempts {
-            let output = self.once(module.as_ref(), args.clone(), &cx, timeout).await;
+            let output = limit.run(module.as_ref(), args.clone(), &cx).await;
             self.settle(&mut done, output, (attempts > 1).then_some(attempt));
             if !cx.diff {
                 done.result.remove("diff");
@@ -214,10 +228,9 @@ impl Attempts<'_> {
             let Some(map) = node.as_map() else { continue };
             for (key, node) in map.iter() {
                 let Some(key) = key.as_str() else { continue };
-                if key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short) {
-                    if let Json::Object(more) = to_json(&self.scope.render(node)?)? {
-                        all.extend(more);
-                    }
+                let meant = key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short);
+                if meant && let Json::Object(more) = to_json(&self.scope.render(node)?)? {
+                    all.extend(more);
                 }
             }
         }
@@ -249,23 +262,8 @@ impl Attempts<'_> {
             scope: self.scope.clone(),
             written,
             playbook_dir: unit.scene.play.dir.to_path_buf(),
+            jobs: unit.world.jobs.clone(),
         })
-    }
-
-    async fn once(
-        &self,
-        module: &dyn AnyModule,
-        args: Map,
-        cx: &Context,
-        timeout: Option<i64>,
-    ) -> Result<Output, Failure> {
-        let Some(seconds) = timeout else { return module.run(args, cx).await };
-        let limit = Duration::from_secs(seconds.unsigned_abs());
-        match tokio::time::timeout(limit, module.run(args, cx)).await {
-            Ok(output) => output,
-            Err(_) => Err(Failure::new(format!("Task failed: Timed out after {seconds} second(s)."))
-                .with("timedout", json!({"period": seconds}))),
-        }
     }
 
     /// Weighs an answer.
@@ -351,6 +349,36 @@ impl Attempts<'_> {
             }
         }
         Ok(names)
+    }
+}
+
+/// How long a module may run: `timeout`, and `async` with a `poll`.
+struct Limit {
+    timeout: Option<i64>,
+    background: Option<i64>,
+}
+
+impl Limit {
+    async fn run(&self, module: &dyn AnyModule, args: Map, cx: &Context) -> Result<Output, Failure> {
+        let limit = self.timeout.into_iter().chain(self.background).min();
+        let Some(seconds) = limit else { return module.run(args, cx).await };
+        let over =
+            tokio::time::timeout(Duration::from_secs(seconds.unsigned_abs()), module.run(args, cx)).await;
+        match (over, self.background) {
+            (Ok(Ok(mut output)), Some(_)) => {
+                output.result.extend(Jobs::about(&Jobs::new_id(), true));
+                Ok(output)
+            }
+            (Ok(answer), _) => answer,
+            (Err(_), Some(limit)) if self.timeout.is_none_or(|timeout| limit <= timeout) => {
+                let message = format!("async task did not complete within the requested time - {limit}s");
+                Err(Failure::new(message)
+                    .with("async_result", Json::Object(Jobs::about(&Jobs::new_id(), false)))
+                    .with("changed", false))
+            }
+            (Err(_), _) => Err(Failure::new(format!("Task failed: Timed out after {seconds} second(s)."))
+                .with("timedout", json!({"period": seconds}))),
+        }
     }
 }
 

@@ -2,19 +2,20 @@
 //! tells it all as one stream of events. It alone owns what changes.
 
 use super::batch::{Answer, Begin, Notice, Verdict};
+use super::lesson::Lesson;
 use super::names::HostNames;
 use super::play::PlayRun;
 use super::pool::Pool;
 use super::standing::{Next, Standing};
-use super::unit::{Finished, Lesson, Unit};
+use super::unit::{Finished, Unit};
 use super::world::World;
 use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, matches_start};
-use crate::template::{Variable, Vars, from_json};
+use crate::template::from_json;
 use serde_json::{Value as Json, json};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -126,9 +127,22 @@ impl Conductor {
             }
         }
         self.units.shutdown().await;
+        self.jobs_ended().await;
+        if *self.cancelled.borrow() {
+            self.pool.settled().await;
+        }
         let exit = self.exit();
         let stats = std::mem::take(&mut self.stats);
         self.tell(EventKind::RunFinished { exit, stats }).await;
+    }
+
+    /// What goes on in the background is waited for, unless the run was asked to stop.
+    async fn jobs_ended(&mut self) {
+        let jobs = self.world.jobs.clone();
+        tokio::select! {
+            () = jobs.all_ended() => {}
+            _ = self.cancelled.wait_for(|stop| *stop) => {}
+        }
     }
 
     fn exit(&self) -> u8 {
@@ -167,7 +181,7 @@ impl Conductor {
             let batches = planned.batches(&hosts, &self.plan.site);
             let batches: VecDeque<Arc<[Arc<str>]>> = batches.into_iter().map(Arc::from).collect();
             let all: Arc<[Arc<str>]> = Arc::from(hosts);
-            let run = PlayRun::new(index, planned, all, batches, &self.world, &self.standing);
+            let run = PlayRun::new(planned, all, batches, &self.world, &self.standing);
             let stage = planned.stage.clone();
             if stage.is_some() && stage != self.stage {
                 self.tell(EventKind::StageStarted { name: stage.clone().unwrap_or_default() }).await;
@@ -213,6 +227,7 @@ impl Conductor {
     }
 
     async fn begin(&mut self, index: usize, begin: Begin) {
+        self.restand(index);
         let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
         let act = run.batch.drawing.step(begin.step).act.clone();
         let host = run.batch.hosts.get(begin.host).cloned().unwrap_or_else(|| Arc::from(""));
@@ -283,8 +298,13 @@ impl Conductor {
         };
         let Some(key) = self.keys.remove(&id) else { return };
         let mut finished = finished;
-        if self.learn(&key, &finished) == Some(false) {
-            finished.unchanged();
+        if let Some(State::Running(run)) = self.plays.get(key.play) {
+            let hosts = run.batch.spoken_for(key.step, key.host);
+            let own = run.batch.hosts.get(key.host).map_or("", |host| host);
+            let grown = Lesson::learn(&finished.lessons, &self.world, own, &hosts, &mut self.stats);
+            if grown == Some(false) {
+                finished.unchanged();
+            }
         }
         let Some(State::Running(run)) = self.plays.get_mut(key.play) else { return };
         if let Some(count) = run.running.get_mut(&key.step) {
@@ -295,6 +315,7 @@ impl Conductor {
             (step.act.clone(), run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from("")));
         let included = !finished.answer.inclusions.is_empty();
         let failed = !matches!(finished.answer.verdict, Verdict::Ok | Verdict::Changed | Verdict::Skipped);
+        run.fell |= failed || matches!(act, Act::Meta(..));
         let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
         if rescued && let Some(task) = step_task(&act) {
             let result = from_json(&Json::Object(finished.outcome.result.clone()));
@@ -303,9 +324,6 @@ impl Conductor {
                 learned.set.insert(Arc::from("ansible_failed_result"), result);
                 learned.set.insert(Arc::from("ansible_failed_task"), from_json(&about));
             });
-        }
-        if failed {
-            self.restand(key.play);
         }
         for text in &finished.warnings {
             self.tell(EventKind::Warning { text: text.clone() }).await;
@@ -345,64 +363,24 @@ impl Conductor {
         }
     }
 
-    /// Hosts still standing, after a failure.
+    /// Hosts still standing, before a step that begins after a failure.
     fn restand(&mut self, index: usize) {
-        let Some(State::Running(run)) = self.plays.get(index) else { return };
+        let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
+        if !std::mem::take(&mut run.fell) {
+            return;
+        }
         let (batch, standing) = (&run.batch, &self.standing);
-        let up = |host: &&Arc<str>| match batch.hosts.iter().position(|known| known == *host) {
-            Some(i) => batch.state(i).reachable && !batch.state(i).doomed && !batch.lost(i),
-            None => !standing.failed.contains(*host) && !standing.unreachable.contains(*host),
+        let fell = |i: &usize| {
+            let state = batch.state(*i);
+            !state.reachable || state.doomed || batch.lost(*i)
         };
+        let down: HashSet<&Arc<str>> =
+            (0..batch.hosts.len()).filter(fell).filter_map(|i| batch.hosts.get(i)).collect();
+        let gone = |host: &Arc<str>| standing.failed.contains(host) || standing.unreachable.contains(host);
+        let here: HashSet<&Arc<str>> = batch.hosts.iter().collect();
+        let up = |host: &&Arc<str>| if here.contains(*host) { !down.contains(*host) } else { !gone(host) };
         let hosts: Arc<[Arc<str>]> = run.all.iter().filter(up).cloned().collect();
         run.advisor.scene.set_standing(hosts);
-    }
-
-    /// Applies what a unit teaches. For `add_host` and `group_by`: whether the inventory changed.
-    fn learn(&mut self, key: &Key, finished: &Finished) -> Option<bool> {
-        let Some(State::Running(run)) = self.plays.get(key.play) else { return None };
-        let mut grown = None;
-        let own = run.batch.hosts.get(key.host).cloned();
-        let once = run.batch.is_once(key.step);
-        let everybody = || (0..run.batch.hosts.len()).filter(|i| run.batch.state(*i).reachable);
-        let hosts: Vec<Arc<str>> = match (once, own) {
-            (true, _) => everybody().filter_map(|i| run.batch.hosts.get(i).cloned()).collect(),
-            (false, own) => own.into_iter().collect(),
-        };
-        for lesson in &finished.lessons {
-            match lesson {
-                Lesson::Facts(facts) => {
-                    hosts
-                        .iter()
-                        .for_each(|host| self.world.learn(host, |learned| learned.learn_facts(facts)));
-                }
-                Lesson::FactsOf(host, facts) => self.world.learn(host, |learned| learned.learn_facts(facts)),
-                Lesson::Set(name, value) => {
-                    for host in &hosts {
-                        self.world.learn(host, |learned| {
-                            learned.set.insert(name.clone(), value.clone());
-                        });
-                    }
-                }
-                Lesson::Included(map) => {
-                    let vars = Vars::written(map);
-                    for host in &hosts {
-                        self.world.learn(host, |learned| {
-                            learned
-                                .included
-                                .extend(vars.0.iter().map(|(name, var)| (name.clone(), var.clone())));
-                        });
-                    }
-                }
-                Lesson::AddHost(host) => grown = Some(self.world.add_host(host) || grown.unwrap_or(false)),
-                Lesson::AddGroup(group) => {
-                    let own = run.batch.hosts.get(key.host);
-                    let added = own.is_some_and(|host| self.world.add_group(host, group));
-                    grown = Some(added || grown.unwrap_or(false));
-                }
-                Lesson::Stats(stats) => merge_stats(&mut self.stats, stats),
-            }
-        }
-        grown
     }
 
     /// Tells what the rules said meanwhile.
@@ -500,51 +478,5 @@ fn panicked() -> Finished {
         looped: false,
         took: Duration::ZERO,
         warnings: vec![],
-    }
-}
-
-/// `set_stats`: values are replaced, or joined with `aggregate`.
-fn merge_stats(all: &mut Map, stats: &Map) {
-    let aggregate = stats.get("aggregate").and_then(Json::as_bool).unwrap_or(true);
-    for (name, value) in stats.get("data").and_then(Json::as_object).into_iter().flatten() {
-        let joined = match (all.get(name), value) {
-            (Some(Json::Number(a)), Json::Number(b)) if aggregate => match (a.as_i64(), b.as_i64()) {
-                (Some(a), Some(b)) => json!(a + b),
-                _ => json!(a.as_f64().unwrap_or(0.0) + b.as_f64().unwrap_or(0.0)),
-            },
-            (Some(Json::String(a)), Json::String(b)) if aggregate => json!(format!("{a}{b}")),
-            (Some(Json::Array(a)), Json::Array(b)) if aggregate => json!([a.clone(), b.clone()].concat()),
-            (Some(Json::Object(a)), Json::Object(b)) if aggregate => {
-                let mut joined = a.clone();
-                joined.extend(b.clone());
-                Json::Object(joined)
-            }
-            _ => value.clone(),
-        };
-        all.insert(name.clone(), joined);
-    }
-}
-
-impl World {
-    /// `add_host`.
-    fn add_host(&self, host: &Map) -> bool {
-        let Some(name) = host.get("host_name").and_then(Json::as_str) else { return false };
-        let groups = host.get("groups").and_then(Json::as_array);
-        let groups: Vec<&str> = groups.into_iter().flatten().filter_map(Json::as_str).collect();
-        let vars = host.get("host_vars").and_then(Json::as_object).into_iter().flatten();
-        let vars = vars.map(|(k, v)| (Arc::from(k.as_str()), Variable::Known(from_json(v)))).collect();
-        self.change_inventory(|inventory| inventory.add_host(name, &groups, Vars(vars)))
-    }
-
-    /// `group_by`.
-    fn add_group(&self, host: &str, result: &Map) -> bool {
-        let Some(name) = result.get("add_group").and_then(Json::as_str) else { return false };
-        let parents = result.get("parent_groups").and_then(Json::as_array);
-        let parents: Vec<&str> = parents.into_iter().flatten().filter_map(Json::as_str).collect();
-        let added = self.change_inventory(|inventory| inventory.add_group(name, &parents, &[host]));
-        added.unwrap_or_else(|message| {
-            tracing::warn!(group = name, message, "group_by");
-            false
-        })
     }
 }

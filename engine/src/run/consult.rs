@@ -107,16 +107,24 @@ impl Consult for Advisor {
             self.handler_names.push(names);
         }
         let mut found = vec![];
-        let named = self.handler_names.iter().rposition(|names| names.iter().any(|known| known == name));
-        found.extend(named.map(HandlerId));
-        for (i, handler) in drawing.handlers.iter().enumerate() {
-            if !handler.task.task.listen.is_empty()
-                && !found.contains(&HandlerId(i))
-                && self.topics_of(&handler.task).iter().any(|topic| topic == name)
-            {
+        let order = searched(drawing);
+        let names = |i: &usize| self.handler_names.get(*i).map_or(&[][..], Vec::as_slice);
+        found.extend(
+            order.iter().find(|i| names(i).iter().any(|known| known == name)).copied().map(HandlerId),
+        );
+        let mut listening = vec![];
+        for i in order {
+            let Some(handler) = drawing.handlers.get(i) else { continue };
+            let topics =
+                if handler.task.task.listen.is_empty() { vec![] } else { self.topics_of(&handler.task) };
+            let own = names(&i).last();
+            if topics.iter().any(|topic| topic == name) && !(own.is_some() && listening.contains(&own)) {
+                listening.push(own);
                 found.push(HandlerId(i));
             }
         }
+        found.sort_unstable();
+        found.dedup();
         found
     }
 
@@ -183,8 +191,9 @@ impl Consult for Advisor {
             grown.hosts = Some(hosts.clone());
             if let Gate::Notified { flush, .. } | Gate::During { flush } = step.gate {
                 grown.gate = Gate::During { flush };
-            }
-            if grown.role.is_none() {
+                // A handler runs however complete its role is.
+                grown.role = None;
+            } else if grown.role.is_none() {
                 grown.role = step.role;
             }
         }
@@ -207,6 +216,19 @@ impl Consult for Advisor {
     fn say(&mut self, notice: Notice) {
         self.notices.push(notice);
     }
+}
+
+/// Handlers in the order Ansible looks through them: the last block first, each block from its beginning. So a later
+/// file's handler wins over an earlier one's of its name, and within a file the first does.
+fn searched(drawing: &Drawing) -> Vec<usize> {
+    let mut blocks: Vec<Vec<usize>> = vec![];
+    for (i, handler) in drawing.handlers.iter().enumerate() {
+        match blocks.last_mut().filter(|_| !handler.first) {
+            Some(block) => block.push(i),
+            None => blocks.push(vec![i]),
+        }
+    }
+    blocks.into_iter().rev().flatten().collect()
 }
 
 fn applied(task: &PlannedTask) -> Option<Arc<Keywords>> {

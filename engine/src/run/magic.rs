@@ -46,6 +46,10 @@ fn list<'a>(names: impl IntoIterator<Item = &'a Arc<str>>) -> Value {
 pub fn value(names: &HostNames, name: &str) -> Option<Value> {
     let (scene, site) = (&names.scene, &names.world.site);
     let role = || names.task.as_ref().and_then(|task| task.around.role.as_ref());
+    let includers = || {
+        let includers: Vec<_> = role()?.parents.iter().filter(|parent| parent.includes).collect();
+        (!includers.is_empty()).then_some(includers)
+    };
     let standing = |of: &[Arc<str>]| {
         let up = scene.standing();
         list(of.iter().filter(|host| up.contains(host)))
@@ -61,11 +65,14 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         "playbook_dir" => text(scene.play.dir.display().to_string()),
         "play_hosts" | "ansible_play_batch" => standing(&scene.batch),
         "ansible_play_hosts" => standing(&scene.all),
-        "ansible_play_hosts_all" => list(scene.all.iter()),
+        // In the order of the inventory, whatever the play's is.
+        "ansible_play_hosts_all" => {
+            list(names.world.inventory().hosts().filter(|host| scene.all.contains(host)))
+        }
         "ansible_play_name" => text(&*scene.name),
         "ansible_play_role_names" => {
             let roles = scene.roles();
-            list(&distinct(roles.iter().map(|role| role.role.name.clone())))
+            list(&roles.iter().map(|role| role.role.name.clone()).collect::<Vec<_>>())
         }
         "ansible_dependent_role_names" => {
             let roles = scene.roles();
@@ -80,10 +87,10 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         "role_name" | "ansible_role_name" => text(&*role()?.role.name),
         "role_path" => text(role()?.role.dir.display().to_string()),
         "ansible_parent_role_names" => {
-            list(&role()?.parents.iter().map(|p| p.role.name.clone()).collect::<Vec<_>>())
+            list(&includers()?.iter().map(|p| p.role.name.clone()).collect::<Vec<_>>())
         }
         "ansible_parent_role_paths" => {
-            let paths = role()?.parents.iter().map(|p| p.role.dir.display().to_string());
+            let paths = includers()?.into_iter().map(|p| p.role.dir.display().to_string());
             from_json(&json!(paths.collect::<Vec<_>>()))
         }
         "ansible_search_path" => {

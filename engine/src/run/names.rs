@@ -63,7 +63,7 @@ impl HostNames {
             let scope = without.scope();
             let find = |file: &VarsFile| {
                 let VarsFile::PerHost(node) = file else { return None };
-                let names = node.as_seq().map_or_else(|| std::slice::from_ref(node), |items| items);
+                let names = node.as_seq().unwrap_or_else(|| std::slice::from_ref(node));
                 let dir = &self.scene.play.dir;
                 let paths = names.iter().filter_map(|name| scope.text(name).ok());
                 let path = paths

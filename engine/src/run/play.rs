@@ -14,8 +14,6 @@ use std::sync::Arc;
 
 /// A play under way.
 pub struct PlayRun {
-    /// Its index in the plan.
-    pub index: usize,
     /// The batches to come.
     pub batches: VecDeque<Arc<[Arc<str>]>>,
     /// Every host of the play.
@@ -32,6 +30,8 @@ pub struct PlayRun {
     pub running: HashMap<StepId, usize>,
     /// Whether a batch passed `max_fail_percentage`.
     pub broken: bool,
+    /// Whether a host failed since the hosts still standing were last counted.
+    pub fell: bool,
     begun: HashSet<usize>,
 }
 
@@ -39,7 +39,6 @@ impl PlayRun {
     /// A play with its first batch.
     #[must_use]
     pub fn new(
-        index: usize,
         planned: &PlannedPlay,
         all: Arc<[Arc<str>]>,
         mut batches: VecDeque<Arc<[Arc<str>]>>,
@@ -49,7 +48,6 @@ impl PlayRun {
         let first = batches.pop_front()?;
         let (batch, advisor) = begin(planned, all.clone(), first, world, standing);
         Some(Self {
-            index,
             batches,
             all,
             batch,
@@ -58,6 +56,7 @@ impl PlayRun {
             deferred: VecDeque::new(),
             running: HashMap::new(),
             broken: false,
+            fell: false,
             begun: HashSet::new(),
         })
     }

@@ -1,12 +1,15 @@
 //! Open connections: one per target for the whole run, opened by whoever asks first while others wait for it.
 
-use super::target;
 use crate::connection::{Connection, ConnectionError, Connector, Target, Trouble};
 use crate::module::Opens;
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// How long the end of a run waits for targets that do not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 type Slot = Arc<OnceCell<Arc<dyn Connection>>>;
 
@@ -46,6 +49,17 @@ impl Pool {
         slot.get_or_try_init(|| connector.connect(target)).await.cloned()
     }
 
+    /// Waits, not for ever, until what was broken off has been ended on every target.
+    pub async fn settled(&self) {
+        let open = || -> Vec<Arc<dyn Connection>> {
+            let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.values().filter_map(|slot| slot.get().cloned()).collect()
+        };
+        let connections = open();
+        let all = futures_util::future::join_all(connections.iter().map(|connection| connection.settled()));
+        let _ = tokio::time::timeout(PATIENCE, all).await;
+    }
+
     /// Forgets every connection to a host.
     pub fn forget_host(&self, host: &str) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).retain(|target, _| &*target.host != host);
@@ -79,7 +93,7 @@ impl Opens for Road {
 
     fn local(&self) -> BoxFuture<'_, Result<Arc<dyn Connection>, ConnectionError>> {
         Box::pin(async {
-            let here = target::local();
+            let here = Target::local("localhost");
             self.pool.open(&here).await
         })
     }

@@ -23,7 +23,7 @@ pub fn says(result: &Map, key: &str) -> bool {
 pub fn status(result: &Map) -> Status {
     if says(result, "unreachable") {
         Status::Unreachable
-    } else if says(result, "failed") {
+    } else if has_failed(result) {
         Status::Failed
     } else if says(result, "skipped") {
         Status::Skipped
@@ -31,6 +31,22 @@ pub fn status(result: &Map) -> Status {
         Status::Changed
     } else {
         Status::Ok
+    }
+}
+
+/// Whether it failed: what `failed_when` said, of it or of its items, outweighs all else, exhausted retries too.
+fn has_failed(result: &Map) -> bool {
+    const JUDGED: &str = "failed_when_result";
+    let items = || {
+        let items = result.get("results").and_then(Json::as_array).into_iter().flatten();
+        items.filter_map(Json::as_object)
+    };
+    if result.contains_key(JUDGED) {
+        says(result, JUDGED)
+    } else if items().any(|item| item.contains_key(JUDGED)) {
+        items().any(|item| says(item, JUDGED))
+    } else {
+        says(result, "failed")
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Next {
     /// The next batch, or the next play.
     GoOn,
     /// No further batch of this play.
-    NextPlay,
+    Over,
     /// Nothing further.
     Stop,
 }
@@ -56,7 +56,7 @@ impl Standing {
             0
         };
         if batch.endings.play {
-            Next::NextPlay
+            Next::Over
         } else if newly == batch.hosts.len() {
             Next::Stop
         } else {

@@ -176,7 +176,8 @@ impl Sight<'_> {
 
     /// This machine.
     fn local(&self) -> Target {
-        Target { host: self.host.clone(), shell: self.shell().unwrap_or("/bin/sh".into()), ..local() }
+        let here = Target::local(self.host.clone());
+        Target { shell: self.shell().unwrap_or_else(|_| here.shell.clone()), ..here }
     }
 
     /// As whom commands run; nothing for the user who logged in.
@@ -238,14 +239,17 @@ impl Sight<'_> {
     pub fn environment(&self, names: &Scope) -> Result<Vec<(String, String)>, Fault> {
         let mut all = indexmap::IndexMap::new();
         for node in &self.keywords.environment {
-            let nodes = node.as_seq().map_or_else(|| std::slice::from_ref(node), |items| items);
+            let nodes = node.as_seq().unwrap_or_else(|| std::slice::from_ref(node));
             for node in nodes {
                 let value = names.render(node)?;
+                if Scope::is_omit(&value) {
+                    continue;
+                }
                 if let Json::Object(pairs) = to_json(&value)? {
                     for (name, value) in pairs {
                         all.insert(name, plain(&value));
                     }
-                } else if !value.is_none() && !Scope::is_omit(&value) && !is_blank(node) {
+                } else if !value.is_none() && !is_blank(node) {
                     let message = "environment must be a dictionary".into();
                     return Err(Fault { message, span: Some(node.span), undefined: false });
                 }
@@ -266,25 +270,6 @@ fn plain(value: &Json) -> String {
         Json::Bool(false) => "False".into(),
         Json::Null => String::new(),
         other => other.to_string(),
-    }
-}
-
-/// This machine as a target.
-#[must_use]
-pub fn local() -> Target {
-    Target {
-        host: Arc::from("localhost"),
-        kind: Arc::from("local"),
-        address: "localhost".into(),
-        port: None,
-        user: None,
-        password: None,
-        private_key: None,
-        passphrase: None,
-        arguments: vec![],
-        host_key_checking: None,
-        timeout: std::time::Duration::from_secs(10),
-        shell: "/bin/sh".into(),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::attempt::{Attempts, Done};
 use super::batch::{Answer, Inclusion, Verdict};
 use super::items;
+use super::lesson::Lesson;
 use super::names::HostNames;
 use super::pool::Pool;
 use super::result;
@@ -12,7 +13,6 @@ use super::target::flag;
 use super::world::World;
 use crate::event::{EventKind, Outcome, Status};
 use crate::module::Map;
-use crate::node::Mapping;
 use crate::plan::{Act, PlannedTask, find_tasks};
 use crate::playbook::{Action, RoleUse};
 use crate::template::{Fault, Scope, Value, Variable, Vars, from_json, to_json};
@@ -40,25 +40,6 @@ pub struct Unit {
     pub step: usize,
     /// Where events of items and attempts go.
     pub say: mpsc::UnboundedSender<EventKind>,
-}
-
-/// Something a host learned, or the run did.
-#[derive(Clone, Debug)]
-pub enum Lesson {
-    /// Facts.
-    Facts(Map),
-    /// Facts for another host: `delegate_facts`.
-    FactsOf(Arc<str>, Map),
-    /// `set_fact`, `register`.
-    Set(Arc<str>, Value),
-    /// `include_vars`.
-    Included(Arc<Mapping>),
-    /// `add_host`.
-    AddHost(Map),
-    /// `group_by`.
-    AddGroup(Map),
-    /// `set_stats`.
-    Stats(Map),
 }
 
 /// What came of a unit.
@@ -105,7 +86,9 @@ impl Unit {
         let mut finished = match items::of(&self.task, &scope) {
             Ok(None) => self.single(&scope, None).await,
             Ok(Some(items)) => self.repeated(&scope, items).await,
-            Err(fault) => self.single(&scope, Some(fault)).await,
+            // What is only undefined may be skipped by a condition; what is no list never is.
+            Err(fault) if fault.undefined => self.single(&scope, Some(fault)).await,
+            Err(fault) => self.loopless(&scope, &fault),
         };
         finished.took = began.elapsed();
         finished
@@ -117,6 +100,13 @@ impl Unit {
         self.lessons(&done, &mut lessons);
         let inclusions = self.inclusions(&done, None, &IndexMap::new()).into_iter().collect();
         self.finished(done, lessons, inclusions, false)
+    }
+
+    /// A loop over what is no list.
+    fn loopless(&self, scope: &Scope, fault: &Fault) -> Finished {
+        let mut done = Done::failed(result::failure(&fault.message));
+        self.weigh(&mut done, scope);
+        self.finished(done, vec![], vec![], false)
     }
 
     async fn repeated(&self, scope: &Scope, list: Vec<Value>) -> Finished {
@@ -142,6 +132,7 @@ impl Unit {
                 let value = from_json(&Json::Object(result::registered(&done.result)));
                 carried.insert(register.clone(), Variable::Known(value));
             }
+            carried.extend(self.facts_of(&done));
             let labelled = scope
                 .with(front.iter().map(|(k, v)| (k.clone(), v.clone())).chain(carried.clone()).collect());
             let label = frame.label(item, &labelled);
@@ -179,6 +170,23 @@ impl Unit {
         self.finished(summary, lessons, inclusions, true)
     }
 
+    /// Whom it was delegated to, where that is another host.
+    fn elsewhere(&self, done: &Done) -> Option<Arc<str>> {
+        done.delegate.clone().filter(|host| *host != self.host)
+    }
+
+    /// What an item taught the items after it.
+    fn facts_of(&self, done: &Done) -> Vec<(Arc<str>, Variable)> {
+        if !matches!(result::status(&done.result), Status::Ok | Status::Changed) || done.facts_for.is_some() {
+            return vec![];
+        }
+        if let Some(vars) = &done.vars {
+            return Vars::written(vars).0.into_iter().collect();
+        }
+        let facts = done.result.get("ansible_facts").and_then(Json::as_object).into_iter().flatten();
+        facts.map(|(name, value)| (Arc::from(name.as_str()), Variable::Known(from_json(value)))).collect()
+    }
+
     fn say_item(&self, done: &Done, label: String) {
         let status = result::status(&done.result);
         let ignored = match status {
@@ -192,7 +200,7 @@ impl Unit {
         let _ = self.say.send(EventKind::ItemFinished {
             step: self.step,
             host: self.host.clone(),
-            delegate: done.delegate.clone(),
+            delegate: self.elsewhere(done),
             label,
             outcome,
         });
@@ -208,7 +216,11 @@ impl Unit {
         for condition in &self.task.keywords.when {
             match scope.holds(condition) {
                 Ok(true) => {}
-                Ok(false) => return Done::skipped(result::skipped(&condition.text)),
+                Ok(false) => {
+                    let mut done = Done::skipped(result::skipped(&condition.text));
+                    self.weigh(&mut done, scope);
+                    return done;
+                }
                 Err(fault) => {
                     let mut done = Done::failed(result::fault(loop_fault.as_ref().unwrap_or(&fault)));
                     self.weigh(&mut done, scope);
@@ -363,17 +375,10 @@ impl Unit {
         };
         let ignored =
             matches!(verdict, Verdict::Failed { ignored: true } | Verdict::Unreachable { ignored: true });
+        let delegate = self.elsewhere(&done);
         let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
         let outcome =
             Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
-        Finished {
-            outcome,
-            answer,
-            lessons,
-            delegate: done.delegate,
-            looped,
-            took: std::time::Duration::ZERO,
-            warnings,
-        }
+        Finished { outcome, answer, lessons, delegate, looped, took: std::time::Duration::ZERO, warnings }
     }
 }

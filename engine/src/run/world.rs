@@ -2,6 +2,7 @@
 //! shared snapshots. Nothing is copied per host but what the host itself learned.
 
 use crate::inventory::{Inventory, VarsDir};
+use crate::module::Jobs;
 use crate::plan::Site;
 use crate::template::{Value, Variable};
 use serde_json::Value as Json;
@@ -43,6 +44,8 @@ pub struct World {
     groups: RwLock<Option<Value>>,
     learned: RwLock<HashMap<Arc<str>, Arc<Learned>>>,
     dirs: RwLock<HashMap<PathBuf, VarsDir>>,
+    /// Tasks in the background.
+    pub jobs: Arc<Jobs>,
 }
 
 impl std::fmt::Debug for World {
@@ -70,6 +73,7 @@ impl World {
             groups: RwLock::new(None),
             learned: RwLock::default(),
             dirs: RwLock::default(),
+            jobs: Arc::default(),
         }
     }
 

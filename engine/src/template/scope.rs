@@ -146,6 +146,15 @@ impl Scope {
     /// # Errors
     /// As [`Scope::eval`], and when the result is not a boolean.
     pub fn holds(&self, expr: &Expr) -> Result<bool, Fault> {
+        self.weighed(expr).map_err(|fault| match fault.undefined {
+            true => {
+                Fault { message: format!("Error while evaluating conditional: {}", fault.message), ..fault }
+            }
+            false => fault,
+        })
+    }
+
+    fn weighed(&self, expr: &Expr) -> Result<bool, Fault> {
         let fail = |message: String| Err(Fault { message, span: Some(expr.span), undefined: false });
         let (value, compiled) = self.raw(expr)?;
         if value.kind() == ValueKind::Bool {

@@ -137,8 +137,8 @@ fn conditions_must_be_booleans() {
                 "Conditional result (True) was derived from value of type 'int'. Conditionals must have a boolean result.",
             ),
         ),
-        ("yes", Err("'yes' is undefined")),
-        ("{{ s }}", Err("'hello' is undefined")),
+        ("yes", Err("Error while evaluating conditional: 'yes' is undefined")),
+        ("{{ s }}", Err("Error while evaluating conditional: 'hello' is undefined")),
         ("", Err("empty conditional expressions are not allowed")),
         ("x is notest", Err("no test named `notest`")),
     ] {

@@ -13,12 +13,16 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 const HEADER: &str = "$ANSIBLE_VAULT";
+/// The id of a password that was given none.
+pub const DEFAULT_ID: &str = "default";
 const WIDTH: usize = 80;
 
 /// Vault passwords by id, tried in order.
 #[derive(Default)]
 pub struct Secrets {
     passwords: Vec<(String, Secret)>,
+    /// Whether only passwords of the id that a vault names are tried.
+    only_named: bool,
     /// Keys by password and salt: deriving them is made to be slow.
     keys: Mutex<HashMap<(Secret, Vec<u8>), Keys>>,
 }
@@ -27,6 +31,16 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.passwords.iter().map(|(id, _)| id)).finish()
     }
+}
+
+/// What a vault held, and what opened it.
+pub struct Opened {
+    /// The plain bytes.
+    pub plain: Vec<u8>,
+    /// The id that its header names; format 1.1 names none.
+    pub id: Option<String>,
+    /// The password that fitted.
+    pub password: Secret,
 }
 
 /// Why a text cannot be decrypted.
@@ -83,7 +97,7 @@ impl Envelope {
         let id = match header.next() {
             Some("1.1") => None,
             Some("1.2") => {
-                Some(header.clone().nth(1).filter(|id| !id.is_empty()).unwrap_or("default").to_owned())
+                Some(header.clone().nth(1).filter(|id| !id.is_empty()).unwrap_or(DEFAULT_ID).to_owned())
             }
             _ => return Err(Error::Malformed("its format is neither 1.1 nor 1.2")),
         };
@@ -104,7 +118,13 @@ impl Secrets {
     /// Passwords by id, to be tried in this order.
     #[must_use]
     pub fn new(passwords: Vec<(String, Secret)>) -> Self {
-        Self { passwords, keys: Mutex::default() }
+        Self { passwords, ..Self::default() }
+    }
+
+    /// Whether only passwords of the id that a vault names are tried, as `vault_id_match` has it.
+    #[must_use]
+    pub fn only_named(self, only_named: bool) -> Self {
+        Self { only_named, ..self }
     }
 
     /// Adds a password, to be tried after the others.
@@ -137,17 +157,29 @@ impl Secrets {
     /// # Errors
     /// It is no vault, it is damaged, or no password fits.
     pub fn decrypt_bytes(&self, text: &str) -> Result<Vec<u8>, Error> {
-        let envelope = Envelope::read(text)?;
+        self.open(text).map(|opened| opened.plain)
+    }
+
+    /// The plain bytes of a vault with its id and its password, so that it can be encrypted again as it was.
+    ///
+    /// # Errors
+    /// As [`Self::decrypt_bytes`].
+    pub fn open(&self, text: &str) -> Result<Opened, Error> {
+        let Envelope { id, salt, mac, data } = Envelope::read(text)?;
         if self.passwords.is_empty() {
             return Err(Error::NoPassword);
         }
-        let named = |(id, _): &&(String, Secret)| Some(id) == envelope.id.as_ref();
+        let named = |(name, _): &&(String, Secret)| name == id.as_deref().unwrap_or(DEFAULT_ID);
         let first = self.passwords.iter().filter(named);
-        let others = self.passwords.iter().filter(|secret| !named(secret));
-        let mut plain = first
-            .chain(others)
-            .map(|(_, password)| self.keys(password, &envelope.salt).decrypt(&envelope.mac, &envelope.data));
-        plain.find_map(Result::ok).ok_or(Error::WrongPassword { id: envelope.id })
+        let others = self.passwords.iter().filter(|secret| !self.only_named && !named(secret));
+        let mut tried = first.chain(others).filter_map(|(_, password)| {
+            let plain = self.keys(password, &salt).decrypt(&mac, &data).ok()?;
+            Some((plain, password.clone()))
+        });
+        match tried.next() {
+            Some((plain, password)) => Ok(Opened { plain, id: id.clone(), password }),
+            None => Err(Error::WrongPassword { id: id.clone() }),
+        }
     }
 
     /// A password's keys for a salt, derived outside of the lock so that many can be at once.
@@ -172,7 +204,7 @@ pub fn encrypt(plain: &[u8], password: &Secret, id: Option<&str>) -> Result<Stri
     rand::TryRngCore::try_fill_bytes(&mut rand::rngs::OsRng, &mut salt).map_err(|_| Error::NoRandom)?;
     let (mac, data) = Keys::derive(password, &salt).encrypt(plain);
     let body = [hex::encode(salt), hex::encode(mac), hex::encode(data)].join("\n");
-    let mut text = match id.filter(|id| *id != "default") {
+    let mut text = match id.filter(|id| *id != DEFAULT_ID) {
         Some(id) => format!("{HEADER};1.2;AES256;{id}\n"),
         None => format!("{HEADER};1.1;AES256\n"),
     };

@@ -1,3 +1,5 @@
+//! Vaults that ansible-vault made are opened; with the wrong password, or broken, they say so.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -30,6 +32,20 @@ fn what_ansible_vault_encrypted_is_decrypted() {
 #[test]
 fn another_id_than_the_named_one_may_fit() {
     assert!(secrets(&[("dev", "no"), ("test", "other")]).decrypt(WITH_ID).is_ok());
+}
+
+#[test]
+fn a_vault_says_with_what_it_can_be_closed_again() {
+    let opened = secrets(&[("dev", "no"), ("test", "other")]).open(WITH_ID).ok().unwrap();
+    assert_eq!((opened.id.as_deref(), opened.password.reveal()), (Some("prod"), "other"));
+    assert_eq!(secrets(&[("x", "correct horse")]).open(WHOLE).ok().unwrap().id, None);
+}
+
+#[test]
+fn ids_that_must_match_leave_other_passwords_untried() {
+    let wrong = |passwords, text| secrets(passwords).only_named(true).decrypt(text).is_err();
+    assert!(wrong(&[("test", "other")], WITH_ID) && !wrong(&[("prod", "other")], WITH_ID));
+    assert!(wrong(&[("test", "correct horse")], WHOLE) && !wrong(&[("default", "correct horse")], WHOLE));
 }
 
 #[test]

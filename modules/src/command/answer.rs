@@ -36,7 +36,7 @@ pub(crate) fn put_streams(result: &mut Map, stdout: &str, stderr: &str, complete
     result.insert("stderr".into(), stderr.into());
     result.insert("stderr_lines".into(), lines(stderr));
     if let Some(dropped) = completed.map(|c| c.truncated).filter(|n| *n > 0) {
-        let text = format!("{dropped} bytes of output were over the limit and are not shown");
+        let text = format!("output truncated: {dropped} bytes over the limit of 64 MiB were dropped");
         result.insert("warnings".into(), json!([text]));
     }
 }

@@ -3,7 +3,9 @@
 //! cost a look before it.
 
 mod answer;
+mod async_status;
 mod exec;
+mod git;
 mod library;
 mod raw;
 mod script;
@@ -11,6 +13,8 @@ mod sent;
 mod shell;
 pub(crate) mod words;
 
+pub use async_status::AsyncStatus;
+pub use git::Git;
 pub use library::library;
 pub use raw::Raw;
 pub use script::Script;
@@ -31,7 +35,7 @@ pub(crate) const REMOVES: Opt =
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(Command).with(Shell).with(Raw).with(Script)
+    registry.with(Command).with(Shell).with(Raw).with(Script).with(AsyncStatus).with(Git)
 }
 
 /// `ansible.builtin.command`: runs a program without a shell.

@@ -24,11 +24,11 @@ macro_rules! with_attributes {
         ]
     }};
 }
-pub(super) use with_attributes;
+pub(crate) use with_attributes;
 
 /// What a task wants of a path, apart from its content.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     #[serde(default)]
     pub mode: Option<Json>,
     #[serde(default)]
@@ -51,7 +51,7 @@ pub(super) struct Wanted {
 
 /// What to set.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub uid: Option<u32>,
     pub gid: Option<u32>,
     pub mode: Option<u32>,

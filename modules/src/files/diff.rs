@@ -5,11 +5,11 @@ use muster_engine::module::Map;
 use serde_json::{Value as Json, json};
 
 /// Content longer than this is not shown.
-pub(super) const LARGEST: u64 = 104_448;
+pub(crate) const LARGEST: u64 = 104_448;
 
 /// The difference that `copy` and `template` show.
 #[derive(Clone, Debug)]
-pub(super) struct Change<'a> {
+pub(crate) struct Change<'a> {
     /// The destination.
     pub dest: &'a str,
     /// What names the new content.
@@ -56,12 +56,12 @@ impl Change<'_> {
 }
 
 /// Bytes as text; what is not UTF-8 is replaced.
-pub(super) fn text(bytes: &[u8]) -> Json {
+pub(crate) fn text(bytes: &[u8]) -> Json {
     Json::String(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// The difference of a module that edits a file: content, then attributes.
-pub(super) fn edited(path: &str, before: &[u8], after: &[u8], shown: bool, attributes: (Map, Map)) -> Json {
+pub(crate) fn edited(path: &str, before: &[u8], after: &[u8], shown: bool, attributes: (Map, Map)) -> Json {
     let content = |bytes: &[u8]| if shown { text(bytes) } else { Json::String(String::new()) };
     let content = json!({
         "before": content(before),

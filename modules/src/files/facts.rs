@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 /// What `stat` says of one thing.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Stat {
+pub(crate) struct Stat {
     /// The whole of `st_mode`.
     pub mode: u32,
     pub links: u64,
@@ -137,13 +137,13 @@ impl Stat {
 }
 
 /// Permission bits as Ansible prints them: `0644`.
-pub(super) fn octal(bits: u32) -> String {
+pub(crate) fn octal(bits: u32) -> String {
     format!("0{bits:03o}")
 }
 
 /// What came of looking at a path.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// It is there.
     Is(Stat),
     /// It is not, or cannot be seen: the reason.
@@ -170,7 +170,7 @@ impl Found {
 
 /// What the shell function `look` prints of one path.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// The thing itself, a link not followed.
     pub this: Found,
     /// Where a link leads, as written in it.
@@ -248,7 +248,7 @@ impl Seen {
 
 /// Where content is wanted in the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     No,
     /// Of a regular file, a link followed, if it is at most so long.
     UpTo(u64),
@@ -257,7 +257,7 @@ pub(super) enum Content {
 
 /// What to find out about a path.
 #[derive(Clone, Debug)]
-pub(super) struct Look<'a> {
+pub(crate) struct Look<'a> {
     word: String,
     inside: Option<&'a str>,
     checksum: Option<&'a str>,
@@ -393,7 +393,7 @@ fn id_script(name: &str, database: &str) -> String {
 
 /// The id of a user or group that an argument names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Id {
+pub(crate) enum Id {
     /// Somebody has it.
     Known(u32),
     /// A number that nobody has.
@@ -413,7 +413,7 @@ impl Id {
 
 /// Everything found out about a path.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// The path, expanded.
     pub path: String,
     /// Whether the path given is a directory that is there, and `path` is in it.
@@ -514,7 +514,7 @@ impl Facts {
 }
 
 /// The `path` of a difference, before and after.
-pub(super) fn path_diff(path: &str) -> (Map, Map) {
+pub(crate) fn path_diff(path: &str) -> (Map, Map) {
     let one = || match json!({ "path": path }) {
         Json::Object(map) => map,
         _ => Map::new(),

@@ -2,26 +2,30 @@
 //! and read the answers: `script` quotes and frames, `facts` looks at a path, `attributes` plans owner and mode,
 //! `write` replaces a file at once, `pattern` reads Python's regular expressions.
 
-mod attributes;
+mod assemble;
+pub(crate) mod attributes;
 mod blockinfile;
 mod copy;
-mod diff;
-mod facts;
+pub(crate) mod diff;
+pub(crate) mod facts;
 mod fetch;
 mod file;
+mod find;
+mod get_url;
 mod lineinfile;
 mod local;
 mod mode;
 mod pattern;
 mod replace;
-mod script;
+pub(crate) mod script;
 mod slurp;
 mod stat;
 mod tempfile;
 mod template;
-mod text;
+pub(crate) mod text;
+mod unarchive;
 mod whole;
-mod write;
+pub(crate) mod write;
 
 pub(crate) use whole::File;
 
@@ -36,6 +40,10 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(copy::Copy)
         .with(template::Template)
         .with(file::File)
+        .with(find::Find)
+        .with(assemble::Assemble)
+        .with(get_url::GetUrl)
+        .with(unarchive::Unarchive)
         .with(lineinfile::LineInFile)
         .with(blockinfile::BlockInFile)
         .with(replace::Replace)

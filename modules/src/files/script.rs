@@ -41,13 +41,13 @@ sum() {
 "#;
 
 /// Text as one literal word of sh.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A path as one word of sh in which `~`, `~user`, `$NAME` and `${NAME}` stand for what they are on the target;
 /// names that are not set stay as they are written.
-pub(super) fn word(path: &str) -> String {
+pub(crate) fn word(path: &str) -> String {
     let mut out = String::new();
     let mut rest = path;
     if path.starts_with('~') {
@@ -104,17 +104,22 @@ fn variable(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Runs a script; one that did not end well is a failure with what it said.
-pub(super) async fn run(cx: &Context, script: &str) -> Result<Answer, Failure> {
+pub(crate) async fn run(cx: &Context, script: &str) -> Result<Answer, Failure> {
     let done = exec(cx, script, None).await?;
     if done.succeeded() { Ok(Answer::new(done.stdout)) } else { Err(failure(&done)) }
 }
 
+/// A script with the functions that every one here may use.
+pub(crate) fn complete(script: &str) -> String {
+    format!("{PRELUDE}{script}")
+}
+
 /// Runs a script with bytes for its standard input, and gives what came of it, however it ended.
-pub(super) async fn exec(cx: &Context, script: &str, stdin: Option<Arc<[u8]>>) -> Result<Completed, Failure> {
+pub(crate) async fn exec(cx: &Context, script: &str, stdin: Option<Arc<[u8]>>) -> Result<Completed, Failure> {
     if script.contains('\0') {
         return Err(Failure::new("embedded null byte"));
     }
-    let mut command = Command::new(format!("{PRELUDE}{script}"));
+    let mut command = Command::new(complete(script));
     command.stdin = stdin;
     // Half a file must never be taken for a whole one.
     command.cap = Some(usize::MAX);
@@ -126,7 +131,7 @@ pub(super) async fn exec(cx: &Context, script: &str, stdin: Option<Arc<[u8]>>) -
 }
 
 /// Why a script did not end well: the last thing it said.
-pub(super) fn failure(done: &Completed) -> Failure {
+pub(crate) fn failure(done: &Completed) -> Failure {
     let said = done.err();
     let said = said.trim();
     match (said.is_empty(), &done.signal) {
@@ -137,7 +142,7 @@ pub(super) fn failure(done: &Completed) -> Failure {
 }
 
 /// What a program says of an error number, without the program's name and the path before it.
-pub(super) fn reason(said: &str) -> &str {
+pub(crate) fn reason(said: &str) -> &str {
     let line = said.trim().lines().last().unwrap_or("");
     line.rsplit(": ").next().unwrap_or(line).trim()
 }
@@ -167,19 +172,19 @@ pub(super) fn os_error(said: &str, path: &str) -> String {
 
 /// What a script printed, read field by field.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     bytes: Vec<u8>,
     at: usize,
 }
 
 impl Answer {
     /// The whole of a script's standard output.
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// The next field, if there is one.
-    pub(super) fn next(&mut self) -> Option<String> {
+    pub(crate) fn next(&mut self) -> Option<String> {
         let rest = self.bytes.get(self.at..)?;
         let end = rest.iter().position(|byte| *byte == 0)?;
         let field = String::from_utf8_lossy(rest.get(..end)?).into_owned();
@@ -188,12 +193,12 @@ impl Answer {
     }
 
     /// The next field.
-    pub(super) fn field(&mut self) -> Result<String, Failure> {
+    pub(crate) fn field(&mut self) -> Result<String, Failure> {
         self.next().ok_or_else(|| Failure::new("the host's answer ended too early"))
     }
 
     /// Everything after the fields read so far.
-    pub(super) fn rest(mut self) -> Vec<u8> {
+    pub(crate) fn rest(mut self) -> Vec<u8> {
         self.bytes.drain(..self.at.min(self.bytes.len()));
         self.bytes
     }

@@ -105,7 +105,8 @@ impl Module for Stat {
     }
 }
 
-fn describe(path: &str, stat: &Facts) -> Map {
+/// What `stat` and `find` say of one thing.
+pub(super) fn describe(path: &str, stat: &Facts) -> Map {
     let mut out = Map::new();
     let mut put = |key: &str, value: Json| out.insert(key.to_string(), value);
     put("exists", true.into());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What is to be done to a file.
 #[derive(Debug)]
-pub(super) struct Edit {
+pub(crate) struct Edit {
     write: Option<Write>,
     path: String,
     /// What else to set.
@@ -19,7 +19,7 @@ pub(super) struct Edit {
 
 /// How a module wants its edit made.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     pub backup: bool,
     pub validate: Option<String>,
     /// Makes the directories above.
@@ -90,7 +90,7 @@ impl Edit {
 }
 
 /// A failure for what cannot be edited.
-pub(super) fn not_editable(facts: &Facts) -> Option<Failure> {
+pub(crate) fn not_editable(facts: &Facts) -> Option<Failure> {
     let stat: &Stat = facts.seen.end()?;
     if stat.is_dir() {
         return Some(Failure::new(format!("Path {} is a directory !", facts.path)).with("rc", 256));

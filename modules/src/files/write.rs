@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// A file to write.
 #[derive(Clone, Debug)]
-pub(super) struct Write {
+pub(crate) struct Write {
     /// The final path, absolute or as the host's commands see it: nothing in it is expanded.
     pub path: String,
     /// The path that the result speaks of; a link at it may lead to `path`.
@@ -34,7 +34,7 @@ pub(super) struct Write {
 
 /// Where the bytes come from.
 #[derive(Clone, Debug)]
-pub(super) enum From {
+pub(crate) enum From {
     /// From here.
     Bytes(Arc<[u8]>),
     /// From a file on the host, as it is named there.
@@ -43,7 +43,7 @@ pub(super) enum From {
 
 /// What came of it.
 #[derive(Clone, Debug)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// The copy of what was there.
     pub backup: Option<String>,
     /// The temporary file's name.
@@ -54,7 +54,7 @@ pub(super) struct Written {
 
 /// Why nothing was written.
 #[derive(Clone, Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The command to validate failed.
     Invalid { rc: i32, out: String, err: String },
     /// Anything else.

@@ -86,10 +86,7 @@ pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, String> {
         return Err("Conditional expressions must be strings.".into());
     }
     let expr = Expr::parse(that).map_err(|fault| fault.message)?;
-    scope.holds(&expr).map_err(|fault| match fault.message.starts_with("Conditional result") {
-        true => fault.message,
-        false => format!("Error while evaluating conditional: {}", fault.message),
-    })
+    scope.holds(&expr).map_err(|fault| fault.message)
 }
 
 fn texts(option: &str, value: &Json) -> Result<(), Failure> {

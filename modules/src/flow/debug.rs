@@ -28,7 +28,7 @@ impl Module for Debug {
         Opt::new("verbosity", Kind::Int, "Shown only from this many `-v` on.").default("0"),
     ])
     .exclusive(&[&["msg", "var"]])
-    .examples("- debug:\n    var: ansible_facts\n    verbosity: 2\n- debug: msg=\"ready: {{ inventory_hostname }}\"\n");
+    .examples("- debug:\n    var: ansible_facts\n    verbosity: 2\n- debug: msg=\"ready {{ inventory_hostname }}\"\n");
     type Args = Args;
     type Change = Infallible;
 

@@ -71,13 +71,14 @@ fn mistakes(options: &'static [Opt], given: &Map) -> Vec<String> {
             fitting.insert(key, Json::Null);
         }
     }
-    let missing: Vec<&str> = options
+    let mut missing: Vec<&str> = options
         .iter()
         .filter(|option| {
             option.required && !option.aliases.iter().chain([&option.name]).any(|n| fitting.contains_key(*n))
         })
         .map(|option| option.name)
         .collect();
+    missing.sort_unstable();
     let known = |key: &str| options.iter().any(|o| o.name == key || o.aliases.contains(&key));
     let unknown: Vec<&str> = given.keys().map(String::as_str).filter(|key| !known(key)).collect();
     let mut all = vec![];

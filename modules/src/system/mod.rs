@@ -1,7 +1,10 @@
 //! Facts about hosts and their services. Facts come from one POSIX sh script and what it printed; nothing needs Python
 //! on the target.
 
+mod account;
+mod cron;
 mod getent;
+mod group;
 mod locale_gen;
 mod modprobe;
 mod mount;
@@ -13,8 +16,11 @@ mod setup;
 mod sysctl;
 mod systemd;
 mod timezone;
+mod user;
 
+pub use cron::Cron;
 pub use getent::Getent;
+pub use group::Group;
 pub use locale_gen::LocaleGen;
 pub use modprobe::Modprobe;
 pub use mount::Mount;
@@ -26,6 +32,7 @@ pub use setup::{GatherFacts, Setup};
 pub use sysctl::Sysctl;
 pub use systemd::{Systemd, SystemdService};
 pub use timezone::Timezone;
+pub use user::User;
 
 use muster_engine::module::Registry;
 
@@ -35,7 +42,10 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Ping)
         .with(Setup)
         .with(GatherFacts)
+        .with(Cron)
         .with(Getent)
+        .with(Group)
+        .with(User)
         .with(ServiceFacts)
         .with(PackageFacts)
         .with(SystemdService)

@@ -12,7 +12,6 @@ use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 /// This machine, each command in a shell of its own.
@@ -77,20 +76,7 @@ pub struct Road {
 
 impl Road {
     pub fn new(dir: &Path) -> Self {
-        let target = Target {
-            host: "here".into(),
-            kind: "local".into(),
-            address: "127.0.0.1".into(),
-            port: None,
-            user: None,
-            password: None,
-            private_key: None,
-            passphrase: None,
-            arguments: vec![],
-            host_key_checking: None,
-            timeout: Duration::from_secs(10),
-            shell: "/bin/sh".into(),
-        };
+        let target = Target { address: "127.0.0.1".into(), ..Target::local("here") };
         Self { target, dir: dir.to_path_buf() }
     }
 }
@@ -155,6 +141,7 @@ pub fn context(dir: &Path, args: &Json, vars: &Json) -> Context {
         scope: Scope::new(Arc::new(Written(node(vars))), around),
         written: node(args),
         playbook_dir: dir.to_path_buf(),
+        jobs: Arc::default(),
     }
 }
 

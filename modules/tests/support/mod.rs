@@ -1,6 +1,8 @@
 //! One module against this machine: arguments as JSON come in, what the module answered goes out. The shell is the
 //! machine's own, or busybox with nothing but its applets on the path.
 
+pub mod site;
+
 use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use muster_connections::Local;
@@ -82,20 +84,8 @@ impl Bench {
 
     /// What a module runs in.
     pub fn context(&self) -> Context {
-        let target = Target {
-            host: Arc::from("testhost"),
-            kind: Arc::from("local"),
-            address: "testhost".into(),
-            port: None,
-            user: None,
-            password: None,
-            private_key: None,
-            passphrase: None,
-            arguments: vec![],
-            host_key_checking: None,
-            timeout: Duration::from_secs(10),
-            shell: self.shell.clone(),
-        };
+        let here = Target::local("testhost");
+        let target = Target { address: "testhost".into(), shell: self.shell.clone(), ..here };
         let source = Sources::default().add("test", "");
         let span = Span { source, start: 0, end: 0 };
         let around = Surroundings {
@@ -115,6 +105,7 @@ impl Bench {
             scope: Scope::new(Arc::new(Vars(self.vars.clone())), around),
             written: Node { span, kind: Kind::Null },
             playbook_dir: self.playbook_dir.clone(),
+            jobs: Arc::default(),
         }
     }
 

@@ -1,3 +1,5 @@
+//! What `muster inventory` prints, from a small inventory.
+
 use super::*;
 use crate::cli::{Color, Site};
 

@@ -1,3 +1,5 @@
+//! What a run looks like on the screen, character for character, from events made by hand.
+
 use super::*;
 use crate::report::{Format, Palette};
 use serde_json::json;
@@ -168,7 +170,7 @@ timed out\\x1b[2J
 
 #[test]
 fn ansible_s_own_shapes_line_by_line() {
-    let mut stage = Stage::new(Look { format: Format::Json, diff: true, ..Look::default() });
+    let mut stage = Stage::new(Look { format: Format::Json, ..Look::default() });
     let failed = json!({"changed": true, "rc": 1, "msg": "non-zero return code"});
     stage
         .play("P one")

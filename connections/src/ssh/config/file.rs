@@ -189,8 +189,8 @@ impl Reader<'_> {
     fn criterion(&self, name: &str, argument: &str, so_far: bool) -> Result<bool, String> {
         let user = || self.values.word("user").unwrap_or(&self.me.user).to_owned();
         Ok(match name {
-            "host" => matches_list(&self.current_host(), argument),
-            "originalhost" => matches_list(self.query.host, argument),
+            "host" => names_match(&self.current_host(), argument),
+            "originalhost" => names_match(self.query.host, argument),
             "user" => matches_list(&user(), argument),
             "localuser" => matches_list(&self.me.user, argument),
             "exec" => so_far && self.succeeds(argument)?,
@@ -225,6 +225,11 @@ impl Reader<'_> {
             .status();
         Ok(status.is_ok_and(|status| status.success()))
     }
+}
+
+/// Host names in `Match`, unlike those in `Host`, are compared without regard to case.
+fn names_match(name: &str, list: &str) -> bool {
+    matches_list(&name.to_ascii_lowercase(), &list.to_ascii_lowercase())
 }
 
 /// The files that match a path with wildcards, sorted.

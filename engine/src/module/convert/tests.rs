@@ -1,3 +1,5 @@
+//! Arguments of declared types: Ansible's conversions and its words when one cannot be made.
+
 use super::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! YAML text to nodes: places, types of scalars, limits, and what is refused.
+
 use super::*;
 use crate::diagnostic::Severity;
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use crate::playbook::read::{Around, Home, Reader};
 use crate::template::{Layer, Vars};
 use crate::vault;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// The code of everything that may be otherwise at the next try.
@@ -136,12 +136,19 @@ fn diagnostics_of<T>(
     diagnostics.keep(result)
 }
 
-/// The directory a file lies in.
+/// The directory a file is in, absolute and without `.` and `..`: `playbook_dir` and what is found from it.
 pub(super) fn directory(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut plain = PathBuf::new();
+    for part in whole.parent().unwrap_or(&whole).components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
     }
+    plain
 }
 
 fn unreadable(path: &Path, what: &str, class: Class, error: &io::Error) -> Diagnostic {

@@ -2,6 +2,7 @@
 
 use super::{Batch, RoleRun};
 use crate::plan::{Gate, Path, StepId};
+use std::sync::Arc;
 
 impl Batch {
     /// The path a host would have in a step that is open to it now (rule 1).
@@ -59,10 +60,14 @@ impl Batch {
             && !self.drawing.order.iter().any(|step| self.open(*step, host).is_some())
     }
 
-    /// Whether all hosts of a step took it and the first one ran it.
+    /// The hosts a host speaks for in a step: itself, or with `run_once` all that can be reached.
     #[must_use]
-    pub fn is_once(&self, id: StepId) -> bool {
-        self.cells.get(id.index()).is_some_and(|cell| cell.once)
+    pub fn spoken_for(&self, id: StepId, host: usize) -> Vec<Arc<str>> {
+        let once = self.cells.get(id.index()).is_some_and(|cell| cell.once);
+        let all = self.hosts.iter().enumerate();
+        all.filter(|(i, _)| *i == host || (once && self.state(*i).reachable))
+            .map(|(_, name)| name.clone())
+            .collect()
     }
 
     /// Whether a host is lost.

@@ -49,28 +49,8 @@ fn task() -> Arc<crate::plan::PlannedTask> {
     let id = sources.add("t", "x");
     let span = crate::source::Span { source: id, start: 0, end: 1 };
     let node = crate::node::Node { span, kind: crate::node::Kind::Null };
-    let action = crate::playbook::Action::Module {
-        name: Arc::from("debug"),
-        span,
-        args: crate::playbook::Args { named: node, raw: None, spread: None },
-    };
-    let written = crate::playbook::Task {
-        span,
-        name: None,
-        keywords: crate::playbook::Keywords::default(),
-        action,
-        repeat: None,
-        register: None,
-        changed_when: vec![],
-        failed_when: vec![],
-        until: vec![],
-        retries: None,
-        delay: None,
-        background: None,
-        poll: None,
-        listen: vec![],
-        dir: Arc::from(std::path::Path::new(".")),
-    };
+    let dir = Arc::from(std::path::Path::new("."));
+    let written = crate::playbook::Task::of_module(span, None, "debug", node, dir);
     Arc::new(crate::plan::PlannedTask {
         task: Arc::new(written),
         around: Arc::default(),

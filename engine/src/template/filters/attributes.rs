@@ -266,7 +266,7 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
                     break;
                 }
                 let (key, inner) = (python::repr(key), python::repr(&inner));
-                return Err(fault::error(format!("could not find {key} key in iterated item {inner}")));
+                return Err(fault::error(format!("could not find {key} key in iterated item '{inner}'")));
             }
             inner = found;
         }

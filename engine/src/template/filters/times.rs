@@ -54,7 +54,7 @@ impl Object for Moment {
             "timestamp" => {
                 let zoned =
                     self.0.to_zoned(TimeZone::system()).map_err(|error| fault::error(error.to_string()))?;
-                Ok(Value::from(zoned.timestamp().as_second() as f64))
+                Ok(Value::from(zoned.timestamp().as_microsecond() as f64 / 1e6))
             }
             "date" => Ok(Value::from(self.0.date().to_string())),
             "weekday" => Ok(Value::from(i64::from(self.0.weekday().to_monday_zero_offset()))),

@@ -68,7 +68,7 @@ impl Module for Copy {
             Opt::new("decrypt", Kind::Bool, "Opens files that are in a vault.").default("true"),
         ],
     )
-    .examples("- copy: {src: kubeadm.conf, dest: /etc/kubernetes/, mode: \"0600\"}\n- copy: {content: \"{{ settings | to_json }}\", dest: /etc/site.json}\n");
+    .examples("- copy: {src: kubeadm.conf, dest: /etc/kubernetes/, mode: \"0600\"}\n- copy: {content: \"{{ groups | to_json }}\", dest: /etc/groups.json}\n");
     type Args = Args;
     type Change = Change;
 

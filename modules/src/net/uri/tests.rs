@@ -1,3 +1,5 @@
+//! What a request is written as, and what is made of an answer; no server is asked.
+
 use super::*;
 
 fn args(more: Json) -> Args {

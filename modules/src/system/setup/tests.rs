@@ -1,3 +1,5 @@
+//! Facts made from what hosts of many kinds answer; no host is asked.
+
 use super::*;
 
 fn chosen(words: &[&str]) -> Subset {

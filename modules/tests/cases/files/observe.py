@@ -314,7 +314,7 @@ def steady(value, top):
     if isinstance(value, list):
         return [steady(v, top) for v in value]
     if isinstance(value, dict):
-        out = {k: "*" if k in VARYING and (v is not None or k == "version") else steady(v, top) for k, v in value.items()}
+        out = {k.replace(str(top), "{dir}"): "*" if k in VARYING and (v is not None or k == "version") else steady(v, top) for k, v in value.items()}
         for k in ("directories", "files"):
             if isinstance(out.get(k), list):
                 out[k] = sorted(out[k], key=lambda v: json.dumps(v))
@@ -322,7 +322,7 @@ def steady(value, top):
     return value
 
 
-def main():
+def main(here=HERE, url=None, keep=False):
     os.umask(0o022)
     work = pathlib.Path(tempfile.mkdtemp()).resolve()
     try:
@@ -334,8 +334,9 @@ def main():
             top.mkdir(parents=True)
             make(top, one["before"])
             (top / "local").mkdir(exist_ok=True) if "local" in str(list(one["before"])) else None
-            put = lambda v: json.loads(json.dumps(v).replace("{dir}", str(top)))
-            task = {"name": name, "ansible.builtin." + one["module"]: put(one["args"]), "ignore_errors": True,
+            site = lambda text: text.replace("{url}", url + "/" + name + "/case/www") if url else text
+            put = lambda v: json.loads(site(json.dumps(v)).replace("{dir}", str(top)))
+            task = {"name": name, (one["module"] if "." in one["module"] else "ansible.builtin." + one["module"]): put(one["args"]), "ignore_errors": True,
                     "check_mode": one.get("check", False), "diff": one.get("diff", False), "vars": one.get("vars", {})}
             play = work / name / "case" / "local" / "p.yml"
             if play.parent.exists():
@@ -348,33 +349,54 @@ def main():
         (work / "hosts").write_text("testhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n")
         env = {**os.environ, "ANSIBLE_CALLBACK_PLUGINS": str(work / "plugins"), "ANSIBLE_STDOUT_CALLBACK": "lines",
                "LINES": str(work / "lines"), "ANSIBLE_RETRY_FILES_ENABLED": "0", "ANSIBLE_NOCOWS": "1"}
-        subprocess.run(["ansible-playbook", "-i", str(work / "hosts"), *map(str, plays)], env=env, check=False)
+        if url:
+            os.chdir(work)
+        alone = {play for play, one in zip(plays, CASES.values()) if "finally" in one}
+        run = lambda some: subprocess.run(["ansible-playbook", "-i", str(work / "hosts"), *map(str, some)], env=env, check=False)
+        together = [play for play in plays if play not in alone]
+        if together:
+            run(together)
+        for play, (name, one) in zip(plays, CASES.items()):
+            if play in alone:
+                top = str(work / name / "case")
+                sh = lambda key: subprocess.run(["sh", "-c", "exec 2>&1\n" + one.get(key, "").replace("{dir}", top)], stdout=subprocess.PIPE, text=True).stdout
+                sh("prepare")
+                try:
+                    run([play])
+                    one["shown"] = sh("shows").replace(top, "{dir}") if "shows" in one else None
+                finally:
+                    sh("finally")
         for line in (work / "lines").read_text().splitlines():
             said = json.loads(line)
             name, result = said["name"], said["result"]
             one, top = CASES[name], work / name / "case"
             for key in list(result):
-                if key.startswith("_ansible") or key in ("invocation", "exception", "ansible_facts", "deprecations", "changed_when_result"):
+                if key.startswith("_ansible") or key in ("invocation", "exception", "ansible_facts", "deprecations", "changed_when_result") and key not in one.get("keep", []) or key in one.get("without", []):
                     del result[key]
             result.pop("failed", None) if said["kind"] != "failed" else result.update(failed=True)
             if "/.ansible" in str(result.get("src")) or (work.as_posix() not in str(result.get("src")) and one["module"] in ("copy", "template") and "src" in result):
                 result["src"] = "*"
             if said["kind"] == "skipped":
                 result["skipped"] = True
-            for key in one.get("vary", []):
+            if url:
+                result = json.loads(json.dumps(result).replace(url + "/" + name + "/case/www", "{url}"))
+            if "shows" in one:
+                result["(shown)"] = one.pop("shown")
+            for key in [key for key in one.get("vary", []) if key in result]:
                 result[key] = "*"
             after = found(top)
             after.pop("local/p.yml", None)
             CASES[name] = {**one, "expect": steady(result, top), "after": after}
-        for old in HERE.glob("*.json"):
+        for old in [] if keep else here.glob("*.json"):
             old.unlink()
         for name, one in CASES.items():
             if "expect" not in one:
                 print("no answer:", name)
                 continue
-            (HERE / f"{name}.json").write_text(json.dumps(one, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+            (here / f"{name}.json").write_text(json.dumps(one, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     finally:
         shutil.rmtree(work)
 
 
-main()
+if __name__ == "__main__":
+    main()

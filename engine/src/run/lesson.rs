@@ -1,0 +1,122 @@
+//! What units teach: facts, registered variables, new hosts and groups, statistics. Lessons come in with an answer; the
+//! dispatcher applies them to the world, in order, before anything else happens.
+
+use super::world::World;
+use crate::module::Map;
+use crate::node::Mapping;
+use crate::template::{Value, Variable, Vars, from_json};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// Something a host learned, or the run did.
+#[derive(Clone, Debug)]
+pub enum Lesson {
+    /// Facts.
+    Facts(Map),
+    /// Facts for another host: `delegate_facts`.
+    FactsOf(Arc<str>, Map),
+    /// `set_fact`, `register`.
+    Set(Arc<str>, Value),
+    /// `include_vars`.
+    Included(Arc<Mapping>),
+    /// `add_host`.
+    AddHost(Map),
+    /// `group_by`.
+    AddGroup(Map),
+    /// `set_stats`.
+    Stats(Map),
+}
+
+impl Lesson {
+    /// Applies lessons of a host to the world, for all hosts that it spoke for. For `add_host` and `group_by`: whether
+    /// the inventory changed.
+    pub fn learn(
+        lessons: &[Self],
+        world: &World,
+        own: &str,
+        hosts: &[Arc<str>],
+        stats: &mut Map,
+    ) -> Option<bool> {
+        let mut grown = None;
+        for lesson in lessons {
+            match lesson {
+                Self::Facts(facts) => {
+                    hosts.iter().for_each(|host| world.learn(host, |learned| learned.learn_facts(facts)));
+                }
+                Self::FactsOf(host, facts) => world.learn(host, |learned| learned.learn_facts(facts)),
+                Self::Set(name, value) => {
+                    for host in hosts {
+                        world.learn(host, |learned| {
+                            learned.set.insert(name.clone(), value.clone());
+                        });
+                    }
+                }
+                Self::Included(map) => {
+                    let vars = Vars::written(map);
+                    for host in hosts {
+                        world.learn(host, |learned| {
+                            learned
+                                .included
+                                .extend(vars.0.iter().map(|(name, var)| (name.clone(), var.clone())));
+                        });
+                    }
+                }
+                Self::AddHost(host) => grown = Some(world.add_host(host) || grown.unwrap_or(false)),
+                Self::AddGroup(group) => {
+                    grown = Some(world.add_group(own, group) || grown.unwrap_or(false));
+                }
+                Self::Stats(more) => merge_stats(stats, own, more),
+            }
+        }
+        grown
+    }
+}
+
+/// `set_stats`, of a host or of the whole run (`_run`): values are replaced, or joined with `aggregate`.
+fn merge_stats(all: &mut Map, host: &str, stats: &Map) {
+    let of_host = stats.get("per_host").and_then(Json::as_bool).unwrap_or(false);
+    let entry = all.entry(if of_host { host } else { "_run" }).or_insert_with(|| Json::Object(Map::new()));
+    let Json::Object(all) = entry else { return };
+    let aggregate = stats.get("aggregate").and_then(Json::as_bool).unwrap_or(true);
+    for (name, value) in stats.get("data").and_then(Json::as_object).into_iter().flatten() {
+        let joined = match (all.get(name), value) {
+            (Some(Json::Number(a)), Json::Number(b)) if aggregate => match (a.as_i64(), b.as_i64()) {
+                (Some(a), Some(b)) => json!(a + b),
+                _ => json!(a.as_f64().unwrap_or(0.0) + b.as_f64().unwrap_or(0.0)),
+            },
+            (Some(Json::String(a)), Json::String(b)) if aggregate => json!(format!("{a}{b}")),
+            (Some(Json::Array(a)), Json::Array(b)) if aggregate => json!([a.clone(), b.clone()].concat()),
+            (Some(Json::Object(a)), Json::Object(b)) if aggregate => {
+                let mut joined = a.clone();
+                joined.extend(b.clone());
+                Json::Object(joined)
+            }
+            _ => value.clone(),
+        };
+        all.insert(name.clone(), joined);
+    }
+}
+
+impl World {
+    /// `add_host`.
+    fn add_host(&self, host: &Map) -> bool {
+        let Some(name) = host.get("host_name").and_then(Json::as_str) else { return false };
+        let groups = host.get("groups").and_then(Json::as_array);
+        let groups: Vec<&str> = groups.into_iter().flatten().filter_map(Json::as_str).collect();
+        let vars = host.get("host_vars").and_then(Json::as_object).into_iter().flatten();
+        let vars = vars.map(|(k, v)| (Arc::from(k.as_str()), Variable::Known(from_json(v)))).collect();
+        self.change_inventory(|inventory| inventory.add_host(name, &groups, Vars(vars)))
+    }
+
+    /// `group_by`.
+    fn add_group(&self, host: &str, result: &Map) -> bool {
+        let Some(name) = result.get("add_group").and_then(Json::as_str) else { return false };
+        let parents = result.get("parent_groups").and_then(Json::as_array);
+        let parents: Vec<&str> = parents.into_iter().flatten().filter_map(Json::as_str).collect();
+        let added = self.change_inventory(|inventory| inventory.add_group(name, &parents, &[host]));
+        added.unwrap_or_else(|message| {
+            tracing::warn!(group = name, message, "group_by");
+            false
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! `ansible.builtin.async_status`: how far a task in the background is. A job's id comes in; its result goes out once
+//! the job has ended.
+
+use muster_engine::module::{Check, Context, Failure, Jobs, Kind, Map, Module, Opt, Output, Spec};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use std::convert::Infallible;
+
+/// `ansible.builtin.async_status`.
+pub struct AsyncStatus;
+
+/// What a task gives to [`AsyncStatus`].
+#[derive(Debug, Deserialize)]
+pub struct Args {
+    jid: String,
+    mode: String,
+}
+
+impl Module for AsyncStatus {
+    const NAME: &'static str = "ansible.builtin.async_status";
+    const SPEC: Spec = Spec::new(
+        "Tells whether a task started with `async` and `poll: 0` has ended, and with what result.",
+        &[
+            Opt::new("jid", Kind::Str, "The job: `ansible_job_id` of what the task registered.").required(),
+            Opt::new("mode", Kind::Str, "`status` to ask, `cleanup` to forget the result.")
+                .choices(&["cleanup", "status"])
+                .default("status"),
+        ],
+    )
+    .examples(
+        "- command: sleep 5\n  async: 60\n  poll: 0\n  register: job\n- async_status:\n    jid: \"{{ job.ansible_job_id }}\"\n  \
+         register: state\n  until: state is finished\n  retries: 10\n  delay: 1\n",
+    );
+    type Args = Args;
+    type Change = Infallible;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
+        let lines = |mut result: Map| {
+            for key in ["stderr", "stdout"] {
+                result.entry(key).or_insert(json!(""));
+            }
+            result
+        };
+        if args.mode == "cleanup" {
+            cx.jobs.forget(&args.jid);
+            let mut result = Jobs::about(&args.jid, true);
+            result.remove("finished");
+            result.insert("erased".into(), json!(format!("~/.ansible_async/{}", args.jid)));
+            return Ok(Check::Done(Output { result, vars: None }));
+        }
+        match cx.jobs.look(&args.jid) {
+            None => {
+                let mut failure = Failure::new("could not find job");
+                failure.result.extend(lines(Jobs::about(&args.jid, true)));
+                Err(failure)
+            }
+            Some(None) => {
+                Ok(Check::Done(Output { result: lines(Jobs::about(&args.jid, false)), vars: None }))
+            }
+            Some(Some(result)) if result.get("failed") == Some(&Json::Bool(true)) => {
+                let mut failure = Failure::new("");
+                failure.result = lines(result);
+                Err(failure)
+            }
+            Some(Some(result)) => Ok(Check::Done(Output { result: lines(result), vars: None })),
+        }
+    }
+
+    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
+        match change {}
+    }
+}
