@@ -421,9 +421,9 @@ fn debs(args: &Args, seen: &Seen, check: bool) -> Result<Decision, Failure> {
     Ok(Decision::Act(Action {
         message: format!("{line} failed"),
         line,
+        always_diff: first.is_empty(),
         first,
         fetch,
-        always_diff: true,
         policy_rc_d: args.policy_rc_d,
         ..Action::default()
     }))
