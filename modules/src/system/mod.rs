@@ -2,9 +2,11 @@
 //! on the target.
 
 mod account;
+mod authorized_key;
 mod cron;
 mod getent;
 mod group;
+mod known_hosts;
 mod package_facts;
 mod ping;
 mod service;
@@ -13,9 +15,11 @@ mod setup;
 mod systemd;
 mod user;
 
+pub use authorized_key::AuthorizedKey;
 pub use cron::Cron;
 pub use getent::Getent;
 pub use group::Group;
+pub use known_hosts::KnownHosts;
 pub use package_facts::PackageFacts;
 pub use ping::Ping;
 pub use service::Service;
@@ -35,6 +39,8 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Cron)
         .with(Getent)
         .with(Group)
+        .with(AuthorizedKey)
+        .with(KnownHosts)
         .with(User)
         .with(ServiceFacts)
         .with(PackageFacts)
