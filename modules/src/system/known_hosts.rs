@@ -25,7 +25,10 @@ pub struct Args {
 
 /// What `apply` must know.
 #[derive(Debug)]
-pub enum Change {
+pub struct Change(Work);
+
+#[derive(Debug)]
+enum Work {
     /// Another text.
     Write(Box<Write>, Output),
     /// All lines of the host go: its name and the file.
@@ -111,24 +114,24 @@ impl Module for KnownHosts {
             return Ok(Check::Done(foreseen));
         }
         let change = if key.is_none() {
-            Change::Remove(host, facts.path.clone(), output)
+            Work::Remove(host, facts.path.clone(), output)
         } else {
             let (write, _) = Write::over(&facts, &Wanted::default(), text(gone, present).into_bytes())?;
-            Change::Write(Box::new(write), output)
+            Work::Write(Box::new(write), output)
         };
-        Ok(Check::Would { change, foreseen })
+        Ok(Check::Would { change: Change(change), foreseen })
     }
 
-    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
-        let (seen, mut output) = match change {
-            Change::Write(write, output) => {
+    async fn apply(&self, Change(work): Change, cx: &Context) -> Result<Output, Failure> {
+        let (seen, mut output) = match work {
+            Work::Write(write, output) => {
                 let written = write.run(cx).await.map_err(|refused| match refused {
                     Refused::Failed(failure) => failure,
                     Refused::Invalid { err, .. } => Failure::new(err),
                 })?;
                 (written.seen, output)
             }
-            Change::Remove(host, path, output) => {
+            Work::Remove(host, path, output) => {
                 let (host, path) = (quote(&host), quote(&path));
                 let script = format!("e=$(ssh-keygen -R {host} -f {path} 2>&1) || die \"$e\"\nlook {path}\n");
                 (Seen::read(&mut script::run(cx, &script).await?)?, output)

@@ -6,6 +6,7 @@ mod authorized_key;
 mod cron;
 mod getent;
 mod group;
+mod hostname;
 mod known_hosts;
 mod package_facts;
 mod ping;
@@ -19,6 +20,7 @@ pub use authorized_key::AuthorizedKey;
 pub use cron::Cron;
 pub use getent::Getent;
 pub use group::Group;
+pub use hostname::Hostname;
 pub use known_hosts::KnownHosts;
 pub use package_facts::PackageFacts;
 pub use ping::Ping;
@@ -40,6 +42,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Getent)
         .with(Group)
         .with(AuthorizedKey)
+        .with(Hostname)
         .with(KnownHosts)
         .with(User)
         .with(ServiceFacts)

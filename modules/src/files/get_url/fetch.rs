@@ -165,7 +165,7 @@ impl Fetched {
     fn header(&self, name: &str) -> Option<&str> {
         let is =
             |line: &&str| line.split_once(':').is_some_and(|(key, _)| key.trim().eq_ignore_ascii_case(name));
-        self.headers.lines().filter(is).next_back()?.split_once(':').map(|(_, value)| value.trim())
+        self.headers.lines().rfind(is)?.split_once(':').map(|(_, value)| value.trim())
     }
 
     /// What Ansible says of it.

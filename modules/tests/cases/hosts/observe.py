@@ -286,7 +286,11 @@ kh("absent-check", {"state": "absent"}, HK + "\n", check=True)
 kh("no-key", {})
 kh("wrong-host", {"key": "other " + HK[2:]})
 kh("more-names", {"name": "a,b", "key": HK})
-#MORE
+
+# hostname: only looks; setting it would change this machine's name
+import socket
+hn = lambda name, args, **k: case("hostname-" + name, "hostname", {"use": "alpine", **args}, keep=["ansible_facts"], vary=["diff", "ansible_facts"], **{"finally": "true"}, **k)
+hn("check", {"name": "muster-other"}, check=True)
 
 os.environ["PATH"] = "/opt/ansible-full/bin:" + os.environ["PATH"]
 
