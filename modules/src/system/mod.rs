@@ -2,12 +2,15 @@
 //! on the target.
 
 mod account;
+mod authorized_key;
 mod cron;
 mod getent;
 mod group;
 mod locale_gen;
 mod modprobe;
 mod mount;
+mod hostname;
+mod known_hosts;
 mod package_facts;
 mod ping;
 mod service;
@@ -18,12 +21,15 @@ mod systemd;
 mod timezone;
 mod user;
 
+pub use authorized_key::AuthorizedKey;
 pub use cron::Cron;
 pub use getent::Getent;
 pub use group::Group;
 pub use locale_gen::LocaleGen;
 pub use modprobe::Modprobe;
 pub use mount::Mount;
+pub use hostname::Hostname;
+pub use known_hosts::KnownHosts;
 pub use package_facts::PackageFacts;
 pub use ping::Ping;
 pub use service::Service;
@@ -45,6 +51,9 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Cron)
         .with(Getent)
         .with(Group)
+        .with(AuthorizedKey)
+        .with(Hostname)
+        .with(KnownHosts)
         .with(User)
         .with(ServiceFacts)
         .with(PackageFacts)

@@ -246,7 +246,51 @@ gi("changed", {}, CL + "echo mine > c/f; ")
 gi("changed-force", {"force": True}, CL + "echo mine > c/f; ")
 gi("other-url", {"repo": d + "/r2"}, CL + "cp -r r r2; ", shows="rm -rf {dir}/r {dir}/r2 {dir}/c")
 gi("no-dest", {"dest": None})
-#MORE
+
+# authorized_key
+K1, K2, K3 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1 one@x", "ssh-rsa AAAAB3NzaC1yc2E2 two", "ssh-rsa AAAAB3NzaC1yc2E3 three words"
+ak = lambda name, args, before={}, **k: case("authorized_key-" + name, "ansible.posix.authorized_key", {"user": "daemon", "path": d + "/k/keys", "key": K1, **args}, {"k": D(), **before}, **k)
+KF = {"k/keys": F("# mine\n" + K2 + "\n" + "no-pty,from=\"a,b\" " + K3 + "\n", mode="0644")}
+ak("new", {}, diff=True)
+ak("new-check", {}, check=True, diff=True)
+ak("added", {"key": K1 + "\n# c\n\n" + K2}, KF, diff=True)
+ak("same", {"key": K2}, KF)
+ak("options", {"key": K2, "key_options": "no-pty,command=\"a b\""}, KF)
+ak("options-gone", {"key": K3}, KF)
+ak("comment", {"key": K2, "comment": "other"}, KF)
+ak("exclusive", {"exclusive": True}, KF, diff=True)
+ak("absent", {"key": K2, "state": "absent"}, KF)
+ak("absent-already", {"state": "absent"}, KF)
+ak("invalid", {"key": "rubbish"}, KF)
+ak("no-user", {"user": "muster-none"})
+ak("dir-not-managed", {"manage_dir": False})
+# known_hosts
+HK, HK2, HE = "h ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAQQC1", "h ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAQQC2", "h ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx"
+import subprocess, tempfile
+with tempfile.TemporaryDirectory() as made:
+    def made_key(n, kind):
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", f"{made}/{n}"], check=True)
+        return "h " + open(f"{made}/{n}.pub").read().strip()
+    HK, HK2, HE = made_key(1, "rsa"), made_key(2, "rsa"), made_key(3, "ed25519")
+kh = lambda name, args, text=None, **k: case("known_hosts-" + name, "known_hosts", {"name": "h", "path": P, **args}, {"f": F(text)} if text is not None else {}, **{"finally": "true"}, **k)
+kh("new", {"key": HK})
+kh("new-check", {"key": HK}, check=True)
+kh("added", {"key": HE}, "other " + HK[2:] + "\n")
+kh("other-type", {"key": HE}, HK + "\n")
+kh("same", {"key": HK}, "# c\n" + HK + "\n")
+kh("replaced", {"key": HK2}, "# c\n" + HK + "\nz " + HE[2:] + "\n")
+kh("absent-key", {"key": HK, "state": "absent"}, HK + "\n" + HE + "\n")
+kh("absent-other-key", {"key": HK2, "state": "absent"}, HE + "\n")
+kh("absent-none", {"state": "absent"}, "z " + HE[2:] + "\n")
+kh("absent-check", {"state": "absent"}, HK + "\n", check=True)
+kh("no-key", {})
+kh("wrong-host", {"key": "other " + HK[2:]})
+kh("more-names", {"name": "a,b", "key": HK})
+
+# hostname: only looks; setting it would change this machine's name
+import socket
+hn = lambda name, args, **k: case("hostname-" + name, "hostname", {"use": "alpine", **args}, keep=["ansible_facts"], vary=["diff", "ansible_facts"], **{"finally": "true"}, **k)
+hn("check", {"name": "muster-other"}, check=True)
 
 os.environ["PATH"] = "/opt/ansible-full/bin:" + os.environ["PATH"]
 
