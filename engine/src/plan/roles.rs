@@ -170,7 +170,8 @@ impl Draw<'_> {
         if let Some(apply) = &written.apply {
             keywords = apply.within(&keywords);
         }
-        let mut chain = vec![Ancestor { role: role.clone(), params: written.params.clone(), includes: false }];
+        let mut chain =
+            vec![Ancestor { role: role.clone(), params: written.params.clone(), includes: false }];
         chain.extend_from_slice(parents);
         let base = Around { keywords, role: None, listing: None, ..around.clone() };
         let mut dependencies = vec![];
@@ -199,7 +200,8 @@ impl Draw<'_> {
         let vars: Vec<String> = vars.map(|(name, var)| format!("{name}={}", plain(var))).collect();
         let when: Vec<&str> = written.keywords.when.iter().map(|expr| &*expr.text).collect();
         let tags: Vec<Option<&str>> = written.keywords.tags.iter().map(|tag| tag.as_str()).collect();
-        let identity = format!("{by:?}|{}|{from:?}|{params:?}|{vars:?}|{when:?}|{tags:?}", role.dir.display());
+        let identity =
+            format!("{by:?}|{}|{from:?}|{params:?}|{vars:?}|{when:?}|{tags:?}", role.dir.display());
         let again = match &written.allow_duplicates {
             Some(Setting::Fixed(again)) => *again,
             Some(Setting::Template(_)) => true,

@@ -20,8 +20,7 @@ pub(super) fn is_variable_name(name: &str) -> bool {
 
 /// Groups of modules that `module_defaults` may name without their collection. Their modules are other collections', so
 /// what is set for them is read and meant for nothing here; a misspelt one is refused.
-const GROUPS: [&str; 10] =
-    ["acme", "aws", "azure", "cpm", "docker", "gcp", "k8s", "os", "ovirt", "vmware"];
+const GROUPS: [&str; 10] = ["acme", "aws", "azure", "cpm", "docker", "gcp", "k8s", "os", "ovirt", "vmware"];
 
 impl Reader<'_> {
     /// Takes a keyword that levels share. Its place was checked before; false when it is not one of these.
