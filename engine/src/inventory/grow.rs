@@ -57,10 +57,26 @@ impl Inventory {
             changed |= self.put_child(parent, name)?;
         }
         for host in hosts {
-            changed |= self.join(name, host);
+            if self.join(name, host) {
+                self.in_order(name);
+                changed = true;
+            }
         }
         self.settle();
         Ok(changed)
+    }
+
+    /// Moves the host that joined a group last to where the inventory has it: hosts answer in no particular order.
+    fn in_order(&mut self, group: &str) {
+        let state = self.state_mut();
+        let place = |host: &Name| state.hosts.get_index_of(host);
+        let Some(group) = state.groups.get_mut(group).map(Arc::make_mut) else { return };
+        let last = group.hosts.len().saturating_sub(1);
+        let joined = group.hosts.last().and_then(place);
+        let before = group.hosts.iter().take(last).filter(|host| place(host) < joined).count();
+        if before < last {
+            group.hosts.move_index(last, before);
+        }
     }
 
     pub(super) fn state_mut(&mut self) -> &mut State {

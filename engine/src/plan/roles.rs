@@ -201,9 +201,12 @@ impl Draw<'_> {
     fn listing(&mut self, role: &Role, written: &RoleUse, from: &RoleFrom, by: Use) -> RoleId {
         let params: Vec<String> =
             written.params.0.iter().map(|(name, var)| format!("{name}={}", plain(var))).collect();
+        let vars = written.keywords.vars.iter().flat_map(|layer| layer.0.iter());
+        let vars: Vec<String> = vars.map(|(name, var)| format!("{name}={}", plain(var))).collect();
         let when: Vec<&str> = written.keywords.when.iter().map(|expr| &*expr.text).collect();
         let tags: Vec<Option<&str>> = written.keywords.tags.iter().map(|tag| tag.as_str()).collect();
-        let identity = format!("{by:?}|{}|{from:?}|{params:?}|{when:?}|{tags:?}", role.dir.display());
+        let identity =
+            format!("{by:?}|{}|{from:?}|{params:?}|{vars:?}|{when:?}|{tags:?}", role.dir.display());
         let again = match &written.allow_duplicates {
             Some(Setting::Fixed(again)) => *again,
             Some(Setting::Template(_)) => true,

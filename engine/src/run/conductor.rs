@@ -405,6 +405,7 @@ impl Conductor {
                     let number = numbers.get(&(index, step)).copied().unwrap_or_default();
                     for host in hosts.iter().map(host) {
                         let mut result = Map::new();
+                        result.insert("changed".into(), json!(false));
                         result.insert("reason".into(), json!(reason));
                         let outcome =
                             Outcome { status: Status::Failed, ignored: false, rescued: false, result };

@@ -276,3 +276,14 @@ fn vaults_open_when_touched() {
     assert_eq!(shown(&scope, "{{ v is defined }}"), "True");
     assert!(scope.render(&text("{{ bad }}")).is_err());
 }
+
+#[test]
+fn what_a_template_made_it_may_change() {
+    let scope = vars();
+    let list = "{% set r = [] %}{% for i in [1, 2] %}{% set _ = r.append(i) %}{% endfor %}{{ r + [3] }}";
+    assert_eq!(shown(&scope, list), "[1, 2, 3]");
+    let map = "{% set r = {} %}{% set _ = r.update({'a': 1}) %}{% set _ = r.setdefault('b', 2) %}{{ r.b }}{{ r.pop('a') }}";
+    assert_eq!(shown(&scope, map), "'21'");
+    let said = shown(&scope, "{{ [1].append(2) }}");
+    assert!(said.contains("would change a list in place"), "{said}");
+}
