@@ -47,9 +47,9 @@ pub async fn answers(road: &Road) {
 }
 
 pub async fn isolation(road: &Road) {
-    run(road, "cd /tmp; X=1; export Y=2; umask 0; trap 'echo no' EXIT; set -e; alias ls=no").await.unwrap();
+    run(road, "cd /dev; X=1; export Y=2; umask 0; trap 'echo no' EXIT; set -e; alias ls=no").await.unwrap();
     let done = run(road, "echo $X$Y$(umask)$PWD").await.unwrap();
-    assert!(!done.out().contains("/tmp") && !done.out().contains("12"), "{}", done.out());
+    assert!(!done.out().trim().ends_with("/dev") && !done.out().contains("12"), "{}", done.out());
     let mut command = Command::new("echo \"$A|$B\"; env | grep -c '^A='");
     command.environment = vec![("A".into(), "it's\n$X `x`".into()), ("B".into(), String::new())];
     assert_eq!(road.exec(&command).await.unwrap().out(), "it's\n$X `x`|\n1\n");
