@@ -12,11 +12,11 @@ use crate::terminal;
 use muster_engine::diagnostic::{Class, Diagnostics};
 use muster_engine::inventory::Pattern;
 use muster_engine::module::Registry;
-use muster_engine::plan::{Plan, Selection, Site};
+use muster_engine::plan::{Library, Plan, Selection, Site};
 use muster_engine::playbook::{Loader, Playbook};
 use muster_engine::template::{Layer, Scope};
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Playbooks that were read, and all that a plan needs besides.
@@ -70,7 +70,7 @@ impl Prepared {
             inventory_sources: given.inputs,
             inventory_options: given.options,
             modules: modules(session, options),
-            library: Arc::new(|dir: &Path| muster_modules::command::library(&[dir.to_path_buf()])),
+            library: Library::new(|dir| muster_modules::command::library(&[dir.to_path_buf()])),
             selection: selection(session, options),
             defaults: defaults::of(session, options, passwords),
             extra: given.extra,

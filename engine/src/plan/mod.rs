@@ -43,6 +43,18 @@ pub enum VarsFile {
     PerHost(Node),
 }
 
+impl VarsFile {
+    /// A play's layers that are known before any host is, the strongest first: fixed files, then its variables.
+    #[must_use]
+    pub fn known(files: &[Self], vars: &[Layer]) -> Vec<Layer> {
+        let fixed = files.iter().filter_map(|file| match file {
+            Self::Fixed(layer) => Some(layer.clone()),
+            Self::PerHost(_) => None,
+        });
+        fixed.chain(vars.iter().cloned()).collect()
+    }
+}
+
 /// One play with everything static resolved.
 #[derive(Debug)]
 pub struct PlannedPlay {
@@ -138,11 +150,7 @@ impl PlannedPlay {
         let vars: Vec<Layer> =
             std::iter::once(site.prompted.clone()).chain(play.keywords.vars.iter().cloned()).collect();
         let vars_files = vars_files(site, play, &vars, diagnostics);
-        let fixed = vars_files.iter().filter_map(|file| match file {
-            VarsFile::Fixed(layer) => Some(layer.clone()),
-            VarsFile::PerHost(_) => None,
-        });
-        let layers: Vec<Layer> = fixed.chain(vars.iter().cloned()).collect();
+        let layers = VarsFile::known(&vars_files, &vars);
         let mut identities = vec![];
         let drawing = Draw::play(site, play, &layers, &mut identities, diagnostics);
         let names = Layers::around(&site.extra, play, &layers, &Around::default());
@@ -180,11 +188,7 @@ impl PlannedPlay {
     /// The play's hosts in an inventory that may have grown, in the play's order.
     #[must_use]
     pub fn select(&self, site: &Site, inventory: &Inventory) -> Vec<Arc<str>> {
-        let fixed = self.vars_files.iter().filter_map(|file| match file {
-            VarsFile::Fixed(layer) => Some(layer.clone()),
-            VarsFile::PerHost(_) => None,
-        });
-        let layers: Vec<Layer> = fixed.chain(self.vars.iter().cloned()).collect();
+        let layers = VarsFile::known(&self.vars_files, &self.vars);
         let names = Layers::around(&site.extra, &self.play, &layers, &Around::default());
         let scope = names.with_groups(inventory).scope(Surroundings::default());
         pattern(&self.play, &scope)

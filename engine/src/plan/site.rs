@@ -6,12 +6,33 @@ use crate::inventory::{Inventory, LoadOptions};
 use crate::module::{AnyModule, Registry};
 use crate::playbook::Loader;
 use crate::template::{Layer, Value};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Modules that a directory (`library/`) holds.
-pub type Library = Arc<dyn Fn(&Path) -> Vec<Arc<dyn AnyModule>> + Send + Sync>;
+type Modules = Vec<Arc<dyn AnyModule>>;
+
+/// The modules that `library/` directories hold: each directory is read once, however many tasks ask.
+pub struct Library {
+    read: Box<dyn Fn(&Path) -> Modules + Send + Sync>,
+    known: Mutex<HashMap<PathBuf, Modules>>,
+}
+
+impl Library {
+    /// A library that reads a directory with `read`.
+    #[must_use]
+    pub fn new(read: impl Fn(&Path) -> Modules + Send + Sync + 'static) -> Self {
+        Self { read: Box::new(read), known: Mutex::default() }
+    }
+
+    /// The modules of a directory; none if there is no such directory.
+    #[must_use]
+    pub fn of(&self, dir: &Path) -> Modules {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(dir.to_path_buf()).or_insert_with(|| (self.read)(dir)).clone()
+    }
+}
 
 /// What of the playbook is wanted.
 #[derive(Clone, Debug, Default)]

@@ -13,12 +13,12 @@ impl Draw<'_> {
     pub(super) fn module(&mut self, name: &str, span: Span, around: &Around) -> Option<Arc<dyn AnyModule>> {
         if let Some(role) = &around.role {
             let dirs = std::iter::once(&role.role.dir).chain(role.parents.iter().map(|p| &p.role.dir));
-            let own = dirs.flat_map(|dir| (self.site.library)(&dir.join("library")));
+            let own = dirs.flat_map(|dir| self.site.library.of(&dir.join("library")));
             if let Some(module) = own.into_iter().find(|module| module.name() == name) {
                 return Some(module);
             }
         }
-        let beside = (self.site.library)(&self.play.dir.join("library"));
+        let beside = self.site.library.of(&self.play.dir.join("library"));
         if let Some(module) = beside.into_iter().find(|module| module.name() == name) {
             return Some(module);
         }

@@ -39,22 +39,10 @@ pub struct Done {
 }
 
 impl Done {
-    /// A result.
+    /// A result that says itself how it went, and nothing besides.
     #[must_use]
-    pub fn ok(result: Map) -> Self {
+    pub fn of(result: Map) -> Self {
         Self { result, ..Self::default() }
-    }
-
-    /// A failed one.
-    #[must_use]
-    pub fn failed(result: Map) -> Self {
-        Self::ok(result)
-    }
-
-    /// A skipped one.
-    #[must_use]
-    pub fn skipped(result: Map) -> Self {
-        Self::ok(result)
     }
 }
 
@@ -106,7 +94,7 @@ impl Attempts<'_> {
         {
             let limit = Duration::from_secs(seconds.unsigned_abs());
             let id = unit.world.jobs.begin(limit, async move { module.run(args, &cx).await });
-            let mut done = Done { delegate, ..Done::ok(Jobs::about(&id, false)) };
+            let mut done = Done { delegate, ..Done::of(Jobs::about(&id, false)) };
             done.result.insert("changed".into(), json!(true));
             done.result.insert("failed".into(), json!(false));
             done.notify = self.notified(&done.result)?;

@@ -105,9 +105,10 @@ impl Conductor {
         loop {
             self.begin_plays().await;
             self.send_off().await;
-            if self.fatal || !self.close_batches().await {
+            if self.fatal {
                 break;
             }
+            self.close_batches().await;
             if self.units.is_empty() {
                 if self.is_over() {
                     break;
@@ -235,8 +236,6 @@ impl Conductor {
             run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Ok), &mut run.advisor);
             return;
         };
-        let names =
-            HostNames::new(self.world.clone(), run.advisor.scene.clone(), host.clone(), Some(task.clone()));
         let fresh = !self.numbers.contains_key(&(index, begin.step)) || begin.first;
         if fresh {
             self.numbers.insert((index, begin.step), self.steps);
@@ -244,7 +243,9 @@ impl Conductor {
             self.steps += 1;
         }
         let number = self.numbers.get(&(index, begin.step)).copied().unwrap_or_default();
-        let info = run.info(begin.step, number, &self.world, &names.scope());
+        let (world, scene) = (self.world.clone(), run.advisor.scene.clone());
+        let scope = || HostNames::new(world, scene, host.clone(), Some(task.clone())).scope();
+        let info = run.info(begin.step, number, &self.world, scope);
         if self.seeking {
             let start = self.plan.site.selection.start_at.clone().unwrap_or_default();
             let found = matches!(act, Act::Module(_) | Act::IncludeTasks(_) | Act::IncludeRole(..))
@@ -372,7 +373,7 @@ impl Conductor {
         let (batch, standing) = (&run.batch, &self.standing);
         let fell = |i: &usize| {
             let state = batch.state(*i);
-            !state.reachable || state.doomed || batch.lost(*i)
+            !state.reachable || state.doomed || batch.is_lost(*i)
         };
         let down: HashSet<&Arc<str>> =
             (0..batch.hosts.len()).filter(fell).filter_map(|i| batch.hosts.get(i)).collect();
@@ -430,8 +431,8 @@ impl Conductor {
         }
     }
 
-    /// Goes on from batches that are through. False when the run must stop at once.
-    async fn close_batches(&mut self) -> bool {
+    /// Goes on from batches that are through.
+    async fn close_batches(&mut self) {
         for index in 0..self.plays.len() {
             let Some(State::Running(run)) = self.plays.get_mut(index) else { continue };
             if !run.is_batch_through() {
@@ -456,7 +457,6 @@ impl Conductor {
                 self.stopped |= next == Next::Stop || broken;
             }
         }
-        true
     }
 }
 

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostics, Severity};
 use crate::node::{Kind, Node};
 use crate::plan::{Act, Around, Draw, Drawing, Gate, HandlerId, PlannedTask, Step, StepId};
 use crate::playbook::{Keywords, RoleFrom, RoleUse, Setting};
-use crate::template::{Layer, Scope, to_json};
+use crate::template::{Scope, to_json};
 use fixedbitset::FixedBitSet;
 use serde_json::Value as Json;
 use std::path::Path;
@@ -74,14 +74,6 @@ impl Advisor {
         }
         topics
     }
-
-    fn play_layers(&self) -> Vec<Layer> {
-        let fixed = self.scene.vars_files.iter().filter_map(|file| match file {
-            crate::plan::VarsFile::Fixed(layer) => Some(layer.clone()),
-            crate::plan::VarsFile::PerHost(_) => None,
-        });
-        fixed.chain(self.scene.vars.iter().cloned()).collect()
-    }
 }
 
 impl Consult for Advisor {
@@ -139,7 +131,7 @@ impl Consult for Advisor {
         let Some(task) = step.task().cloned() else { return Ok(vec![]) };
         let world = self.world.clone();
         let scene = self.scene.clone();
-        let layers = self.play_layers();
+        let layers = crate::plan::VarsFile::known(&scene.vars_files, &scene.vars);
         let mut vars = vec![inclusion.vars.clone()];
         vars.extend(task.task.keywords.vars.iter().cloned());
         vars.extend(task.around.include_vars.iter().cloned());

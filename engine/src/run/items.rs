@@ -178,13 +178,13 @@ pub fn summary(all: Vec<Done>) -> Done {
         result.insert("results".into(), json!([]));
         result.insert("skipped".into(), json!(true));
         result.insert("skipped_reason".into(), json!("No items in the list"));
-        return Done::skipped(result);
+        return Done::of(result);
     }
     let any = |key: &str| all.iter().any(|done| says(&done.result, key));
     let skipped = all.iter().all(|done| says(&done.result, "skipped"));
     let (changed, failed, unreachable) = (any("changed"), any("failed"), any("unreachable"));
     let failing = || all.iter().filter(|done| says(&done.result, "failed"));
-    let mut summary = Done::ok(Map::new());
+    let mut summary = Done::of(Map::new());
     summary.ignore_errors = failed && failing().all(|done| done.ignore_errors);
     summary.ignore_unreachable =
         all.iter().filter(|done| says(&done.result, "unreachable")).all(|done| done.ignore_unreachable);

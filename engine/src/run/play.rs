@@ -125,10 +125,17 @@ impl PlayRun {
     }
 
     /// A step as reports know it; its name is rendered for the first host that takes it.
-    pub fn info(&mut self, id: StepId, number: usize, world: &World, scope: &Scope) -> Arc<StepInfo> {
+    pub fn info(
+        &mut self,
+        id: StepId,
+        number: usize,
+        world: &World,
+        scope: impl FnOnce() -> Scope,
+    ) -> Arc<StepInfo> {
         if let Some(info) = self.infos.get(&id) {
             return info.clone();
         }
+        let scope = &scope();
         let step = self.batch.drawing.step(id);
         let task = step.task();
         let handler =

@@ -34,7 +34,7 @@ impl Standing {
         let failed_earlier = !self.failed.is_empty();
         let mut lost_any = false;
         for (i, host) in batch.hosts.iter().enumerate() {
-            let (state, lost) = (batch.state(i), batch.lost(i));
+            let (state, lost) = (batch.state(i), batch.is_lost(i));
             lost_any |= lost;
             let marks = [(lost || state.doomed, &mut self.failed), (!state.reachable, &mut self.unreachable)];
             for (marked, set) in marks {

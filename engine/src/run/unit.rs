@@ -105,7 +105,7 @@ impl Unit {
 
     /// A loop over what is no list.
     fn loopless(&self, scope: &Scope, fault: &Fault) -> Finished {
-        let mut done = Done::failed(result::failure(&fault.message));
+        let mut done = Done::of(result::failure(&fault.message));
         self.weigh(&mut done, scope);
         self.finished(done, vec![], vec![], false)
     }
@@ -162,7 +162,7 @@ impl Unit {
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(fault) => {
-                    let mut done = Done::failed(result::fault(&fault));
+                    let mut done = Done::of(result::fault(&fault));
                     done.result.insert("results".into(), json!([]));
                     return self.finished(done, lessons, inclusions, true);
                 }
@@ -219,30 +219,30 @@ impl Unit {
             match scope.holds(condition) {
                 Ok(true) => {}
                 Ok(false) => {
-                    let mut done = Done::skipped(result::skipped(&condition.text));
+                    let mut done = Done::of(result::skipped(&condition.text));
                     self.weigh(&mut done, scope);
                     return done;
                 }
                 Err(fault) => {
-                    let mut done = Done::failed(result::fault(loop_fault.as_ref().unwrap_or(&fault)));
+                    let mut done = Done::of(result::fault(loop_fault.as_ref().unwrap_or(&fault)));
                     self.weigh(&mut done, scope);
                     return done;
                 }
             }
         }
         let mut done = match (loop_fault, &self.act) {
-            (Some(fault), _) => Done::failed(result::fault(&fault)),
+            (Some(fault), _) => Done::of(result::fault(&fault)),
             (None, Act::Module(_) | Act::Facts(_)) => {
                 let attempts = Attempts { unit: self, scope, front };
-                attempts.run().await.unwrap_or_else(|fault| Done::failed(result::fault(&fault)))
+                attempts.run().await.unwrap_or_else(|fault| Done::of(result::fault(&fault)))
             }
             (None, Act::IncludeTasks(task)) => {
-                self.file(task, scope).unwrap_or_else(|f| Done::failed(result::fault(&f)))
+                self.file(task, scope).unwrap_or_else(|f| Done::of(result::fault(&f)))
             }
             (None, Act::IncludeRole(_, role)) => {
-                self.role(role, scope).unwrap_or_else(|f| Done::failed(result::fault(&f)))
+                self.role(role, scope).unwrap_or_else(|f| Done::of(result::fault(&f)))
             }
-            (None, _) => Done::ok(Map::new()),
+            (None, _) => Done::of(Map::new()),
         };
         self.weigh(&mut done, scope);
         done
@@ -259,7 +259,7 @@ impl Unit {
     }
 
     fn file(&self, task: &PlannedTask, scope: &Scope) -> Result<Done, Fault> {
-        let Action::IncludeTasks(include) = &task.task.action else { return Ok(Done::ok(Map::new())) };
+        let Action::IncludeTasks(include) = &task.task.action else { return Ok(Done::of(Map::new())) };
         let name = scope.text(&include.file)?;
         let path = match find_tasks(&name, &task.task.dir, &task.around, &self.scene.play.dir) {
             Ok(path) => path,
@@ -268,7 +268,7 @@ impl Unit {
         let mut result = Map::new();
         result.insert("include".into(), json!(path.display().to_string()));
         result.insert("include_args".into(), json!({}));
-        Ok(Done::ok(result))
+        Ok(Done::of(result))
     }
 
     fn role(&self, role: &RoleUse, scope: &Scope) -> Result<Done, Fault> {
@@ -280,7 +280,7 @@ impl Unit {
             rendered.push(node.as_ref().map(|node| scope.text(node)).transpose()?);
         }
         result.insert("include_args".into(), json!(rendered));
-        Ok(Done::ok(result))
+        Ok(Done::of(result))
     }
 
     /// What an include chose to include.

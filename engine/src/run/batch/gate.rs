@@ -55,7 +55,8 @@ impl Batch {
 
     /// Whether a failure of this host is final: every block left, the play would be failed, and no step ahead is
     /// open to it (rule 5).
-    pub(super) fn is_lost(&self, host: usize) -> bool {
+    #[must_use]
+    pub fn is_lost(&self, host: usize) -> bool {
         self.state(host).path.ends_failed(&self.drawing.blocks)
             && !self.drawing.order.iter().any(|step| self.open(*step, host).is_some())
     }
@@ -68,12 +69,6 @@ impl Batch {
         all.filter(|(i, _)| *i == host || (once && self.state(*i).reachable))
             .map(|(_, name)| name.clone())
             .collect()
-    }
-
-    /// Whether a host is lost.
-    #[must_use]
-    pub fn lost(&self, host: usize) -> bool {
-        self.is_lost(host)
     }
 
     /// Whether a failure at this moment would be answered by a rescue (rule 4).

@@ -132,7 +132,7 @@ fn a_failed_host_is_rescued_and_the_others_skip_the_rescue() {
     let mut batch = batch(drawing, 2, None);
     let fails = |step, host| if (step, host) == (0, 1) { FAILED } else { Verdict::Ok };
     assert_eq!(walk(&mut batch, fails), ["0:0", "0:1", "1:1", "2:0", "2:1", "3:0", "3:1"]);
-    assert!(!batch.lost(1) && !batch.state(1).doomed);
+    assert!(!batch.is_lost(1) && !batch.state(1).doomed);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_lost_host_holds_nobody_up() {
         _ => Verdict::Ok,
     };
     assert_eq!(walk(&mut batch, verdict), ["0:0", "0:1", "0:2", "1:0", "1:2", "2:0"]);
-    assert!(batch.lost(1) && batch.state(1).doomed && !batch.state(2).reachable);
+    assert!(batch.is_lost(1) && batch.state(1).doomed && !batch.state(2).reachable);
 }
 
 #[test]
