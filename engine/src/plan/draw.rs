@@ -27,6 +27,8 @@ pub struct Draw<'a> {
     pub(super) importing: Vec<PathBuf>,
     /// Identities of the roles in use; their places are their ids.
     pub(super) identities: &'a mut Vec<String>,
+    /// Whether the run goes on already: what is wrong with a task fails that task alone.
+    pub(super) growing: bool,
 }
 
 impl<'a> Draw<'a> {
@@ -48,6 +50,7 @@ impl<'a> Draw<'a> {
             diagnostics,
             importing: vec![],
             identities,
+            growing: false,
         };
         draw.whole();
         drawing
@@ -66,7 +69,7 @@ impl<'a> Draw<'a> {
         }
         let force = match &play.force_handlers {
             Some(Setting::Fixed(force)) => *force,
-            Some(Setting::Template(node)) => self.renders_true(node, &around),
+            Some(Setting::Template { node, .. }) => self.renders_true(node, &around),
             None => self.site.defaults.force_handlers,
         };
         let mut sections = vec![];
@@ -109,7 +112,7 @@ impl<'a> Draw<'a> {
         }
         match &self.play.gather_facts {
             Some(Setting::Fixed(gather)) => *gather,
-            Some(Setting::Template(node)) => self.renders_true(node, around),
+            Some(Setting::Template { node, .. }) => self.renders_true(node, around),
             None => self.site.defaults.gathering != Gathering::Explicit,
         }
     }
@@ -187,6 +190,8 @@ impl<'a> Draw<'a> {
         for (steps, (part, entries)) in parts.iter_mut().zip(written_parts) {
             for entry in entries {
                 let place = Place { block, part };
+                let guarded = part == Part::Body && !written.rescue.is_empty();
+                let inside = Around { guarded: inside.guarded || guarded, ..inside.clone() };
                 match entry {
                     Entry::Block(inner) => self.written_block(inner, &inside, place, false, steps),
                     Entry::Task(task) => self.task(task, &inside, place, steps),
@@ -224,6 +229,7 @@ impl<'a> Draw<'a> {
                     self.site.selection.wants(&tags)
                 };
                 if keep {
+                    self.judge(&planned);
                     out.push(Step { role: around.listing, ..step(place, Act::of(Arc::new(planned))) });
                 }
             }
@@ -237,12 +243,6 @@ impl<'a> Draw<'a> {
             Action::Module { name, span, .. } => self.module(name, *span, around),
             _ => None,
         };
-        if let (Some(module), Action::Module { args, .. }) = (&module, &task.action)
-            && keywords.module_defaults.is_empty()
-            && args.spread.is_none()
-        {
-            super::validate::arguments(module.as_ref(), args, self.diagnostics);
-        }
         let role = around.role.as_deref();
         let params = role.into_iter().flat_map(role_params);
         let vars = role.map(role_vars).unwrap_or_default();
@@ -318,7 +318,8 @@ impl<'a> Draw<'a> {
         identities: &'a mut Vec<String>,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
-        Self { site, play, play_layers, drawing, diagnostics, importing: vec![], identities }
+        let importing = vec![];
+        Self { site, play, play_layers, drawing, diagnostics, importing, identities, growing: true }
     }
 }
 

@@ -209,7 +209,7 @@ impl Draw<'_> {
             format!("{by:?}|{}|{from:?}|{params:?}|{vars:?}|{when:?}|{tags:?}", role.dir.display());
         let again = match &written.allow_duplicates {
             Some(Setting::Fixed(again)) => *again,
-            Some(Setting::Template(_)) => true,
+            Some(Setting::Template { .. }) => true,
             None => by == Use::Asked || role.allow_duplicates,
         };
         let id = self.identities.iter().position(|known| *known == identity).unwrap_or_else(|| {
@@ -258,6 +258,7 @@ impl Draw<'_> {
 
     fn define(&mut self, handler: &Defined) {
         let planned = self.planned(&handler.task, &handler.around);
+        self.judge(&planned);
         self.drawing.define(Arc::new(planned), handler.first);
     }
 }
@@ -297,7 +298,7 @@ fn flatten(entries: &[Entry], around: &Around, handlers: &mut Vec<Defined>) {
 fn is_fixed(setting: &Option<Setting<bool>>, otherwise: bool) -> bool {
     match setting {
         Some(Setting::Fixed(value)) => *value,
-        Some(Setting::Template(_)) | None => otherwise,
+        Some(Setting::Template { .. }) | None => otherwise,
     }
 }
 

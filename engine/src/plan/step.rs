@@ -91,6 +91,8 @@ pub struct Around {
     pub listing: Option<RoleId>,
     /// Whether it stands under `handlers`.
     pub handler: bool,
+    /// Whether some block around it has a `rescue` for what fails here.
+    pub guarded: bool,
 }
 
 /// A task with everything static around it resolved.

@@ -1,10 +1,10 @@
 //! What can be known to be wrong before any host is touched: modules nobody has, arguments nobody takes.
 
 use super::draw::Draw;
-use super::step::Around;
-use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use super::step::{Around, PlannedTask};
+use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity, nearest};
 use crate::module::AnyModule;
-use crate::playbook::Args;
+use crate::playbook::{Action, Args};
 use crate::source::Span;
 use std::sync::Arc;
 
@@ -30,6 +30,9 @@ impl Draw<'_> {
         if let Some(module) = collections.into_iter().find_map(in_collection) {
             return Some(module);
         }
+        if self.growing {
+            return None;
+        }
         let known: Vec<&str> =
             self.site.modules.iter().map(|m| m.name().rsplit('.').next().unwrap_or_default()).collect();
         let message = format!("no module is called `{name}`");
@@ -44,6 +47,41 @@ impl Draw<'_> {
         };
         self.diagnostics.push(diagnostic);
         None
+    }
+
+    /// Reports what is certain to fail a task. Where its author may expect that, the run will show it, and nothing is
+    /// refused: the module and the templates fail as they would have.
+    pub(super) fn judge(&mut self, planned: &PlannedTask) {
+        let mut found = Diagnostics(planned.keywords.flaws.clone());
+        if let (Some(module), Action::Module { args, .. }) = (&planned.module, &planned.task.action)
+            && planned.keywords.module_defaults.is_empty()
+            && args.spread.is_none()
+        {
+            arguments(module.as_ref(), args, &mut found);
+        }
+        for mut flaw in found.0 {
+            if flaw.severity == Severity::Error(Class::Undefined) {
+                if self.growing {
+                    continue;
+                }
+                if planned.may_be_meant_to_fail() {
+                    flaw.severity = Severity::Warning;
+                }
+            }
+            self.diagnostics.push(flaw);
+        }
+    }
+}
+
+impl PlannedTask {
+    /// Whether its author may expect it to fail, or never to run.
+    pub(super) fn may_be_meant_to_fail(&self) -> bool {
+        let keywords = &self.keywords;
+        self.around.guarded
+            || self.task.register.is_some()
+            || !self.task.failed_when.is_empty()
+            || !keywords.when.is_empty()
+            || keywords.ignore_errors.is_some()
     }
 }
 

@@ -106,7 +106,8 @@ impl Attempts<'_> {
             None if !task.task.until.is_empty() => 4,
             None => 1,
         };
-        let delay = setting(task.task.delay.as_ref(), scope, |text| text.trim().parse::<f64>().ok())?;
+        let delay =
+            setting(task.task.delay.as_ref(), scope, "float", |text| text.trim().parse::<f64>().ok())?;
         let delay = Duration::from_secs_f64(delay.map_or(5.0, |delay| if delay < 0.0 { 1.0 } else { delay }));
         let mut done = Done { delegate, facts_for, ..Done::default() };
         for attempt in 1..=attempts {
@@ -156,7 +157,11 @@ impl Attempts<'_> {
 
     fn module(&self) -> Result<Arc<dyn AnyModule>, Fault> {
         let missing = || Fault {
-            message: format!("no module is called `{}`", self.unit.task.action()),
+            message: format!(
+                "couldn't resolve module/action '{}'. This often indicates a misspelling, missing collection, or \
+                 incorrect module path.",
+                self.unit.task.action()
+            ),
             span: None,
             undefined: false,
         };

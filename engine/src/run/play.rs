@@ -218,7 +218,7 @@ fn begin(
     scene.set_standing(scene.all.iter().filter(up).cloned().collect());
     let limit = match &planned.play.max_fail_percentage {
         Some(Setting::Fixed(percentage)) => Some(*percentage),
-        Some(Setting::Template(node)) => {
+        Some(Setting::Template { node, .. }) => {
             let first = hosts.first().cloned().unwrap_or_else(|| Arc::from("localhost"));
             let names = super::names::HostNames::new(world.clone(), scene.clone(), first, None);
             names.scope().text(node).ok().and_then(|text| text.trim().trim_end_matches('%').parse().ok())
