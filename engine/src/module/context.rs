@@ -106,7 +106,8 @@ impl Context {
         }
         let searched: Vec<String> = tried.iter().map(|path| path.display().to_string()).collect();
         Err(Failure::new(format!(
-            "Could not find or access '{name}' on the controller. Searched in:\n\t{}",
+            "Could not find or access '{name}'\nSearched in:\n\t{} on the Ansible Controller.\nIf you are using a module and \
+             expect the file to exist on the remote, see the remote_src option",
             searched.join("\n\t")
         )))
     }

@@ -174,7 +174,7 @@ impl Sight<'_> {
     }
 
     fn shell(&self) -> Result<String, Fault> {
-        Ok(self.first(&["ansible_shell_executable"])?.unwrap_or_else(|| "/bin/sh".into()))
+        Ok(self.first(&["ansible_shell_executable"])?.unwrap_or_else(|| self.defaults.executable.clone()))
     }
 
     /// This machine.

@@ -237,7 +237,8 @@ impl Reader<'_> {
         }
         let name = field.value.as_str().filter(|name| is_variable_name(name));
         if name.is_none() {
-            let message = format!("invalid `register` specified: {}", self.show(field.value));
+            let message =
+                format!("Invalid variable name in `register` specified: {}", self.show(field.value));
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::variable", message)
                     .at(field.value.span, "not a variable name")
