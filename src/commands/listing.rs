@@ -65,7 +65,7 @@ fn one(out: &mut String, number: usize, play: &PlannedPlay, select: &Select) {
         let tags = task.tags.clone();
         if select.list_tasks {
             let shown: Vec<&str> = tags.iter().map(String::as_str).collect();
-            _ = writeln!(out, "      {}\tTAGS: [{}]", harmless(&task.title()), harmless(&shown.join(", ")));
+            _ = writeln!(out, "      {}\tTAGS: [{}]", harmless(&named(task)), harmless(&shown.join(", ")));
         }
         all.extend(tags);
     }
@@ -73,6 +73,11 @@ fn one(out: &mut String, number: usize, play: &PlannedPlay, select: &Select) {
         let all: Vec<String> = all.into_iter().collect();
         _ = writeln!(out, "      TASK TAGS: [{}]", harmless(&all.join(", ")));
     }
+}
+
+/// A task's name with its role's; of one without a name the module alone.
+fn named(task: &PlannedTask) -> String {
+    if task.task.name.is_some() { task.title() } else { task.action().to_string() }
 }
 
 /// Tasks in order: no handlers, nothing of `rescue` or `always`, and not the gathering of facts that nobody wrote.

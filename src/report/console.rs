@@ -271,6 +271,7 @@ impl<O: Write, E: Write> Console<O, E> {
         self.heading(step)?;
         self.warnings(&outcome.result)?;
         let result = self.cleaned(step, outcome);
+        self.awaited(step, who, &result)?;
         match outcome.status {
             Status::Ok | Status::Changed if looped => Ok(()),
             Status::Ok => {
@@ -296,6 +297,21 @@ impl<O: Write, E: Write> Console<O, E> {
                 self.ignoring(outcome)
             }
         }
+    }
+
+    /// A task that went on in the background and was waited for.
+    fn awaited(&mut self, step: usize, who: &Who<'_>, result: &Map) -> io::Result<()> {
+        let asked = self.steps.get(&step).is_some_and(|info| info.action.ends_with("async_status"));
+        let over = |result: &Map| result.get("finished").and_then(Json::as_i64) == Some(1);
+        let (word, about) = match result.get("async_result").and_then(Json::as_object) {
+            Some(about) => ("FAILED", about),
+            None if over(result) => ("OK", result),
+            None => return Ok(()),
+        };
+        let Some(id) = about.get("ansible_job_id").and_then(Json::as_str).filter(|_| !asked) else {
+            return Ok(());
+        };
+        self.painted(Colour::Quiet, &format!("ASYNC {word} on {}: jid={}", harmless(who.host), harmless(id)))
     }
 
     fn went(&mut self, colour: Colour, mut text: String, result: &Map) -> io::Result<()> {

@@ -28,22 +28,52 @@ impl<M: Module> AnyModule for M {
     fn run<'a>(&'a self, args: Map, cx: &'a Context) -> BoxFuture<'a, Result<Output, Failure>> {
         Box::pin(async move {
             let args = M::SPEC.convert(M::NAME, args).map_err(Failure::new)?;
-            let args: M::Args = serde_json::from_value(Json::Object(args))
-                .map_err(|error| Failure::new(format!("invalid arguments: {error}")))?;
-            match self.check(&args, cx).await? {
-                Check::Done(output) => Ok(output),
-                Check::Would { mut foreseen, .. } if cx.check_mode => {
-                    foreseen.result.entry("changed").or_insert(Json::Bool(true));
-                    Ok(foreseen)
-                }
-                Check::Would { change, foreseen } => {
-                    let mut output = self.apply(change, cx).await?;
-                    if let Some(diff) = foreseen.result.get("diff") {
-                        output.result.entry("diff").or_insert_with(|| diff.clone());
-                    }
-                    Ok(output)
-                }
+            let invocation = (cx.verbosity > 2).then(|| M::SPEC.invocation(&args));
+            let mut answer = typed(self, args, cx).await;
+            if let Some(invocation) = invocation.filter(|_| !ON_CONTROLLER.contains(&M::NAME)) {
+                let result = match &mut answer {
+                    Ok(output) => &mut output.result,
+                    Err(failure) => &mut failure.result,
+                };
+                result.entry("invocation").or_insert(invocation);
             }
+            answer
         })
+    }
+}
+
+/// Modules that Ansible runs on the controller, and that tell nothing of how they were called.
+const ON_CONTROLLER: [&str; 13] = [
+    "ansible.builtin.add_host",
+    "ansible.builtin.assert",
+    "ansible.builtin.debug",
+    "ansible.builtin.fail",
+    "ansible.builtin.fetch",
+    "ansible.builtin.group_by",
+    "ansible.builtin.include_vars",
+    "ansible.builtin.pause",
+    "ansible.builtin.raw",
+    "ansible.builtin.script",
+    "ansible.builtin.set_fact",
+    "ansible.builtin.set_stats",
+    "ansible.builtin.validate_argument_spec",
+];
+
+async fn typed<M: Module>(module: &M, args: Map, cx: &Context) -> Result<Output, Failure> {
+    let args: M::Args = serde_json::from_value(Json::Object(args))
+        .map_err(|error| Failure::new(format!("invalid arguments: {error}")))?;
+    match module.check(&args, cx).await? {
+        Check::Done(output) => Ok(output),
+        Check::Would { mut foreseen, .. } if cx.check_mode => {
+            foreseen.result.entry("changed").or_insert(Json::Bool(true));
+            Ok(foreseen)
+        }
+        Check::Would { change, foreseen } => {
+            let mut output = module.apply(change, cx).await?;
+            if let Some(diff) = foreseen.result.get("diff") {
+                output.result.entry("diff").or_insert_with(|| diff.clone());
+            }
+            Ok(output)
+        }
     }
 }

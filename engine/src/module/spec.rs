@@ -232,9 +232,36 @@ impl Spec {
         super::convert::convert(self, module, args)
     }
 
+    /// How a module was called, for results at `-vvv`: every option, secrets hidden.
+    #[must_use]
+    pub fn invocation(&self, args: &Map) -> serde_json::Value {
+        let mut shown = args.clone();
+        for option in self.options {
+            shown.entry(option.name).or_insert(serde_json::Value::Null);
+        }
+        hide(self.options, &mut shown);
+        serde_json::json!({ "module_args": shown })
+    }
+
     /// Reports what is certainly wrong with arguments as written: unknown and missing options, values without a
     /// template that have the wrong type or are no choice, options that exclude each other.
     pub fn check_written(&self, module: &str, args: &Node, diagnostics: &mut Diagnostics) {
         super::written::check(self, module, args, diagnostics);
+    }
+}
+
+/// Puts a word in the place of every secret, however deep.
+fn hide(options: &[Opt], args: &mut Map) {
+    use serde_json::Value;
+    for option in options {
+        let Some(value) = args.get_mut(option.name).filter(|value| !value.is_null()) else { continue };
+        match value {
+            value if option.no_log => *value = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER".into(),
+            Value::Object(map) => hide(option.options, map),
+            Value::Array(items) => {
+                items.iter_mut().filter_map(Value::as_object_mut).for_each(|map| hide(option.options, map));
+            }
+            _ => {}
+        }
     }
 }

@@ -21,7 +21,7 @@ pub fn validation(argspec: &Argspec, role: &RoleInstance, _around: &Around) -> O
     let spec = node(Kind::Unsafe(Arc::new(argspec.options.clone())));
     let context = [
         ("type", "role".to_string()),
-        ("name", role.role.name.to_string()),
+        ("name", role.role.short_name().to_string()),
         ("argument_spec_name", argspec.entry.to_string()),
         ("path", role.role.dir.display().to_string()),
     ];

@@ -43,7 +43,7 @@ impl Layers {
         let mut special = vec![(Arc::from("playbook_dir"), text(&play.dir))];
         if let Some(role) = &around.role {
             special.push((Arc::from("role_path"), text(&role.role.dir)));
-            special.push((Arc::from("role_name"), from_json(&role.role.name.to_string().into())));
+            special.push((Arc::from("role_name"), from_json(&role.role.short_name().into())));
         }
         Self { layers, special }
     }

@@ -69,3 +69,11 @@ pub struct Role {
     /// The argument spec of the entry point used, if there is one.
     pub argspec: Option<Argspec>,
 }
+
+impl Role {
+    /// Its name without its collection's.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+}

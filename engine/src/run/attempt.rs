@@ -48,6 +48,9 @@ impl Done {
     }
 }
 
+/// Where a result says whom it was delegated to.
+pub const DELEGATED: &str = "_ansible_delegated_vars";
+
 /// The longest `timeout`.
 const MOST_SECONDS: i64 = 100_000_000;
 
@@ -179,6 +182,12 @@ impl Attempts<'_> {
                 result: shown,
             });
             tokio::time::sleep(delay).await;
+        }
+        if let (Some(host), Ok(Some(address))) = (&done.delegate, there.get("ansible_host"))
+            && address.as_str().is_some_and(|address| *address != **host)
+        {
+            let about = json!({"ansible_delegated_host": **host, "ansible_host": address.as_str()});
+            done.result.insert(DELEGATED.into(), about);
         }
         done.notify = self.notified(&done.result)?;
         Ok(done)

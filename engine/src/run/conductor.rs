@@ -327,6 +327,8 @@ impl Conductor {
             let grown = Lesson::learn(&finished.lessons, &self.world, own, &hosts, &mut self.stats);
             if grown == Some(false) {
                 finished.unchanged();
+                let lessons = finished.registered_again();
+                Lesson::learn(&lessons, &self.world, own, &hosts, &mut self.stats);
             }
         }
         let Some(State::Running(run)) = self.plays.get_mut(key.play) else { return };
@@ -340,6 +342,9 @@ impl Conductor {
         let failed = !matches!(finished.answer.verdict, Verdict::Ok | Verdict::Changed | Verdict::Skipped);
         run.fell |= failed || matches!(act, Act::Meta(..));
         let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
+        if run.advisor.fatal.is_some() {
+            return self.report(key.play).await;
+        }
         if rescued && let Some(task) = step_task(&act) {
             let result = from_json(&Json::Object(finished.outcome.result.clone()));
             let about = about(task);
@@ -544,6 +549,7 @@ fn panicked() -> Finished {
         outcome: Outcome { status: Status::Failed, ignored: false, rescued: false, result },
         answer: Answer::new(Verdict::Failed { ignored: false }),
         lessons: vec![],
+        register: None,
         delegate: None,
         looped: false,
         took: Duration::ZERO,

@@ -55,6 +55,7 @@ impl Advisor {
             let name = scope.text(node).unwrap_or_else(|_| node.as_str().unwrap_or_default().to_string());
             if let Some(role) = &task.around.role {
                 names.push(format!("{} : {name}", role.role.name));
+                names.push(format!("{} : {name}", role.role.short_name()));
             }
             names.push(name);
         }
@@ -73,8 +74,11 @@ impl Advisor {
             }
         }
         if let Some(role) = &task.around.role {
-            let of_role: Vec<String> =
-                topics.iter().map(|topic| format!("{} : {topic}", role.role.name)).collect();
+            let names = [&*role.role.name, role.role.short_name()];
+            let of_role: Vec<String> = names
+                .iter()
+                .flat_map(|name| topics.iter().map(move |topic| format!("{name} : {topic}")))
+                .collect();
             topics.extend(of_role);
         }
         topics

@@ -84,7 +84,8 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
             let all = roles.iter().flat_map(|role| role.dependencies.iter().chain(std::iter::once(role)));
             list(&distinct(all.map(|role| role.role.name.clone())))
         }
-        "role_name" | "ansible_role_name" => text(&*role()?.role.name),
+        "role_name" => text(role()?.role.short_name()),
+        "ansible_role_name" => text(&*role()?.role.name),
         "role_path" => text(role()?.role.dir.display().to_string()),
         "ansible_parent_role_names" => {
             list(&includers()?.iter().map(|p| p.role.name.clone()).collect::<Vec<_>>())

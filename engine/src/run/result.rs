@@ -1,5 +1,6 @@
 //! Results as Ansible shapes them: what a task registers, what a report may show, what status a result means.
 
+use super::attempt::DELEGATED;
 use crate::event::Status;
 use crate::module::Map;
 use crate::template::Fault;
@@ -107,7 +108,10 @@ pub fn registered(result: &Map) -> Map {
         excuse(&mut clean);
     }
     if let Some(Json::Array(items)) = clean.get_mut("results") {
-        items.iter_mut().filter_map(Json::as_object_mut).for_each(excuse);
+        for item in items.iter_mut().filter_map(Json::as_object_mut) {
+            item.shift_remove(DELEGATED);
+            excuse(item);
+        }
     }
     clean
 }
@@ -131,7 +135,7 @@ pub fn shown(result: &Map, no_log: bool) -> Map {
         // The status says these; Ansible does not show them either.
         let said = |key: &str| {
             matches!(key, "failed" | "skipped")
-                || (key.starts_with("_ansible_") && key != "_ansible_verbose_always")
+                || (key.starts_with("_ansible_") && !matches!(key, "_ansible_verbose_always" | DELEGATED))
         };
         return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     }

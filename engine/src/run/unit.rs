@@ -52,6 +52,8 @@ pub struct Finished {
     pub answer: Answer,
     /// What is learned, in order.
     pub lessons: Vec<Lesson>,
+    /// The name that its result has.
+    pub register: Option<Arc<str>>,
     /// Whom it was delegated to.
     pub delegate: Option<Arc<str>>,
     /// Whether it was a loop.
@@ -70,6 +72,18 @@ impl Finished {
             self.outcome.status = Status::Ok;
             self.outcome.result.insert("changed".into(), json!(false));
         }
+    }
+
+    /// What is registered once more, as the result is now.
+    pub fn registered_again(&self) -> Vec<Lesson> {
+        let registers =
+            |lesson: &&Lesson| matches!(lesson, Lesson::Set(name, _) if Some(name) == self.register.as_ref());
+        let value = || from_json(&Json::Object(result::registered(&self.outcome.result)));
+        let again = |lesson: &Lesson| match lesson {
+            Lesson::Set(name, _) => Some(Lesson::Set(name.clone(), value())),
+            _ => None,
+        };
+        self.lessons.iter().filter(registers).filter_map(again).collect()
     }
 }
 
@@ -422,6 +436,16 @@ impl Unit {
         let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
         let outcome =
             Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
-        Finished { outcome, answer, lessons, delegate, looped, took: std::time::Duration::ZERO, warnings }
+        let register = self.task.task.register.clone();
+        Finished {
+            outcome,
+            answer,
+            lessons,
+            register,
+            delegate,
+            looped,
+            took: std::time::Duration::ZERO,
+            warnings,
+        }
     }
 }

@@ -6,6 +6,7 @@ use muster_engine::diagnostic::Diagnostics;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use muster_engine::node::{self, Limits, Mapping, Node};
 use muster_engine::source::{Sources, Span};
+use muster_engine::template::to_json;
 use muster_engine::vault;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -49,7 +50,7 @@ impl Module for IncludeVars {
         Opt::new("ignore_unknown_extensions", Kind::Bool, "Whether files with other endings are left out and no error.")
             .default("false"),
         Opt::new("name", Kind::Str, "A variable that gets all of them as a mapping."),
-        Opt::new("hash_behaviour", Kind::Str, "Whether a mapping replaces the one that is there; `merge` is refused, use the `combine` filter.")
+        Opt::new("hash_behaviour", Kind::Str, "Whether a mapping replaces the one that is there, or is laid over it.")
             .choices(&["replace", "merge"]),
     ])
     .free_form("_raw_params")
@@ -58,11 +59,6 @@ impl Module for IncludeVars {
     type Change = Infallible;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        if args.hash_behaviour.as_deref() == Some("merge") {
-            let hint =
-                "hash_behaviour: merge is not supported; give the file a `name` and use the `combine` filter";
-            return Err(Failure::new(hint));
-        }
         let file = args.file.as_deref().or(args._raw_params.as_deref());
         let mut reading = Reading {
             span: cx.written.span,
@@ -100,6 +96,7 @@ impl Module for IncludeVars {
                 Node { span: cx.written.span, kind: node::Kind::Map(Arc::new(Mapping(reading.vars))) },
             )]),
         };
+        let vars = if args.hash_behaviour.as_deref() == Some("merge") { merged(vars, cx)? } else { vars };
         let mut output = Output::new(false).with("ansible_included_var_files", json!(reading.files));
         if reading.secret {
             output = output.with("_ansible_no_log", true);
@@ -110,6 +107,54 @@ impl Module for IncludeVars {
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
         match change {}
     }
+}
+
+/// Mappings laid over those that variables of their names have now.
+fn merged(vars: Mapping, cx: &Context) -> Result<Mapping, Failure> {
+    let mut all = vec![];
+    for (key, value) in vars.0 {
+        let name = key.as_str().unwrap_or_default();
+        let known = cx.scope.get(name).map_err(|fault| Failure::new(fault.message))?;
+        let known = known.and_then(|known| to_json(&known).ok()).unwrap_or_default();
+        all.push((key, laid_over(&known, &value)));
+    }
+    Ok(Mapping(all))
+}
+
+fn laid_over(known: &Json, value: &Node) -> Node {
+    let (Json::Object(known), Some(map)) = (known, value.as_map()) else { return value.clone() };
+    let span = value.span;
+    let key = |name: &String| Node { span, kind: node::Kind::Str(name.as_str().into()) };
+    let old = known.iter().filter(|(name, _)| map.get(name).is_none());
+    let mut all: Vec<(Node, Node)> = old.map(|(name, value)| (key(name), written(value, span))).collect();
+    for (key, value) in map.iter() {
+        let below = key.as_str().and_then(|name| known.get(name)).unwrap_or(&Json::Null);
+        all.push((key.clone(), laid_over(below, value)));
+    }
+    Node { span, kind: node::Kind::Map(Arc::new(Mapping(all))) }
+}
+
+/// A value as a node that nobody renders.
+fn written(value: &Json, span: Span) -> Node {
+    let kind = match value {
+        Json::Null => node::Kind::Null,
+        Json::Bool(yes) => node::Kind::Bool(*yes),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => node::Kind::Int(whole),
+            (None, float) => node::Kind::Float(float.unwrap_or_default()),
+        },
+        Json::String(text) => {
+            let plain = Node { span, kind: node::Kind::Str(text.as_str().into()) };
+            node::Kind::Unsafe(Arc::new(plain))
+        }
+        Json::Array(items) => node::Kind::Seq(items.iter().map(|item| written(item, span)).collect()),
+        Json::Object(map) => {
+            let key = |name: &String| Node { span, kind: node::Kind::Str(name.as_str().into()) };
+            let pairs = map.iter().map(|(name, value)| (key(name), written(value, span)));
+            node::Kind::Map(Arc::new(Mapping(pairs.collect())))
+        }
+    };
+    Node { span, kind }
 }
 
 /// What Ansible says behind every file that it does not find.

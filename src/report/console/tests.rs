@@ -354,3 +354,47 @@ fn stats_follow_the_recap() {
         stage.out()
     );
 }
+
+fn info(play: usize, step: usize, name: &str) -> Arc<StepInfo> {
+    let (name, action) = (name.into(), "meta".into());
+    let place = String::new();
+    Arc::new(StepInfo { play, step, name, handler: false, action, place, check_mode: false, no_log: false })
+}
+
+#[test]
+fn each_host_of_a_linear_play_has_a_banner_of_a_meta() {
+    let mut stage = Stage::new(Look { width: 20, ..Look::default() });
+    let skipped = json!({"msg": "noop", "skip_reason": "no"}).as_object().cloned();
+    let meta = |host: &str, linear, skipped| EventKind::MetaFinished {
+        step: info(0, 1, "meta"),
+        host: host.into(),
+        linear,
+        said: "noop".into(),
+        skipped,
+    };
+    stage.play("P").see(meta("h1", true, None)).see(meta("h2", true, skipped)).see(meta("h3", false, None));
+    let banner = "\nTASK [meta] ********\n";
+    assert_eq!(stage.out(), format!("\nPLAY [P] ************\n{banner}{banner}skipping: [h2]\n"));
+}
+
+#[test]
+fn a_run_that_broke_off_counts_nothing() {
+    let mut stage = Stage::new(Look::default());
+    stage.play("P").see(EventKind::RunFailed { text: "no such handler".into() });
+    stage.see(EventKind::RunFinished { exit: 1, stats: Map::new() });
+    assert_eq!(stage.err(), "[ERROR]: no such handler\n");
+    assert!(!stage.out().contains("RECAP"));
+}
+
+#[test]
+fn plays_side_by_side_take_turns() {
+    let mut stage = Stage::new(Look { width: 20, ..Look::default() });
+    stage.play("P").step(1, "one", "command").began(1, "h1");
+    stage.see(EventKind::PlayStarted { play: 1, name: "Q".into(), hosts: vec![], check_mode: false });
+    stage.see(EventKind::StepStarted(info(1, 2, "two"))).began(2, "h2");
+    stage.done(1, "h1", Status::Ok, json!({})).done(2, "h2", Status::Ok, json!({}));
+    let ends = stage.out().split_once("PLAY [Q] ************\n").unwrap().1.to_string();
+    let one = "\nPLAY [P] ************\n\nTASK [one] **********\nok: [h1]\n";
+    let two = "\nPLAY [Q] ************\n\nTASK [two] **********\nok: [h2]\n";
+    assert_eq!(ends, format!("{one}{two}"));
+}

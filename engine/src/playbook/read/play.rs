@@ -120,11 +120,15 @@ impl Reader<'_> {
             return None;
         };
         let fault = match &hosts.kind {
-            Kind::Null => Some((key.span, "hosts list cannot be empty".to_owned())),
-            Kind::Str(text) if text.is_empty() => Some((hosts.span, "hosts list cannot be empty".to_owned())),
+            Kind::Null => {
+                Some((key.span, "Hosts list cannot be empty. Please check your playbook.".to_owned()))
+            }
+            Kind::Str(text) if text.is_empty() => {
+                Some((hosts.span, "Hosts list cannot be empty. Please check your playbook.".to_owned()))
+            }
             Kind::Str(_) | Kind::Vault(_) | Kind::Unsafe(_) => None,
             Kind::Seq(items) if items.is_empty() => {
-                Some((hosts.span, "hosts list cannot be empty".to_owned()))
+                Some((hosts.span, "Hosts list cannot be empty. Please check your playbook.".to_owned()))
             }
             Kind::Seq(items) => items.iter().find_map(|item| {
                 let text = match &item.kind {
