@@ -1,6 +1,6 @@
 //! The typed trait, erased once, so that a registry can hold every module.
 
-use super::{Check, Context, Failure, Map, Module, Output, Spec};
+use super::{Check, Context, Failure, Map, Module, Output, Reason, Spec};
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 
@@ -32,10 +32,13 @@ impl<M: Module> AnyModule for M {
             let mut answer = typed(self, args, cx).await;
             if let Some(invocation) = invocation.filter(|_| !ON_CONTROLLER.contains(&M::NAME)) {
                 let result = match &mut answer {
-                    Ok(output) => &mut output.result,
-                    Err(failure) => &mut failure.result,
+                    Ok(output) => Some(&mut output.result),
+                    Err(failure) if failure.reason == Reason::Unreachable => None,
+                    Err(failure) => Some(&mut failure.result),
                 };
-                result.entry("invocation").or_insert(invocation);
+                if let Some(result) = result {
+                    result.entry("invocation").or_insert(invocation);
+                }
             }
             answer
         })

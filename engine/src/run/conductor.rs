@@ -322,13 +322,16 @@ impl Conductor {
 
     async fn taken(&mut self, key: Key, mut finished: Finished) {
         if let Some(State::Running(run)) = self.plays.get(key.play) {
-            let hosts = run.batch.spoken_for(key.step, key.host);
-            let own = run.batch.hosts.get(key.host).map_or("", |host| host);
-            let grown = Lesson::learn(&finished.lessons, &self.world, own, &hosts, &mut self.stats);
-            if grown == Some(false) {
-                finished.unchanged();
+            let own = run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from(""));
+            let task = run.batch.drawing.step(key.step).task();
+            // What runs once by nature teaches the host that ran it alone.
+            let for_all = task.is_some_and(|task| task.keywords.run_once.is_some());
+            let hosts = if for_all { run.batch.spoken_for(key.step, key.host) } else { vec![own.clone()] };
+            let grown = Lesson::learn(&finished.lessons, &self.world, &own, &hosts, &mut self.stats);
+            if grown.contains(&false) {
+                finished.unchanged(&grown);
                 let lessons = finished.registered_again();
-                Lesson::learn(&lessons, &self.world, own, &hosts, &mut self.stats);
+                Lesson::learn(&lessons, &self.world, &own, &hosts, &mut self.stats);
             }
         }
         let Some(State::Running(run)) = self.plays.get_mut(key.play) else { return };

@@ -10,9 +10,8 @@ use crate::diagnostic::{Diagnostics, Severity};
 use crate::node::{Kind, Node};
 use crate::plan::{Act, Around, Draw, Drawing, Gate, HandlerId, PlannedTask, Step, StepId};
 use crate::playbook::{Keywords, RoleFrom, RoleUse, Setting};
-use crate::template::{Scope, to_json};
+use crate::template::Scope;
 use fixedbitset::FixedBitSet;
-use serde_json::Value as Json;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,17 +61,10 @@ impl Advisor {
         names
     }
 
-    fn topics_of(&self, task: &Arc<PlannedTask>) -> Vec<String> {
-        let scope = self.scope(0, Some(task));
-        let mut topics = vec![];
-        for node in &task.task.listen {
-            let text = |json: &Json| json.as_str().map(str::to_string);
-            match scope.render(node).ok().and_then(|value| to_json(&value).ok()) {
-                Some(Json::Array(list)) => topics.extend(list.iter().filter_map(text)),
-                Some(json) => topics.extend(text(&json)),
-                None => {}
-            }
-        }
+    fn topics_of(task: &Arc<PlannedTask>) -> Vec<String> {
+        // Nobody renders a topic.
+        let mut topics: Vec<String> =
+            task.task.listen.iter().filter_map(|node| node.as_str().map(str::to_string)).collect();
         if let Some(role) = &task.around.role {
             let names = [&*role.role.name, role.role.short_name()];
             let of_role: Vec<String> = names
@@ -117,7 +109,7 @@ impl Consult for Advisor {
         for i in order {
             let Some(handler) = drawing.handlers.get(i) else { continue };
             let topics =
-                if handler.task.task.listen.is_empty() { vec![] } else { self.topics_of(&handler.task) };
+                if handler.task.task.listen.is_empty() { vec![] } else { Self::topics_of(&handler.task) };
             let own = names(&i).last();
             if topics.iter().any(|topic| topic == name) && !(own.is_some() && listening.contains(&own)) {
                 listening.push(own);

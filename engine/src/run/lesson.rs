@@ -28,16 +28,16 @@ pub enum Lesson {
 }
 
 impl Lesson {
-    /// Applies lessons of a host to the world, for all hosts that it spoke for. For `add_host` and `group_by`: whether
-    /// the inventory changed.
+    /// Applies lessons of a host to the world, for all hosts that it spoke for. For each `add_host` and
+    /// `group_by`: whether the inventory changed.
     pub fn learn(
         lessons: &[Self],
         world: &World,
         own: &str,
         hosts: &[Arc<str>],
         stats: &mut Map,
-    ) -> Option<bool> {
-        let mut grown = None;
+    ) -> Vec<bool> {
+        let mut grown = vec![];
         for lesson in lessons {
             match lesson {
                 Self::Facts(facts) => {
@@ -63,7 +63,7 @@ impl Lesson {
                 }
                 Self::AddHost(_) | Self::AddGroup(_) => {
                     world.remember(own, lesson);
-                    grown = Some(lesson.grow(world, own) || grown.unwrap_or(false));
+                    grown.push(lesson.grow(world, own));
                 }
                 Self::Stats(more) => merge_stats(stats, own, more),
             }

@@ -66,8 +66,14 @@ pub struct Finished {
 
 impl Finished {
     /// What `add_host` and `group_by` said changed was so already.
-    pub fn unchanged(&mut self) {
-        if self.answer.verdict == Verdict::Changed {
+    pub fn unchanged(&mut self, grown: &[bool]) {
+        let items = self.outcome.result.get_mut("results").and_then(Json::as_array_mut).into_iter().flatten();
+        let items = items.filter_map(Json::as_object_mut);
+        let growing = items.filter(|item| item.contains_key("add_host") || item.contains_key("add_group"));
+        for (item, grown) in growing.zip(grown) {
+            item.insert("changed".into(), json!(*grown));
+        }
+        if self.answer.verdict == Verdict::Changed && !grown.contains(&true) {
             self.answer.verdict = Verdict::Ok;
             self.outcome.status = Status::Ok;
             self.outcome.result.insert("changed".into(), json!(false));

@@ -373,7 +373,7 @@ fn each_host_of_a_linear_play_has_a_banner_of_a_meta() {
         skipped,
     };
     stage.play("P").see(meta("h1", true, None)).see(meta("h2", true, skipped)).see(meta("h3", false, None));
-    let banner = "\nTASK [meta] ********\n";
+    let banner = "\nTASK [meta] *********\n";
     assert_eq!(stage.out(), format!("\nPLAY [P] ************\n{banner}{banner}skipping: [h2]\n"));
 }
 
