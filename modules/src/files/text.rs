@@ -30,14 +30,13 @@ impl Edit {
     /// An edit of what a look found. Without new content only attributes change.
     ///
     /// # Errors
-    /// There is no such user or group, the mode cannot be read, or `validate` does not name the file.
+    /// There is no such user or group, or the mode cannot be read.
     pub fn new(
         facts: &Facts,
         wanted: &Wanted,
         content: Option<Vec<u8>>,
         manner: Manner,
     ) -> Result<Self, Failure> {
-        wanted.refuse()?;
         let path = facts.real_path().to_string();
         let Some(content) = content else {
             let plan = match facts.seen.end() {
@@ -50,7 +49,6 @@ impl Edit {
         write.backup = manner.backup;
         write.validate = manner.validate;
         write.parents = manner.parents;
-        write.script()?;
         Ok(Self { write: Some(write), path, plan })
     }
 
