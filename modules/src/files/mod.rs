@@ -12,6 +12,7 @@ mod fetch;
 mod file;
 mod find;
 mod get_url;
+mod ini_file;
 mod lineinfile;
 mod local;
 mod mode;
@@ -43,6 +44,7 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(find::Find)
         .with(assemble::Assemble)
         .with(get_url::GetUrl)
+        .with(ini_file::IniFile)
         .with(unarchive::Unarchive)
         .with(lineinfile::LineInFile)
         .with(blockinfile::BlockInFile)

@@ -96,7 +96,7 @@ impl Module for Replace {
         let after = [written.get(..from).unwrap_or(""), &new, written.get(to..).unwrap_or("")].concat();
         let changed = count > 0 && after != written;
         let message = if changed { format!("{count} replacements made") } else { String::new() };
-        let manner = Manner { backup: args.backup, validate: args.validate.clone(), parents: false };
+        let manner = Manner { backup: args.backup, validate: args.validate.clone(), ..Manner::default() };
         let edit = Edit::new(&facts, wanted, changed.then(|| after.clone().into_bytes()), manner)?;
         let mut output = Output::new(!edit.is_nothing()).with("rc", 0).with("msg", edit.message(&message));
         if changed && cx.diff {

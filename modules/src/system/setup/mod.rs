@@ -17,6 +17,7 @@ use report::Report;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
+pub(super) use storage::sizes;
 use subset::Subset;
 
 const SCRIPT: &str = include_str!("facts.sh");
@@ -156,7 +157,7 @@ fn facts(report: &Report, subset: &Subset) -> Map {
 }
 
 /// Whether a shell pattern matches a whole name.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let mut regex = String::from("(?s)^");
     let mut rest = pattern.chars().peekable();
     while let Some(c) = rest.next() {

@@ -33,16 +33,16 @@ fn mounts(report: &Report) -> Json {
             "mount": mount, "device": unescaped(device), "fstype": fstype, "options": options,
             "dump": dump.parse::<i64>().unwrap_or(0), "passno": pass.parse::<i64>().unwrap_or(0),
         }));
-        entry.extend(sizes(report, &mount));
+        let told = report.lines("statvfs").find(|line| line.splitn(7, ' ').nth(6) == Some(mount.as_str()));
+        entry.extend(sizes(told.unwrap_or("")));
         entry.insert("uuid".into(), uuid.into());
         mounts.push(Json::Object(entry));
     }
     Json::Array(mounts)
 }
 
-/// What `stat -f` told of a mount: nothing if it did not answer.
-fn sizes(report: &Report, mount: &str) -> Map {
-    let line = report.lines("statvfs").find(|line| line.splitn(7, ' ').nth(6) == Some(mount)).unwrap_or("");
+/// What `stat -f` told of a mount in six numbers: nothing if it did not answer.
+pub(in crate::system) fn sizes(line: &str) -> Map {
     let numbers: Vec<u64> = line.split(' ').take(6).filter_map(|n| n.parse().ok()).collect();
     let [block, unit, total, free, inodes, inodes_free] = numbers.as_slice() else { return Map::new() };
     map(json!({
