@@ -151,7 +151,10 @@ fn text(value: &Json) -> String {
 /// One of the answers of a list.
 fn chosen(item: &Json) -> Result<String, Failure> {
     item.as_str().map(str::to_string).ok_or_else(|| {
-        Failure::new(format!("Invalid value provided for 'multiselect': {item} is not a string"))
+        let kind = if item.is_number() { "int" } else { "bool" };
+        Failure::new(format!(
+            "Invalid value provided for 'multiselect': '<' not supported between instances of '{kind}' and 'str'"
+        ))
     })
 }
 

@@ -15,9 +15,9 @@ pub struct Reboot;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Args {
-    pre_reboot_delay: i64,
-    post_reboot_delay: i64,
-    reboot_timeout: u64,
+    pre_reboot_delay: f64,
+    post_reboot_delay: f64,
+    reboot_timeout: f64,
     connect_timeout: Option<u64>,
     test_command: String,
     msg: String,
@@ -31,7 +31,7 @@ impl Module for Reboot {
     const SPEC: Spec = Spec::new(
         "Restarts the target and waits until it can be used again.",
         &[
-            Opt::new("pre_reboot_delay", Kind::Int, "Seconds before the shutdown, in whole minutes.")
+            Opt::new("pre_reboot_delay", Kind::Float, "Seconds before the shutdown, in whole minutes.")
                 .aliases(&["pre_reboot_delay_sec"])
                 .default("0"),
             Opt::new(
@@ -41,7 +41,7 @@ impl Module for Reboot {
             )
             .aliases(&["post_reboot_delay_sec"])
             .default("0"),
-            Opt::new("reboot_timeout", Kind::Int, "Seconds that the reboot, and then the test, may take.")
+            Opt::new("reboot_timeout", Kind::Float, "Seconds that the reboot, and then the test, may take.")
                 .aliases(&["reboot_timeout_sec"])
                 .default("600"),
             Opt::new("connect_timeout", Kind::Int, "Seconds that one try to connect may take.")
@@ -90,7 +90,7 @@ impl Module for Reboot {
             // A connection that breaks here is what was asked for.
             _ => start = Instant::now(),
         }
-        sleep(seconds(args.post_reboot_delay)).await;
+        sleep(Duration::from_secs(seconds(args.post_reboot_delay))).await;
         let waited = match args.until(cx, &Sign::Boot(before)).await {
             Ok(()) => args.until(cx, &Sign::Command).await,
             early => early,
@@ -103,8 +103,14 @@ impl Module for Reboot {
     }
 }
 
-fn seconds(wanted: i64) -> Duration {
-    Duration::from_secs(u64::try_from(wanted).unwrap_or(0))
+/// Whole seconds; a negative number is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole seconds, and never below zero"
+)]
+fn seconds(wanted: f64) -> u64 {
+    wanted.max(0.0) as u64
 }
 
 impl Args {
@@ -153,7 +159,7 @@ impl Args {
         if self.reboot_command.is_some() {
             return Ok(format!("{path} {rest}"));
         }
-        let minutes = self.pre_reboot_delay.max(0) / 60;
+        let minutes = seconds(self.pre_reboot_delay) / 60;
         let message = self.msg.replace('\\', "\\\\").replace('"', "\\\"");
         Ok(match id {
             "alpine" => format!("{path} "),
@@ -164,7 +170,7 @@ impl Args {
 
     /// Tries until a sign shows, over a new connection each time, with growing pauses.
     async fn until(&self, cx: &Context, sign: &Sign) -> Result<(), String> {
-        let end = Instant::now() + Duration::from_secs(self.reboot_timeout);
+        let end = Instant::now() + Duration::from_secs(seconds(self.reboot_timeout));
         let one = Duration::from_secs(self.connect_timeout.unwrap_or(10).max(1)) + Duration::from_secs(5);
         let mut pause = Duration::from_secs(1);
         while Instant::now() < end {
@@ -178,7 +184,7 @@ impl Args {
             sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 2).min(Duration::from_secs(12));
         }
-        Err(format!("Timed out waiting for {} (timeout={})", sign.name(), self.reboot_timeout))
+        Err(format!("Timed out waiting for {} (timeout={})", sign.name(), seconds(self.reboot_timeout)))
     }
 
     /// One try.
