@@ -176,20 +176,25 @@ fn program(offline: bool, lasting: bool) -> String {
 /// Runs a command that must succeed and gives what it printed.
 async fn told(command: &str, cx: &Context) -> Result<String, Failure> {
     let done = tool::ask(cx, &[], &format!("{command}\n")).await?;
-    if done.succeeded() { Ok(done.out().into_owned()) } else { Err(refused(&done.out(), &done.err())) }
+    if done.succeeded() {
+        Ok(done.out().into_owned())
+    } else {
+        Err(refused(command.starts_with("firewall-offline"), &done.out(), &done.err()))
+    }
 }
 
 /// A failure with firewalld's own words.
-fn refused(out: &str, err: &str) -> Failure {
+fn refused(offline: bool, out: &str, err: &str) -> Failure {
     let said = if err.trim().is_empty() { out.trim() } else { err.trim() };
     let said = said.strip_prefix("Error: ").unwrap_or(said);
+    let from = if offline { "" } else { "org.fedoraproject.FirewallD1.Exception: " };
     let more = match said.contains("INVALID_SERVICE") {
         true => {
             " Permanent operation, Services are defined by port/tcp relationship and named as they are in /etc/services (on most systems)"
         }
         false => "",
     };
-    Failure::new(format!("ERROR: Exception caught: {said}{more}"))
+    Failure::new(format!("ERROR: Exception caught: {from}{said}{more}"))
 }
 
 impl Args {
@@ -356,7 +361,7 @@ impl Element {
                 match (done.rc, done.out().trim()) {
                     (0, _) => Ok(true),
                     (1, "no" | "") if done.err().trim().is_empty() || done.err().trim() == "no" => Ok(false),
-                    _ => Err(refused(&done.out(), &done.err())),
+                    _ => Err(refused(base.starts_with("firewall-offline"), &done.out(), &done.err())),
                 }
             }
         }

@@ -178,7 +178,8 @@ impl<'a> Run<'a> {
         }
         let after = self.execute(format!("{ufw} status verbose"), false).await?;
         if !changed {
-            changed = state != after || self.rules().await? != rules;
+            let now = self.rules().await?;
+            changed = state != after || now != rules;
         }
         Ok(Output::new(changed).with("commands", json!(self.commands)).with("msg", after.trim_end()))
     }

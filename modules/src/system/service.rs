@@ -156,7 +156,8 @@ async fn detected(cx: &Context) -> Result<String, Failure> {
     let seen = cx
         .sh("if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then echo systemd\n\
              elif command -v rc-service >/dev/null 2>&1; then echo openrc\n\
-             elif [ "$(cat /proc/1/comm 2>/dev/null)" = init ] && [ -d /etc/init.d ]; then echo sysvinit\nelse echo other; fi")
+             elif [ \"$(cat /proc/1/comm 2>/dev/null)\" = init ] && [ -d /etc/init.d ]; then echo sysvinit\n\
+             else echo other; fi")
         .await?;
     Ok(seen.out().trim().to_string())
 }
