@@ -111,10 +111,11 @@ impl Module for Deb822Repository {
             .with("repo", repo)
             .with("dest", dest)
             .with("key_filename", key_file);
+        let foreseen = described(output.clone(), cx).await?;
         if edits.is_empty() {
-            return Ok(Check::Done(output));
+            return Ok(Check::Done(foreseen));
         }
-        Ok(Check::Would { change: Change { script, edits, output: output.clone() }, foreseen: output })
+        Ok(Check::Would { change: Change { script, edits, output }, foreseen })
     }
 
     async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
@@ -127,8 +128,16 @@ impl Module for Deb822Repository {
         for edit in change.edits {
             edit.run(cx).await?;
         }
-        Ok(change.output)
+        described(change.output, cx).await
     }
+}
+
+/// An answer with what is at its `dest`.
+async fn described(mut output: Output, cx: &Context) -> Result<Output, Failure> {
+    if let Some(dest) = output.result.get("dest").and_then(Json::as_str).map(str::to_string) {
+        Look::at(&dest).run(cx).await?.seen.describe(&mut output.result);
+    }
+    Ok(output)
 }
 
 /// A key that is a file.

@@ -55,6 +55,7 @@ struct Having {
 #[derive(Debug)]
 pub(super) struct Change {
     edit: Edit,
+    path: String,
     output: Output,
 }
 
@@ -117,7 +118,7 @@ impl Module for IniFile {
         let edited = wanted.edit(&before)?;
         let header = format!("{} (content)", facts.path);
         let shown = |text: &str| if cx.diff { text.to_string() } else { String::new() };
-        let output =
+        let mut output =
             Output::new(edited.changed).with("msg", edited.message).with("path", facts.path.as_str()).with(
                 "diff",
                 json!({
@@ -125,6 +126,7 @@ impl Module for IniFile {
                     "before_header": header, "after_header": header,
                 }),
             );
+        facts.seen.describe(&mut output.result);
         let manner = Manner {
             backup: args.backup && facts.seen.exists(),
             parents: true,
@@ -137,15 +139,17 @@ impl Module for IniFile {
             return Ok(Check::Done(output));
         }
         let done = output.clone().with("changed", true);
-        Ok(Check::Would { foreseen: output, change: Change { edit, output: done } })
+        Ok(Check::Would { foreseen: output, change: Change { edit, path: args.path.clone(), output: done } })
     }
 
     async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
         let written = change.edit.run(cx).await?;
-        Ok(match written.and_then(|written| written.backup) {
+        let mut output = match written.and_then(|written| written.backup) {
             Some(name) => change.output.with("backup_file", name),
             None => change.output,
-        })
+        };
+        Look::at(&change.path).run(cx).await?.seen.describe(&mut output.result);
+        Ok(output)
     }
 }
 
