@@ -61,15 +61,19 @@ host_boot() { # HOST
     local host=$1
     [ "$(host_state "$host")" = off ] || die "$host runs"
     cgroup_make "$host"
+    cable_remove "$host"
+    cable_make "$host"
     mkdir -p "$RUN/cluster"
     (
         trap - EXIT INT TERM
         cgroup_enter "$host"
         export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-        exec setsid systemd-nspawn --quiet --boot --directory="$RUN/$host/root" --machine="$NAME-$host" --hostname="$host" \
-            --register=no --keep-unit --network-bridge="mu-$NAME" --bind="$RUN/cluster:/var/lib/lab-cluster" \
+        setsid systemd-nspawn --quiet --boot --directory="$RUN/$host/root" --machine="$NAME-$host" --hostname="$host" \
+            --register=no --keep-unit --network-namespace-path="/run/netns/mu-$NAME-$host" --capability=CAP_NET_ADMIN --bind="$RUN/cluster:/var/lib/lab-cluster" \
             --link-journal=no --resolv-conf=off --timezone=off --console=pipe </dev/null >>"$RUN/$host/console" 2>&1
-    ) 9>&- &
+        # It was switched off from within.
+        cable_remove "$host"
+    ) >/dev/null 2>&1 9>&- &
     [ "${verb:-}" = up ] || host_wait "$host"
 }
 
@@ -117,6 +121,7 @@ host_kill() { # HOST
     [ -d "$group" ] || return 0
     echo 1 >"$group/cgroup.kill"
     until grep -q 'populated 0' "$group/cgroup.events"; do sleep 0.02; done
+    cable_remove "$1"
     cgroup_remove "$1"
 }
 
@@ -131,7 +136,6 @@ host_wipe() { # HOST
 host_renew() { # HOST
     local address
     address=$(address_of "$1")
-    slow_stop "$1"
     host_kill "$1"
     umount "$RUN/$1/root"
     rm -rf --one-file-system "${RUN:?}/$1"

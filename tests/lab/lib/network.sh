@@ -21,6 +21,18 @@ network_down() {
     ! ip link show "mu-$NAME" >/dev/null 2>&1 || ip link delete "mu-$NAME"
 }
 
+# A host's end of the cable is `host0` in a network namespace of its own, `mu-LAB-HOST`. Without power there is none.
+cable_make() { # HOST
+    ip netns add "mu-$NAME-$1"
+    ip link add "vb-$NAME-$1" type veth peer name host0 netns "mu-$NAME-$1"
+    ip link set "vb-$NAME-$1" master "mu-$NAME" up
+}
+cable_remove() { # HOST
+    slow_stop "$1"
+    ip link delete "vb-$NAME-$1" 2>/dev/null || true
+    ip netns delete "mu-$NAME-$1" 2>/dev/null || true
+}
+
 host_unplug() { ip link set "vb-$NAME-$1" down; }
 host_plug() { ip link set "vb-$NAME-$1" up; }
 
@@ -42,7 +54,7 @@ host_slow() { # HOST MILLISECONDS
 slow_stop() { # HOST
     [ -e "$RUN/$1/delay.pid" ] || return 0
     kill "$(cat "$RUN/$1/delay.pid")" 2>/dev/null || true
-    rm "$RUN/$1/delay.pid"
+    rm -f "$RUN/$1/delay.pid"
     ip link delete "va-$NAME-$1" 2>/dev/null || true
     ip link set "vb-$NAME-$1" master "mu-$NAME" 2>/dev/null || true
 }
