@@ -87,7 +87,7 @@ impl Module for EtcdAlarm {
         let Change { client, args, endpoints, revision } = change;
         if args.compact {
             let revision = revision.to_string();
-            let words = ["compaction", revision.as_str()];
+            let words = ["compaction", "--physical", revision.as_str()];
             let done = client.ask(&endpoints, &words, cx).await?;
             if !done.succeeded() && !done.err().contains("required revision has been compacted") {
                 return Err(refusal(&words, &done));

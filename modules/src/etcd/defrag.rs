@@ -32,7 +32,12 @@ pub struct Change {
 }
 
 const OPTIONS: [Opt; 8] = with_options([
-    Opt::new("min_reclaimable", Kind::Bytes, "Holes smaller than this are left.").default("100M"),
+    Opt::new(
+        "min_reclaimable",
+        Kind::Bytes,
+        "Holes smaller than this are left, unless the cluster is out of space.",
+    )
+    .default("100M"),
     Opt::new("defrag_timeout", Kind::Float, "Seconds one member may take; it serves nobody meanwhile.")
         .default("300"),
     Opt::new("pause", Kind::Float, "Seconds between two members.").default("5"),
@@ -53,11 +58,11 @@ impl Module for EtcdDefrag {
         let world = World::look(&client, cx).await?;
         well(&world)?;
         let leader = world.leader().map(|seen| seen.member.id);
-        let mut worth: Vec<&Seen> = world
-            .members
-            .iter()
-            .filter(|seen| i64::try_from(holes(seen)).is_ok_and(|h| h >= args.min_reclaimable))
-            .collect();
+        // What a compaction freed is counted late: a cluster that is out of space is not asked how much.
+        let full = world.alarms.iter().any(|alarm| alarm.kind == "NOSPACE");
+        let enough =
+            |seen: &&Seen| full || i64::try_from(holes(seen)).is_ok_and(|h| h >= args.min_reclaimable);
+        let mut worth: Vec<&Seen> = world.members.iter().filter(enough).collect();
         worth.sort_by_key(|seen| Some(seen.member.id) == leader);
         let members: Vec<Id> = worth.iter().map(|seen| seen.member.id).collect();
         let about: Json = world

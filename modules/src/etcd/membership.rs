@@ -344,7 +344,9 @@ impl Args {
             .into_iter()
             .filter(|url| member.is_none_or(|m| self.state != State::Absent || !m.client_urls.contains(url)));
         let endpoints: Vec<String> = others.collect();
-        let done = client.ask(&endpoints, &[&words[..], &["-w", "json"]].concat(), cx).await?;
+        // etcdctl 3.4 falls over its own answer to a promotion in any format but the plain one.
+        let format: &[&str] = if self.state == State::Promoted { &[] } else { &["-w", "json"] };
+        let done = client.ask(&endpoints, &[&words[..], format].concat(), cx).await?;
         if done.succeeded() {
             let answer: Members = serde_json::from_slice(&done.stdout).unwrap_or_default();
             return Ok(Written::Done(answer.member.or_else(|| member.cloned())));

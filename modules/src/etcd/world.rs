@@ -5,7 +5,7 @@ use super::client::{Client, complaint};
 use super::member::{self, Alarm, Id, Member, Members, Status};
 use super::quorum::{Voice, Votes};
 use futures_util::future::join_all;
-use muster_engine::module::{Context, Failure};
+use muster_engine::module::{Context, Failure, Reason};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
@@ -59,10 +59,23 @@ impl World {
     }
 
     async fn once(client: &Client, cx: &Context) -> Result<Self, Failure> {
-        let list: Members = client.read(&client.endpoints, &["member", "list"], cx).await?;
+        let list = Self::list(client, cx).await?;
         let asked = list.members.iter().map(|member| Seen::ask(member, client, cx));
         let members = join_all(asked).await.into_iter().collect::<Result<_, Failure>>()?;
         Ok(Self { cluster: list.header.cluster_id, members, alarms: vec![] })
+    }
+
+    /// The list as the first endpoint that answers has it: a dead one, or a learner, must not hide it.
+    async fn list(client: &Client, cx: &Context) -> Result<Members, Failure> {
+        let mut refused = None;
+        for endpoint in &client.endpoints {
+            match client.read(std::slice::from_ref(endpoint), &["member", "list"], cx).await {
+                Ok(list) => return Ok(list),
+                Err(failure) if failure.reason == Reason::Unreachable => return Err(failure),
+                Err(failure) => refused = refused.or(Some(failure)),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Failure::new("no endpoint of etcd is given")))
     }
 
     /// The member that leads, if those who answer follow one.
@@ -105,12 +118,13 @@ impl World {
         Votes::of(&self.voices())
     }
 
-    /// Where the members that live can be asked, the leader first.
+    /// Where the voters that live can be asked, the leader first; learners answer next to nothing.
     #[must_use]
     pub fn endpoints(&self) -> Vec<String> {
         let leader = self.leader().map(|seen| seen.member.id);
-        let mut living: Vec<&Seen> = self.members.iter().filter(|seen| self.lives(seen)).collect();
-        living.sort_by_key(|seen| (Some(seen.member.id) != leader, seen.member.learner));
+        let mut living: Vec<&Seen> =
+            self.members.iter().filter(|seen| self.lives(seen) && !seen.member.learner).collect();
+        living.sort_by_key(|seen| Some(seen.member.id) != leader);
         living.iter().flat_map(|seen| seen.member.client_urls.iter().cloned()).collect()
     }
 
