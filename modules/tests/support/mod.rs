@@ -1,7 +1,6 @@
 //! One module against this machine: arguments as JSON come in, what the module answered goes out. The shell is the
 //! machine's own, or busybox with nothing but its applets on the path.
 
-pub mod etcd;
 pub mod site;
 
 use futures_util::future::BoxFuture;

@@ -81,7 +81,7 @@ impl Cluster {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("etcd: install etcd-server (tests/run does)");
+            .unwrap();
         member.process = Some(process);
     }
 

@@ -3,8 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall fail")]
 
+mod cluster;
+#[expect(dead_code, reason = "other tests use the rest of it")]
+#[path = "../support/mod.rs"]
 mod support;
 
+use cluster::Cluster;
 use muster_engine::module::{Failure, Map};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -13,7 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::Bench;
-use support::etcd::Cluster;
 
 /// Runs a module against the members that run.
 async fn run(cluster: &Cluster, bench: &Bench, module: &str, args: Json) -> Result<Map, Failure> {
