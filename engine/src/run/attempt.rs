@@ -38,6 +38,13 @@ pub struct Done {
     pub ignore_unreachable: bool,
     /// `no_log`.
     pub no_log: bool,
+    /// Whether differences are to be shown.
+    pub diff: bool,
+}
+
+/// Whether a module gathers the facts that `environment` may speak of.
+fn gathers_facts(module: &str) -> bool {
+    matches!(module.rsplit('.').next(), Some("setup" | "gather_facts"))
 }
 
 impl Done {
@@ -109,7 +116,6 @@ impl Attempts<'_> {
         let host = delegate.as_ref().unwrap_or(&unit.host);
         let sight = Sight { scope: &there, host, keywords, defaults };
         let (target, escalation) = (sight.target()?, sight.escalation()?);
-        let environment = sight.environment(scope)?;
         for setting in [&keywords.ignore_errors, &keywords.ignore_unreachable] {
             flag(setting.as_ref(), scope)?;
         }
@@ -120,6 +126,7 @@ impl Attempts<'_> {
         }
         let timeout = timeout.filter(|seconds| *seconds > 0);
         let module = self.module()?;
+        let environment = sight.environment(scope, gathers_facts(module.name()))?;
         let args = self.arguments(module.as_ref())?;
         let cx = self.context(target, escalation, environment)?;
         let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {
@@ -148,13 +155,10 @@ impl Attempts<'_> {
         let delay =
             setting(task.task.delay.as_ref(), scope, "float", |text| text.trim().parse::<f64>().ok())?;
         let delay = Duration::from_secs_f64(delay.map_or(5.0, |delay| if delay < 0.0 { 1.0 } else { delay }));
-        let mut done = Done { delegate, facts_for, ..Done::default() };
+        let mut done = Done { delegate, facts_for, diff: cx.diff, ..Done::default() };
         for attempt in 1..=attempts {
             let output = limit.run(module.as_ref(), args.clone(), &cx).await;
             self.settle(&mut done, output, (attempts > 1).then_some(attempt));
-            if !cx.diff {
-                done.result.remove("diff");
-            }
             if attempts == 1 || says(&done.result, "unreachable") {
                 break;
             }
@@ -172,7 +176,7 @@ impl Attempts<'_> {
                 done.result.insert("failed".into(), json!(true));
                 break;
             }
-            let mut shown = result::shown(&done.result, cx.no_log);
+            let mut shown = result::shown(&done.result, cx.no_log, cx.diff);
             shown.insert("retries".into(), json!(attempts));
             let _ = unit.say.send(EventKind::UnitRetrying {
                 step: unit.step,

@@ -128,13 +128,14 @@ fn excuse(result: &mut Map) {
     }
 }
 
-/// What a report may show of a result.
+/// What a report may show of a result; differences only if they are asked for.
 #[must_use]
-pub fn shown(result: &Map, no_log: bool) -> Map {
+pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
     if !no_log {
         // The status says these; Ansible does not show them either.
         let said = |key: &str| {
             matches!(key, "failed" | "skipped")
+                || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_") && !matches!(key, "_ansible_verbose_always" | DELEGATED))
         };
         return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -150,7 +151,8 @@ pub fn shown(result: &Map, no_log: bool) -> Map {
         }
     }
     if let Some(Json::Array(items)) = result.get("results") {
-        let items = items.iter().filter_map(Json::as_object).map(|item| Json::Object(shown(item, true)));
+        let items =
+            items.iter().filter_map(Json::as_object).map(|item| Json::Object(shown(item, true, diff)));
         censored.insert("results".into(), items.collect());
     }
     censored

@@ -2,7 +2,7 @@
 //! the configuration say, as Ansible orders them. Delegation is another host's names and nothing else.
 
 use crate::connection::{Escalation, Method, Secret, Target};
-use crate::node::{Kind, Node};
+use crate::node::{Kind, Mapping, Node};
 use crate::plan::Defaults;
 use crate::playbook::{Keywords, Setting};
 use crate::template::{Fault, Scope, Value, to_json};
@@ -235,16 +235,31 @@ impl Sight<'_> {
         }
     }
 
-    /// `environment`, rendered: inner mappings win.
+    /// `environment`, rendered: inner mappings win. Where facts are only being gathered, what needs the facts of the
+    /// environment is left out.
     ///
     /// # Errors
     /// A template fails, or gives something that is no mapping.
-    pub fn environment(&self, names: &Scope) -> Result<Vec<(String, String)>, Fault> {
+    pub fn environment(&self, names: &Scope, gathers: bool) -> Result<Vec<(String, String)>, Fault> {
         let mut all = indexmap::IndexMap::new();
         for node in &self.keywords.environment {
             let nodes = node.as_seq().unwrap_or_else(|| std::slice::from_ref(node));
             for node in nodes {
-                let value = names.render(node)?;
+                let value = match names.render(node) {
+                    Err(fault) if gathers && of_environment(&fault) => {
+                        for (name, value) in node.as_map().into_iter().flat_map(Mapping::iter) {
+                            match (name.as_str(), names.render(value)) {
+                                (Some(name), Ok(value)) => {
+                                    all.insert(name.to_string(), plain(&to_json(&value)?));
+                                }
+                                (_, Err(fault)) if !of_environment(&fault) => return Err(fault),
+                                _ => {}
+                            }
+                        }
+                        continue;
+                    }
+                    rendered => rendered?,
+                };
                 if Scope::is_omit(&value) {
                     continue;
                 }
@@ -260,6 +275,11 @@ impl Sight<'_> {
         }
         Ok(all.into_iter().collect())
     }
+}
+
+/// Whether it is the facts of the environment that are missing.
+fn of_environment(fault: &Fault) -> bool {
+    fault.undefined && ["ansible_env", "ansible_facts.env"].iter().any(|name| fault.message.contains(name))
 }
 
 fn is_blank(node: &Node) -> bool {

@@ -238,8 +238,12 @@ impl Unit {
             Status::Unreachable => done.ignore_unreachable,
             _ => false,
         };
-        let outcome =
-            Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
+        let outcome = Outcome {
+            status,
+            ignored,
+            rescued: false,
+            result: result::shown(&done.result, done.no_log, done.diff),
+        };
         let label = if done.no_log { "(censored due to no_log)".to_string() } else { label };
         let _ = self.say.send(EventKind::ItemFinished {
             step: self.step,
@@ -440,8 +444,12 @@ impl Unit {
             matches!(verdict, Verdict::Failed { ignored: true } | Verdict::Unreachable { ignored: true });
         let delegate = self.elsewhere(&done);
         let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
-        let outcome =
-            Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
+        let outcome = Outcome {
+            status,
+            ignored,
+            rescued: false,
+            result: result::shown(&done.result, done.no_log, done.diff),
+        };
         let register = self.task.task.register.clone();
         Finished {
             outcome,
