@@ -21,6 +21,8 @@ pub struct Event {
 /// A step as reports show it.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepInfo {
+    /// The number of its play.
+    pub play: usize,
     /// Its number in the plan; a step that runs again (another batch, another flush) has another.
     pub step: usize,
     /// Its name, rendered: `role : task`, or the module's name when it has none.
@@ -74,6 +76,8 @@ pub enum EventKind {
     RunStarted {
         /// The playbooks as given.
         playbooks: Vec<String>,
+        /// How many plays each has.
+        plays: Vec<usize>,
         /// Whether nothing may change.
         check_mode: bool,
     },
@@ -153,6 +157,19 @@ pub enum EventKind {
         /// How long it took.
         took: Duration,
     },
+    /// A `meta` task was done, or skipped, on a host.
+    MetaFinished {
+        /// The step.
+        step: Arc<StepInfo>,
+        /// The host.
+        host: Arc<str>,
+        /// Whether hosts go through the play together: each then has a banner.
+        linear: bool,
+        /// What was done, in words.
+        said: String,
+        /// Why not, for a condition that did not hold.
+        skipped: Option<Map>,
+    },
     /// A file or role was included for some hosts: each counts one `ok`.
     Included {
         /// The file, absolute, or the role's name.
@@ -189,6 +206,11 @@ pub enum EventKind {
         host: Arc<str>,
         /// The line.
         line: String,
+    },
+    /// The run cannot go on: nothing is counted.
+    RunFailed {
+        /// One or more sentences.
+        text: String,
     },
     /// A person asked the run to stop.
     RunCancelling,

@@ -75,8 +75,9 @@ impl<'a> Frame<'a> {
     pub fn new(control: Option<&'a LoopControl>, scope: &Scope) -> Result<Self, Fault> {
         let name = |node: Option<&crate::node::Node>| node.map(|node| scope.text(node)).transpose();
         let yes = |keyword, otherwise| Ok::<_, Fault>(flag(keyword, scope)?.unwrap_or(otherwise));
-        let pause =
-            setting(control.and_then(|c| c.pause.as_ref()), scope, |text| text.trim().parse::<f64>().ok())?;
+        let pause = setting(control.and_then(|c| c.pause.as_ref()), scope, "float", |text| {
+            text.trim().parse::<f64>().ok()
+        })?;
         Ok(Self {
             loop_var: Arc::from(
                 name(control.and_then(|c| c.loop_var.as_ref()))?.unwrap_or_else(|| "item".into()),

@@ -178,6 +178,9 @@ impl Scope {
     fn raw(&self, expr: &Expr) -> Result<(Value, Option<Arc<Compiled>>), Fault> {
         let (compiled, node) = match &expr.code {
             Code::Literal(value) => return Ok((value.clone(), None)),
+            Code::Broken(said) => {
+                return Err(Fault { message: said.to_string(), span: Some(expr.span), undefined: false });
+            }
             Code::Expression(compiled, node) | Code::Embedded(compiled, node) => (compiled, node),
         };
         let value = compiled.eval(&self.core).map_err(|error| {

@@ -227,6 +227,11 @@ list() {{ $tool --list -C "$dest" "$@"{options}{excludes} -f "$s"{include}; }}
 compare() {{ $tool --diff -C "$dest" "$@"{options}{more}{excludes} -f "$s"{include}; }}
 extract() {{ put_cmd $tool --extract -C "$dest" "$@"{options}{more}{excludes} -f "$s"{include}; }}
 put_cmd() {{ cmd=$(printf '%s\n' "$@"); e=$(mktemp); o=$("$@" 2>"$e" </dev/null); r=$?; put $r; put "$o"; put "$(cat "$e")"; rm -f "$e"; put "$cmd"; }}
+zip=
+has unzip || zip="'unzip'"
+has zipinfo || zip="${{zip:+$zip or }}'zipinfo'"
+[ -z "$zip" ] || zip="Unable to find required $zip binary in the path.
+"
 handler=
 if has unzip && l=$(unzip -Z1 "$s"{zip_names}{zip_out} 2>/dev/null) && [ -n "$l" ]; then handler=ZipArchive
 elif [ -n "$gnu" ]; then
@@ -237,7 +242,7 @@ elif [ -n "$gnu" ]; then
   done
 fi
 [ -n "$handler" ] || die "Failed to find handler for \"$s\". Make sure the required command to extract the file is installed.
-$why"
+$zip$why"
 put $handler; put "$s"; put "$l"
 if [ $handler = ZipArchive ]; then
   same=1; n='

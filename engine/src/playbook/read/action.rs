@@ -355,6 +355,7 @@ impl Reader<'_> {
             return;
         }
         let message = format!("action `{name}` does not support raw params");
+        gathered.raw = Some(raw.clone());
         self.diagnostics.push(
             Diagnostic::error(Class::Undefined, "muster::playbook::args", message)
                 .at(raw.span, "not a `key=value`")

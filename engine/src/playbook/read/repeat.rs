@@ -85,7 +85,6 @@ impl Reader<'_> {
                         .at(field.value.span, "not a list")
                         .help("write `loop: [one, two]`; for a mapping `loop: \"{{ name | dict2items }}\"`"),
                 );
-                return;
             }
         }
         self.items_of(repeat, field, Loops::Loop, "loop");

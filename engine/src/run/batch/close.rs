@@ -275,6 +275,11 @@ impl Batch {
                 }
             }
         }
+        if !missing.is_clear() {
+            let cell = self.cell(id);
+            cell.troubled = true;
+            cell.hit.union_with(&missing);
+        }
         for host in missing.ones() {
             self.strike(host);
             self.state_mut(host).doomed = true;

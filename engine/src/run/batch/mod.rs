@@ -55,6 +55,13 @@ pub enum Notice {
         /// The name or topic.
         handler: String,
     },
+    /// A `meta` task that asks for no condition was done.
+    Meta {
+        /// The step.
+        step: StepId,
+        /// The host.
+        host: usize,
+    },
     /// No host is left.
     NoMoreHosts,
 }
