@@ -38,8 +38,10 @@ impl<M: Module> AnyModule for M {
                 }
                 Check::Would { change, foreseen } => {
                     let mut output = self.apply(change, cx).await?;
-                    if let Some(diff) = foreseen.result.get("diff") {
-                        output.result.entry("diff").or_insert_with(|| diff.clone());
+                    for key in ["diff", "warnings"] {
+                        if let Some(said) = foreseen.result.get(key) {
+                            output.result.entry(key).or_insert_with(|| said.clone());
+                        }
                     }
                     Ok(output)
                 }

@@ -4,6 +4,7 @@
 mod connection;
 mod iptables;
 mod port;
+mod unreached;
 mod uri;
 mod wait_for;
 mod wait_ssh;
@@ -13,6 +14,8 @@ pub use iptables::Iptables;
 pub use uri::Uri;
 pub use wait_for::WaitFor;
 pub use wait_ssh::WaitSsh;
+
+pub(crate) use unreached::unreached;
 
 use muster_engine::module::{Context, Registry};
 

@@ -136,6 +136,11 @@ fn touch(args: &Args, wanted: &Wanted, facts: &Facts, times: Times) -> Result<Wo
             let mut fresh = Stat::fresh(facts, 0o100_000, 0o666);
             (fresh.mtime, fresh.atime) = (now, now);
             set_existing(&mut work, wanted, facts, target, &fresh, times)?;
+            // A file that cannot be as it is wanted is not left behind.
+            let undone = format!("|| {{ rm -f -- {}; exit 90; }}\n", quote(target));
+            for script in work.scripts.iter_mut().skip(1) {
+                *script = script.replace("|| exit 90\n", &undone);
+            }
         }
     }
     Ok(work)
