@@ -51,7 +51,8 @@ pub(super) async fn work(args: &Args, mut facts: Facts, times: Times, cx: &Conte
         Some("w") => walk::read(&mut facts.rest)?,
         _ => vec![],
     };
-    let mut work = match state {
+    let warnings = warned.result.remove("warnings");
+    let work = match state {
         "absent" => absent(&facts, &entries),
         "directory" => {
             let behind = if args.follow {
@@ -65,11 +66,15 @@ pub(super) async fn work(args: &Args, mut facts: Facts, times: Times, cx: &Conte
         "hard" => links::hard(args, &wanted, &mut facts, times, cx),
         "touch" => touch(args, &wanted, &facts, times),
         _ => file(args, &wanted, &facts, times),
-    }?;
-    if let Some(warnings) = warned.result.remove("warnings") {
-        work.output = work.output.with("warnings", warnings);
+    };
+    match (work, warnings) {
+        (Ok(mut work), Some(warnings)) => {
+            work.output = work.output.with("warnings", warnings);
+            Ok(work)
+        }
+        (Err(failure), Some(warnings)) => Err(failure.with("warnings", warnings)),
+        (work, None) => work,
     }
-    Ok(work)
 }
 
 /// Attributes and times of what there is, on the path that counts.
