@@ -179,11 +179,16 @@ pub enum EventKind {
         /// The loop item's label, if it was a loop.
         label: Option<String>,
     },
-    /// A changed task notified a handler.
+    /// A changed task notified a handler, which waits for a flush.
+    HandlerSaved {
+        /// The handler's name or topic.
+        handler: String,
+    },
+    /// A flush found a handler that was notified.
     HandlerNotified {
         /// The host.
         host: Arc<str>,
-        /// The handler's name or topic.
+        /// The handler's name.
         handler: String,
     },
     /// No host is left: the run stops here.

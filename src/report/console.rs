@@ -284,7 +284,9 @@ impl<O: Write, E: Write> Console<O, E> {
                 self.went(Colour::Skipped, format!("skipping: [{}]", harmless(who.host)), &result)
             }
             Status::Failed => {
-                if !looped {
+                // Of a failed loop of `debug` Ansible shows the end, too.
+                let debug = self.steps.get(&step).is_some_and(|info| info.action.ends_with("debug"));
+                if !looped || debug {
                     self.fatal(step, "FAILED", Colour::Failed, who, &result)?;
                 }
                 self.ignoring(outcome)
@@ -446,6 +448,10 @@ impl<O: Write, E: Write> Console<O, E> {
                 let text = format!("NOTIFIED HANDLER {} for {}", harmless(handler), harmless(host));
                 self.painted(Colour::Verbose, &text)
             }
+            EventKind::HandlerSaved { handler } if self.look.verbosity > 1 => {
+                let text = format!("Notification for handler {} has been saved.", harmless(handler));
+                self.painted(Colour::Verbose, &text)
+            }
             EventKind::Warning { text } => self.warn(Colour::Warning, &format!("[WARNING]: {text}")),
             EventKind::Deprecated { text } => {
                 self.warn(Colour::Deprecated, &format!("[DEPRECATION WARNING]: {text}"))
@@ -460,7 +466,9 @@ impl<O: Write, E: Write> Console<O, E> {
             EventKind::RunCancelling => self
                 .warn(Colour::Failed, "[ERROR]: User interrupted execution; press Ctrl-C again to stop now"),
             EventKind::RunFinished { stats, .. } => self.end(recap, stats),
-            EventKind::HandlerNotified { .. } | EventKind::UnitOutput { .. } => Ok(()),
+            EventKind::HandlerNotified { .. }
+            | EventKind::HandlerSaved { .. }
+            | EventKind::UnitOutput { .. } => Ok(()),
         }
     }
 }

@@ -127,7 +127,7 @@ impl<'a> Draw<'a> {
     pub(super) fn scope(&self, around: &Around) -> Scope {
         let names = Layers::around(&self.site.extra, self.play, self.play_layers, around);
         let search = Arc::from(self.search(around, &self.play.dir));
-        names.scope(Surroundings { search, secrets: self.site.loader.secrets.clone() })
+        names.scope(Surroundings { search, secrets: self.site.loader.secrets.clone(), sources: None })
     }
 
     pub(super) fn search(&self, around: &Around, dir: &Path) -> Vec<PathBuf> {

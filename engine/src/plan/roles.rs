@@ -13,6 +13,8 @@ struct Found {
     instance: Arc<RoleInstance>,
     around: Around,
     dependencies: Vec<Found>,
+    /// Whether what it was given is checked.
+    validate: bool,
 }
 
 /// How a role comes to be used: only what is listed is done once.
@@ -194,7 +196,7 @@ impl Draw<'_> {
             dependencies: dependencies.iter().map(|found| found.instance.clone()).collect(),
         });
         let around = Around { role: Some(instance.clone()), listing: Some(listing), ..base };
-        Some(Found { instance, around, dependencies })
+        Some(Found { instance, around, dependencies, validate: is_fixed(&written.rolespec_validate, true) })
     }
 
     /// The id of a role in use: the same for a use that is the same in every way.
@@ -231,7 +233,7 @@ impl Draw<'_> {
         }
         let block = self.block(place, false);
         let role = found.instance.role.clone();
-        if let Some(argspec) = &role.argspec
+        if let Some(argspec) = role.argspec.as_ref().filter(|_| found.validate)
             && let Some(task) = super::argspec::validation(argspec, &found.instance, &found.around)
         {
             let planned = self.planned(&Arc::new(task), &found.around);

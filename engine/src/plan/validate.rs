@@ -94,8 +94,8 @@ pub fn arguments(module: &dyn AnyModule, args: &Args, diagnostics: &mut Diagnost
     if let (Some(raw), None) = (&args.raw, spec.free_form)
         && !spec.open
     {
-        let message = format!("`{}` takes no free-form text", module.name());
-        let diagnostic = Diagnostic::parse("muster::plan::free_form", message);
+        let message = format!("Action '{}' does not support raw params.", module.name());
+        let diagnostic = Diagnostic::error(Class::Undefined, "muster::plan::free_form", message);
         diagnostics.push(diagnostic.at(raw.span, "not an argument").help("write `name: value` pairs"));
         return;
     }

@@ -141,8 +141,6 @@ impl Attempts<'_> {
         let host = delegate.as_ref().unwrap_or(&unit.host);
         let sight = Sight { scope: &there, host, keywords, defaults };
         let (target, escalation) = (sight.target()?, sight.escalation()?);
-        let module = self.module()?;
-        let environment = sight.environment(scope, gathers_facts(module.name()))?;
         for setting in [&keywords.ignore_errors, &keywords.ignore_unreachable] {
             flag(setting.as_ref(), scope)?;
         }
@@ -152,6 +150,8 @@ impl Attempts<'_> {
             return Err(Fault { message, span: None, undefined: false });
         }
         let timeout = timeout.filter(|seconds| *seconds > 0);
+        let module = self.module()?;
+        let environment = sight.environment(scope, gathers_facts(module.name()))?;
         let args = self.arguments(module.as_ref())?;
         let cx = self.context(target, escalation, environment)?;
         let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {

@@ -223,6 +223,9 @@ impl Conductor {
 
     /// Sends off every unit that may begin.
     async fn send_off(&mut self) {
+        if self.fatal {
+            return;
+        }
         let forks = self.plan.site.defaults.forks.max(1);
         for index in 0..self.plays.len() {
             while self.units.len() < forks {
@@ -466,6 +469,7 @@ impl Conductor {
                         self.tell(kind).await;
                     }
                 }
+                Notice::Saved { handler } => self.tell(EventKind::HandlerSaved { handler }).await,
                 Notice::Notified { host: i, handler } => {
                     self.tell(EventKind::HandlerNotified { host: host(&i), handler }).await;
                 }

@@ -25,6 +25,9 @@ pub fn of(task: &PlannedTask, scope: &Scope) -> Result<Option<Vec<Value>>, Fault
         items.checked().collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
     };
     let rendered = scope.render(&repeat.items)?;
+    if Scope::is_omit(&rendered) {
+        return Err(wrong("A template was resolved to an Omit scalar.".into()));
+    }
     match &repeat.loops {
         Loops::Loop => {
             if !matches!(rendered.kind(), ValueKind::Seq | ValueKind::Iterable) {

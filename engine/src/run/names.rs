@@ -53,7 +53,8 @@ impl HostNames {
 
     fn scope_in(self, search: Arc<[PathBuf]>) -> Scope {
         let secrets = self.world.site.loader.secrets.clone();
-        Scope::new(Arc::new(self), Surroundings { search, secrets })
+        let sources = Some(self.world.site.loader.sources.clone());
+        Scope::new(Arc::new(self), Surroundings { search, secrets, sources })
     }
 
     fn inventory(&self) -> &[Layer] {

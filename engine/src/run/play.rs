@@ -9,7 +9,7 @@ use crate::event::StepInfo;
 use crate::node::{Kind, Node};
 use crate::plan::{Act, PlannedPlay, PlannedTask, StepId};
 use crate::playbook::{Play, Setting, Strategy};
-use crate::template::Scope;
+use crate::template::{Scope, is_template};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -177,7 +177,7 @@ impl PlayRun {
             step: number,
             name: task.map(|task| title(task, &step.act, scope)).unwrap_or_default(),
             handler,
-            action: task.map(|task| task.action().to_string()).unwrap_or_default(),
+            action: task.map(|task| action(task, scope)).unwrap_or_default(),
             place,
             check_mode,
             no_log: task.is_some_and(|task| task.keywords.no_log.is_some()),
@@ -206,6 +206,13 @@ fn in_pieces(name: &Node, scope: &Scope) -> String {
         rest = behind;
     }
     out + rest
+}
+
+/// The module, which may be named by a template.
+fn action(task: &PlannedTask, scope: &Scope) -> String {
+    let written = task.action();
+    let node = Node { span: task.task.span, kind: Kind::Str(written.into()) };
+    if is_template(written) { scope.text(&node).unwrap_or_default() } else { written.to_string() }
 }
 
 fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {

@@ -127,6 +127,7 @@ impl Unit {
     /// A loop over what is no list.
     fn loopless(&self, scope: &Scope, fault: &Fault) -> Finished {
         let mut done = Done::of(result::failure(&fault.message));
+        done.result.shift_remove("changed");
         self.weigh(&mut done, scope);
         self.finished(done, vec![], vec![], false)
     }

@@ -109,7 +109,7 @@ impl Module for Assemble {
         let manner = Manner {
             backup: args.backup && facts.seen.exists(),
             validate: args.validate.clone(),
-            parents: false,
+            ..Manner::default()
         };
         let edit = Edit::new(&facts, wanted, differs.then_some(content), manner)?;
         output = output.with("changed", !edit.is_nothing());

@@ -104,8 +104,12 @@ impl Module for BlockInFile {
         };
         let (after, message) = args.edited(before, exists)?;
         let content = after.clone();
-        let manner =
-            Manner { backup: args.backup && exists, validate: args.validate.clone(), parents: !exists };
+        let manner = Manner {
+            backup: args.backup && exists,
+            validate: args.validate.clone(),
+            parents: !exists,
+            ..Manner::default()
+        };
         let edit = Edit::new(&facts, wanted, after, manner)?;
         let attributes = (edit.plan.before.clone(), edit.plan.after.clone());
         let shown = content.as_deref().unwrap_or(before);

@@ -157,8 +157,12 @@ impl Module for LineInFile {
             let attributes = (edit.plan.before.clone(), edit.plan.after.clone());
             edited(path, before, after, cx.diff, attributes)
         };
-        let manner =
-            Manner { backup: args.backup && exists, validate: args.validate.clone(), parents: !exists };
+        let manner = Manner {
+            backup: args.backup && exists,
+            validate: args.validate.clone(),
+            parents: !exists,
+            ..Manner::default()
+        };
         let edit = Edit::new(&facts, wanted, content.clone(), manner)?;
         output = output.with("changed", !edit.is_nothing());
         if !present {

@@ -13,6 +13,7 @@ mod fetch;
 mod file;
 mod find;
 mod get_url;
+mod ini_file;
 mod lineinfile;
 mod local;
 mod mode;
@@ -44,6 +45,7 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(find::Find)
         .with(assemble::Assemble)
         .with(get_url::GetUrl)
+        .with(ini_file::IniFile)
         .with(unarchive::Unarchive)
         .with(lineinfile::LineInFile)
         .with(blockinfile::BlockInFile)

@@ -99,7 +99,7 @@ impl Module for Replace {
         let after = [written.get(..from).unwrap_or(""), &new, written.get(to..).unwrap_or("")].concat();
         let changed = count > 0 && after != *written;
         let message = if changed { format!("{count} replacements made") } else { String::new() };
-        let manner = Manner { backup: args.backup, validate: args.validate.clone(), parents: false };
+        let manner = Manner { backup: args.backup, validate: args.validate.clone(), ..Manner::default() };
         let content = encoding.encode(&after).ok_or_else(|| {
             raised(format!("'{}' codec can't encode what {path} would become", encoding.name()))
         })?;

@@ -24,6 +24,8 @@ pub(crate) struct Manner {
     pub validate: Option<String>,
     /// Makes the directories above.
     pub parents: bool,
+    /// A link at the path is replaced, and what it leads to left alone.
+    pub replaces_link: bool,
 }
 
 impl Edit {
@@ -49,6 +51,9 @@ impl Edit {
         write.backup = manner.backup;
         write.validate = manner.validate;
         write.parents = manner.parents;
+        if manner.replaces_link {
+            write.path.clone_from(&facts.path);
+        }
         Ok(Self { write: Some(write), path, plan })
     }
 

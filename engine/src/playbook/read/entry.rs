@@ -142,7 +142,7 @@ impl Reader<'_> {
     }
 
     fn stranger_on_block(&mut self, field: Field<'_>) {
-        let message = format!("`{}` is not a valid attribute for a Block", field.name);
+        let message = format!("'{}' is not a valid attribute for a Block", field.name);
         let on_tasks = field.name.starts_with("with_")
             || table::keyword(field.name).is_some_and(|keyword| keyword.stands(Place::Task));
         let help = match nearest(field.name, table::names(Place::Block)) {
@@ -173,7 +173,7 @@ impl Reader<'_> {
                     _ => self.task_keyword(&mut draft, field),
                 }
             } else if field.name == "static" {
-                let message = "`static` is not a valid attribute for a Task";
+                let message = "'static' is not a valid attribute for a Task";
                 self.diagnostics.push(
                     Diagnostic::parse("muster::playbook::keyword", message)
                         .at(field.key.span, "no longer a keyword")

@@ -48,11 +48,16 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
-    /// A handler was notified.
+    /// A handler was notified, and waits for a flush.
+    Saved {
+        /// The name or topic.
+        handler: String,
+    },
+    /// A flush found a handler that was notified.
     Notified {
         /// The host.
         host: usize,
-        /// The name or topic.
+        /// The handler's name.
         handler: String,
     },
     /// A `meta` task that asks for no condition was done.
