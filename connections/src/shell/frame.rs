@@ -167,6 +167,11 @@ pub(crate) fn wants_own(script: &str) -> bool {
     false
 }
 
+/// Whether a script takes users away or renames them, which a system refuses while a process of theirs runs.
+pub(crate) fn removes_users(script: &str) -> bool {
+    ["userdel", "deluser", "usermod"].iter().any(|program| script.contains(program))
+}
+
 /// Gathers one output up to the mark.
 #[derive(Debug)]
 pub(crate) struct Gathered {

@@ -3,7 +3,7 @@
 //! started at all, one more to end what must end: under sshd's MaxSessions of 10. A command is never run twice.
 
 use super::channel;
-use super::frame::{SMALL_INPUT, wants_own};
+use super::frame::{SMALL_INPUT, removes_users, wants_own};
 use super::mercy;
 use super::session::{NoShell, Shell};
 use super::wire::Road;
@@ -82,6 +82,9 @@ impl<R: Road> Pool<R> {
         };
         if !self.road.is_open() {
             return Err(self.lost());
+        }
+        if removes_users(&command.script) {
+            self.leave().await;
         }
         if self.shares(command) {
             match self.shell_of(command.escalation.as_ref(), PATIENCE).await {
@@ -208,6 +211,20 @@ impl<R: Road> Pool<R> {
             (!state.idle.is_empty()).then(|| state.idle.remove(0))
         };
         oldest.is_some()
+    }
+
+    /// Ends the idle shells of users who were become, and waits until they are gone.
+    async fn leave(&self) {
+        let gone: Vec<Counted<R>> = {
+            let mut state = self.state();
+            let all = std::mem::take(&mut state.idle);
+            let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|(who, _)| who.is_some());
+            state.idle = kept;
+            gone.into_iter().map(|(_, counted)| counted).collect()
+        };
+        for counted in gone {
+            counted.shell.end().await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<R>> {

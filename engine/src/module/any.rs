@@ -73,8 +73,10 @@ async fn typed<M: Module>(module: &M, args: Map, cx: &Context) -> Result<Output,
         }
         Check::Would { change, foreseen } => {
             let mut output = module.apply(change, cx).await?;
-            if let Some(diff) = foreseen.result.get("diff") {
-                output.result.entry("diff").or_insert_with(|| diff.clone());
+            for key in ["diff", "warnings"] {
+                if let Some(said) = foreseen.result.get(key) {
+                    output.result.entry(key).or_insert_with(|| said.clone());
+                }
             }
             Ok(output)
         }

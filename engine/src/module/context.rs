@@ -104,11 +104,12 @@ impl Context {
         if let Some(found) = tried.iter().find(|path| path.exists()) {
             return Ok(found.clone());
         }
-        let searched: String = match (PathBuf::from(name).is_absolute(), self.scope.around().search.len()) {
+        let list: String = tried.iter().map(|path| format!("\n\t{}", path.display())).collect();
+        let searched = match (PathBuf::from(name).is_absolute(), self.scope.around().search.len()) {
             (true, _) => String::new(),
             // A play's own directory is searched first and last.
-            (false, 1) => tried.iter().chain(&tried).map(listed).collect(),
-            (false, _) => tried.iter().map(listed).collect(),
+            (false, 1) => list.repeat(2),
+            (false, _) => list,
         };
         let heading = if searched.is_empty() { "" } else { "\nSearched in:" };
         Err(Failure::new(format!(
@@ -116,8 +117,4 @@ impl Context {
              If you are using a module and expect the file to exist on the remote, see the remote_src option"
         )))
     }
-}
-
-fn listed(path: &PathBuf) -> String {
-    format!("\n\t{}", path.display())
 }

@@ -42,6 +42,34 @@ pub struct Done {
     pub diff: bool,
 }
 
+/// Whether Ansible runs an action on the controller, from where it cannot go to the background.
+fn is_attended(module: &str) -> bool {
+    const ATTENDED: [&str; 21] = [
+        "add_host",
+        "assemble",
+        "assert",
+        "async_status",
+        "copy",
+        "debug",
+        "fail",
+        "fetch",
+        "gather_facts",
+        "group_by",
+        "include_vars",
+        "pause",
+        "raw",
+        "reboot",
+        "script",
+        "set_fact",
+        "set_stats",
+        "template",
+        "unarchive",
+        "validate_argument_spec",
+        "wait_for_connection",
+    ];
+    module.strip_prefix("ansible.builtin.").is_some_and(|name| ATTENDED.contains(&name))
+}
+
 /// Whether a module gathers the facts that `environment` may speak of.
 fn gathers_facts(module: &str) -> bool {
     matches!(module.rsplit('.').next(), Some("setup" | "gather_facts"))
@@ -134,6 +162,12 @@ impl Attempts<'_> {
             _ => None,
         };
         let background = number(task.task.background.as_ref(), scope)?.filter(|seconds| *seconds > 0);
+        if background.is_some() && is_attended(module.name()) {
+            let message = format!("This action ({}) does not support async.", self.unit.task.action());
+            let mut done = Done { delegate, ..Done::default() };
+            self.settle(&mut done, Err(Failure::new(message)), None);
+            return Ok(done);
+        }
         if let Some(seconds) = background
             && number(task.task.poll.as_ref(), scope)?.unwrap_or(defaults.poll_interval) == 0
             && !cx.check_mode
@@ -419,6 +453,10 @@ impl Limit {
             (Ok(Ok(mut output)), Some(_)) => {
                 output.result.extend(Jobs::about(&Jobs::new_id(), true));
                 Ok(output)
+            }
+            (Ok(Err(mut failure)), Some(_)) if failure.reason == Reason::Failed => {
+                failure.result.extend(Jobs::about(&Jobs::new_id(), true));
+                Err(failure)
             }
             (Ok(answer), _) => answer,
             (Err(_), Some(limit)) if self.timeout.is_none_or(|timeout| limit <= timeout) => {

@@ -145,7 +145,7 @@ impl Compiled {
         let root = Root::value(core);
         let own;
         let template = match &self.code {
-            Code::Expression(expression) => return expression.eval(root),
+            Code::Expression(expression) => return expression.eval(root).map(|value| self.ended(value)),
             Code::Template(template) => template,
             Code::Files => {
                 own = files::environment(core, environment().syntax().clone());
@@ -158,12 +158,22 @@ impl Compiled {
             match put.as_slice() {
                 [] if done.output().is_empty() => return Ok(Value::from(())),
                 [value] if done.with_state_mut(|state| state.format(value.clone()))? == done.output() => {
-                    return Ok(value.clone());
+                    return Ok(self.ended(value.clone()));
                 }
                 _ => {}
             }
         }
         Ok(Value::from(with_newlines(done.into_output(), &self.source)))
+    }
+
+    /// A value of its own; text gets the newline that the source ends with.
+    fn ended(&self, value: Value) -> Value {
+        match value.as_str() {
+            Some(text) if self.source.ends_with('\n') && self.rewritten.shape != Shape::Text => {
+                Value::from(with_newlines(text.to_string(), &self.source))
+            }
+            _ => value,
+        }
     }
 
     /// A part of the template as a value, for messages.

@@ -36,17 +36,21 @@ impl Module for AsyncStatus {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         let lines = |mut result: Map| {
-            for key in ["stderr", "stdout"] {
-                result.entry(key).or_insert(json!(""));
+            for (key, lines) in [("stderr", "stderr_lines"), ("stdout", "stdout_lines")] {
+                if !result.contains_key(key) {
+                    result.insert(key.into(), json!(""));
+                    result.insert(lines.into(), json!([]));
+                }
             }
             result
         };
         if args.mode == "cleanup" {
             cx.jobs.forget(&args.jid);
-            let mut result = Jobs::about(&args.jid, true);
-            result.remove("finished");
-            result.insert("erased".into(), json!(format!("~/.ansible_async/{}", args.jid)));
-            return Ok(Check::Done(Output { result, vars: None }));
+            let mut result = Jobs::about(&args.jid, false);
+            let file = result.remove("results_file");
+            result.insert("erased".into(), file.unwrap_or_default());
+            result.insert("started".into(), json!(false));
+            return Ok(Check::Done(Output { result: lines(result), vars: None }));
         }
         match cx.jobs.look(&args.jid) {
             None => {

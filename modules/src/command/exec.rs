@@ -166,5 +166,5 @@ exec "$@"
 }
 
 pub(super) fn change_directory(path: &str) -> String {
-    format!("CDPATH= cd -- {} 2>/dev/null || exit {NO_DIRECTORY}\n", words::expanded(path))
+    format!("CDPATH= cd -P -- {} 2>/dev/null || exit {NO_DIRECTORY}\n", words::expanded(path))
 }

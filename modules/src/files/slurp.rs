@@ -38,6 +38,8 @@ impl Module for Slurp {
                 format!("Source is a directory and must be a file: {source}")
             } else if facts.seen.exists() || hidden(&facts.seen.this) {
                 format!("File is not readable: {source}")
+            } else if matches!(&facts.seen.this, Found::Not(why) if why == "Not a directory") {
+                format!("Unable to slurp file: {source}")
             } else {
                 format!("File not found: {source}")
             };

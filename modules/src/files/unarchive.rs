@@ -38,7 +38,7 @@ pub(super) struct Args {
 const TOOLS: &str = r#"export LC_ALL=C
 has() { command -v "$1" >/dev/null 2>&1; }
 why=
-tool=tar; has gtar && tool=gtar
+tool=$(command -v gtar) || tool=$(command -v tar) || tool=tar
 gnu=; case $($tool --version 2>/dev/null) in tar*GNU*) gnu=1 ;; esac
 [ -n "$gnu" ] || why="Command \"$(command -v $tool)\" detected as tar type None. GNU tar required."
 "#;
@@ -226,7 +226,12 @@ fn script(args: &Args, facts: &Facts) -> String {
 list() {{ $tool --list -C "$dest" "$@"{options}{excludes} -f "$s"{include}; }}
 compare() {{ $tool --diff -C "$dest" "$@"{options}{more}{excludes} -f "$s"{include}; }}
 extract() {{ put_cmd $tool --extract -C "$dest" "$@"{options}{more}{excludes} -f "$s"{include}; }}
-put_cmd() {{ cmd=$(printf '%s\n' "$@"); e=$(mktemp); o=$("$@" 2>"$e" </dev/null); r=$?; put $r; put "$o"; put "$(cat "$e")"; rm -f "$e"; put "$cmd"; }}
+put_cmd() {{ cmd=$(printf '%s\n' "$@"); e=$(mktemp); o=$("$@" 2>"$e" </dev/null; r=$?; echo .; exit $r); r=$?; put $r; put "${{o%.}}"; o=$(cat "$e"; echo .); put "${{o%.}}"; rm -f "$e"; put "$cmd"; }}
+zip=
+has unzip || zip="'unzip'"
+has zipinfo || zip="${{zip:+$zip or }}'zipinfo'"
+[ -z "$zip" ] || zip="Unable to find required $zip binary in the path.
+"
 handler=
 if has unzip && l=$(unzip -Z1 "$s"{zip_names}{zip_out} 2>/dev/null) && [ -n "$l" ]; then handler=ZipArchive
 elif [ -n "$gnu" ]; then
@@ -237,7 +242,7 @@ elif [ -n "$gnu" ]; then
   done
 fi
 [ -n "$handler" ] || die "Failed to find handler for \"$s\". Make sure the required command to extract the file is installed.
-$why"
+$zip$why"
 put $handler; put "$s"; put "$l"
 if [ $handler = ZipArchive ]; then
   same=1; n='
@@ -247,7 +252,7 @@ if [ $handler = ZipArchive ]; then
     *) [ -f "$dest/$name" ] && unzip -p "$s" "$name" 2>/dev/null | cmp -s - "$dest/$name" || same= ;; esac
     [ -n "$same" ] || break
   done; IFS=$o; set +f
-  if [ -n "$same" ]; then put same; else put changed; put_cmd unzip -o{zip_options} "$s"{zip_names}{zip_out} -d "$dest"; fi
+  if [ -n "$same" ]; then put same; else put changed; put_cmd "$(command -v unzip)" -o{zip_options} "$s"{zip_names}{zip_out} -d "$dest"; fi
 elif [ -z "$(compare $flag 2>&1 </dev/null | grep -E '{counted}')" ]; then put same
 else put changed; extract $flag; fi
 exit 0

@@ -6,6 +6,7 @@ mod firewalld;
 mod iptables;
 mod port;
 mod ufw;
+mod unreached;
 mod uri;
 mod wait_for;
 mod wait_ssh;
@@ -17,6 +18,8 @@ pub use ufw::Ufw;
 pub use uri::Uri;
 pub use wait_for::WaitFor;
 pub use wait_ssh::WaitSsh;
+
+pub(crate) use unreached::unreached;
 
 use muster_engine::module::{Context, Registry};
 

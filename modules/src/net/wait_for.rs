@@ -3,10 +3,11 @@
 
 use super::port::{Port, active, try_port};
 use crate::command::words::{expanded, quote};
+use crate::files::facts::Look;
 use fancy_regex::Regex;
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -278,21 +279,7 @@ async fn addresses(host: &str, cx: &Context) -> Result<Vec<IpAddr>, Failure> {
 
 /// What Ansible adds to a result that names a file of the target.
 async fn attributes(path: &str, cx: &Context) -> Result<Map, Failure> {
-    let seen = cx.sh(format!("stat -c '%u %g %U %G %a %s %F' -- {} 2>/dev/null", expanded(path))).await?;
-    let text = seen.out();
-    let fields: Vec<&str> = text.trim().splitn(7, ' ').collect();
-    let [uid, gid, owner, group, mode, size, kind] = fields.as_slice() else {
-        return Ok(Map::new());
-    };
-    let state = match *kind {
-        "directory" => "directory",
-        "symbolic link" => "link",
-        _ => "file",
-    };
-    let number = |text: &str| text.parse::<u64>().unwrap_or(0);
-    let found = json!({
-        "state": state, "uid": number(uid), "gid": number(gid), "owner": owner, "group": group,
-        "mode": format!("{mode:0>4}"), "size": number(size),
-    });
-    Ok(found.as_object().cloned().unwrap_or_default())
+    let mut found = Map::new();
+    Look::at(path).run(cx).await?.seen.describe(&mut found);
+    Ok(found)
 }

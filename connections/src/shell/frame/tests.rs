@@ -57,3 +57,11 @@ fn what_goes_to_the_background_gets_a_channel_of_its_own() {
         assert!(!wants_own(shared), "{shared}");
     }
 }
+
+#[test]
+fn scripts_that_take_users_away_are_told_from_others() {
+    assert!(
+        removes_users("userdel -r bob") && removes_users("deluser bob") && removes_users("usermod -l a b")
+    );
+    assert!(!removes_users("useradd bob; id bob"));
+}

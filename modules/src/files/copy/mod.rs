@@ -96,6 +96,10 @@ impl Module for Copy {
         };
         let one = |change| Change::One(Box::new(change));
         let Some(src) = src else {
+            if asked.wanted.mode.as_ref() == Some(&Json::from("preserve")) {
+                // As of a temporary file that holds the content.
+                asked.wanted.mode = Some("0600".into());
+            }
             let bytes = bytes_of(content.unwrap_or(&Json::Null))?;
             let source = Source { bytes: bytes.into(), name: None, shown: None };
             return one::check(&asked, source, cx).await.map(|check| mapped(check, one));

@@ -51,7 +51,8 @@ pub(super) async fn work(args: &Args, mut facts: Facts, times: Times, cx: &Conte
         Some("w") => walk::read(&mut facts.rest)?,
         _ => vec![],
     };
-    let mut work = match state {
+    let warnings = warned.result.remove("warnings");
+    let work = match state {
         "absent" => absent(&facts, &entries),
         "directory" => {
             let behind = if args.follow {
@@ -65,11 +66,15 @@ pub(super) async fn work(args: &Args, mut facts: Facts, times: Times, cx: &Conte
         "hard" => links::hard(args, &wanted, &mut facts, times, cx),
         "touch" => touch(args, &wanted, &facts, times),
         _ => file(args, &wanted, &facts, times),
-    }?;
-    if let Some(warnings) = warned.result.remove("warnings") {
-        work.output = work.output.with("warnings", warnings);
+    };
+    match (work, warnings) {
+        (Ok(mut work), Some(warnings)) => {
+            work.output = work.output.with("warnings", warnings);
+            Ok(work)
+        }
+        (Err(failure), Some(warnings)) => Err(failure.with("warnings", warnings)),
+        (work, None) => work,
     }
-    Ok(work)
 }
 
 /// Attributes and times of what there is, on the path that counts.
@@ -136,6 +141,11 @@ fn touch(args: &Args, wanted: &Wanted, facts: &Facts, times: Times) -> Result<Wo
             let mut fresh = Stat::fresh(facts, 0o100_000, 0o666);
             (fresh.mtime, fresh.atime) = (now, now);
             set_existing(&mut work, wanted, facts, target, &fresh, times)?;
+            // A file that cannot be as it is wanted is not left behind.
+            let undone = format!("|| {{ rm -f -- {}; exit 90; }}\n", quote(target));
+            for script in work.scripts.iter_mut().skip(1) {
+                *script = script.replace("|| exit 90\n", &undone);
+            }
         }
     }
     Ok(work)

@@ -6,9 +6,10 @@ use crate::files::script::{self, Answer, quote};
 use muster_engine::module::{Context, Failure};
 use std::collections::HashSet;
 
-/// Prints what is at `$p` and below: names, an empty field, facts.
-pub(in crate::files) const WALK: &str =
-    "find \"$p\" -print0; put ''; put \"$(find \"$p\" -exec env LC_ALL=C stat -c \"$F\" -- {} +)\"\n";
+/// Prints what is at `$p` and below: names, an empty field, facts. `find` comes back to where it began, which the user
+/// who is become may not enter: it begins at the root if it can.
+pub(in crate::files) const WALK: &str = "find \"$p\" -print0; put ''\n\
+    put \"$(case $p in /*) cd / ;; esac; find \"$p\" -exec env LC_ALL=C stat -c \"$F\" -- {} +)\"\n";
 
 /// Reads what [`WALK`] printed, the directory itself first.
 pub(in crate::files) fn read(answer: &mut Answer) -> Result<Vec<(String, Stat)>, Failure> {

@@ -195,12 +195,9 @@ impl Content {
     /// # Errors
     /// The pattern does not compile, or the encoding is none of those known here.
     pub fn of(pattern: &str, whole: bool, encoding: Option<&str>) -> Result<Self, Failure> {
-        let encoding = encoding.map(|name| {
-            let found = Encoding::named(name).ok_or_else(|| raised(format!("unknown encoding: {name}")))?;
-            Ok::<_, Failure>((name.to_string(), found))
-        });
+        let encoding = encoding.and_then(|name| Encoding::named(name).map(|found| (name.to_string(), found)));
         let pattern = Pattern::text(pattern, Flags::default()).map_err(raised)?;
-        Ok(Self { pattern, whole, encoding: encoding.transpose()? })
+        Ok(Self { pattern, whole, encoding })
     }
 
     /// Whether the bytes of a file hold it.

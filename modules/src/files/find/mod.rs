@@ -4,6 +4,7 @@
 
 mod choice;
 
+use super::encoding::Encoding;
 use super::facts::Stat;
 use super::file::{WALK, read_walk};
 use super::script::{self, Answer, quote, reason, word};
@@ -294,6 +295,9 @@ async fn containing(
     room: Option<usize>,
     cx: &Context,
 ) -> Result<Result<Vec<Entry>, String>, Failure> {
+    if let Some(name) = args.encoding.as_deref().filter(|name| Encoding::named(name).is_none()) {
+        return Ok(Err(format!("unknown encoding: {name}")));
+    }
     let text = choice::Content::of(pattern, args.read_whole_file, args.encoding.as_deref())?;
     let (mut kept, mut rest) = (vec![], files.as_slice());
     while !rest.is_empty() && room.is_none_or(|room| kept.len() < room) {

@@ -4,6 +4,7 @@
 use super::Args;
 use crate::files::facts::Facts;
 use crate::files::script::{self, Answer, quote, word};
+use crate::net::unreached;
 use muster_engine::module::{Context, Failure, Output};
 use serde_json::Value as Json;
 use std::time::Instant;
@@ -173,7 +174,7 @@ impl Fetched {
         let reason = self.headers.lines().rfind(|line| line.starts_with("HTTP/"));
         let reason = reason.and_then(|line| line.splitn(3, ' ').nth(2)).unwrap_or("").trim();
         match self.status {
-            -1 => format!("Request failed: <{}>", self.said.trim().trim_start_matches("curl: ")),
+            -1 => unreached(&self.said),
             0 | 200..=299 => {
                 let size = self.header("content-length");
                 format!("OK ({} bytes)", size.unwrap_or("unknown"))

@@ -4,6 +4,8 @@
 mod request;
 
 use crate::command::words::pattern;
+use crate::files::facts::Look;
+use crate::net::unreached;
 use muster_engine::connection::Completed;
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Spec};
 use serde::Deserialize;
@@ -64,7 +66,7 @@ impl Module for Uri {
         Opt::new("status_code", Kind::List, "The codes that are a success.").elements(Kind::Int).default("[200]"),
         Opt::new("return_content", Kind::Bool, "Whether the answer's body is in the result.").default("false"),
         Opt::new("dest", Kind::Path, "A file or directory of the target for the body."),
-        Opt::new("src", Kind::Path, "A file of the target to send; needs `remote_src`."),
+        Opt::new("src", Kind::Path, "A file to send as the body, of the target with `remote_src`, else of UTF-8 from beside the playbook."),
         Opt::new("remote_src", Kind::Bool, "Whether `src` is on the target.").default("false"),
         Opt::new("creates", Kind::Path, "A path or glob on the target; when it exists, nothing is asked."),
         Opt::new("removes", Kind::Path, "A path or glob on the target; when it does not exist, nothing is asked."),
@@ -107,10 +109,9 @@ impl Module for Uri {
         if args.use_gssapi {
             return Err(Failure::new("use_gssapi is not supported; use a script with `curl --negotiate`"));
         }
-        if args.src.is_some() && !args.remote_src {
-            return Err(Failure::new(
-                "src needs remote_src: true; copy the file to the target first, or give it as body with lookup('file', ...)",
-            ));
+        if !args.url.contains(':') {
+            let message = format!("unknown url type: '{}'", args.url);
+            return Err(Failure::new(message).with("status", -1).with("url", args.url.as_str()));
         }
         let foreseen = Output::new(false)
             .with("skipped", true)
@@ -132,7 +133,17 @@ impl Module for Uri {
         Ok(Check::Would { change: Args { method: Some(method), ..args.clone() }, foreseen })
     }
 
-    async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
+    async fn apply(&self, mut args: Args, cx: &Context) -> Result<Output, Failure> {
+        if let Some(src) = args.src.take_if(|_| !args.remote_src) {
+            let path = cx.find("files", &src)?;
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                Failure::new(format!(
+                    "could not send {}: {error}; a file of the target can be anything",
+                    path.display()
+                ))
+            })?;
+            (args.body, args.body_format) = (Some(text.into()), "raw".into());
+        }
         let command = request::command(&args)?;
         let start = Instant::now();
         let done = cx.exec(command).await?;
@@ -144,7 +155,13 @@ impl Module for Uri {
             request::NEEDS_CURL => Err(Failure::new(
                 "the target has wget but no curl, and this request needs curl (install it there, or use delegate_to: localhost)",
             )),
-            _ => answer(&args, &done, elapsed),
+            _ => {
+                let mut output = answer(&args, &done, elapsed)?;
+                if let Some(path) = output.result.get("path").and_then(Json::as_str).map(str::to_string) {
+                    Look::at(&path).run(cx).await?.seen.describe(&mut output.result);
+                }
+                Ok(output)
+            }
         }
     }
 }
@@ -180,12 +197,23 @@ fn answer(args: &Args, done: &Completed, elapsed: u64) -> Result<Output, Failure
         result.extend(serde_json::from_str::<Json>(&text).ok().map(|json| ("json".to_string(), json)));
     }
     let good = args.status_code.contains(&status);
-    if args.return_content || (!good && status != -1) {
+    // What is no success is an exception to Ansible, which has no cookies and keeps its text elsewhere.
+    let exceptional = !(200..300).contains(&status);
+    if exceptional {
+        result.remove("cookies");
+        result.remove("cookies_string");
+    }
+    if args.return_content && status != -1 {
         result.insert("content".into(), text.as_ref().into());
+    } else if exceptional && good {
+        result.insert("body".into(), text.as_ref().into());
+    }
+    if let Some(place) = result.get("location").and_then(Json::as_str).map(|place| joined(&url, place)) {
+        result.insert("location".into(), place.into());
     }
     let size = result.get("content_length").and_then(Json::as_str).unwrap_or("unknown");
     let said = match status {
-        -1 => format!("Request failed: {}", error.trim().trim_start_matches("curl: ")),
+        -1 => unreached(&error),
         200..=299 => format!("OK ({size} bytes)"),
         _ => format!("HTTP Error {status}: {reason}"),
     };
@@ -205,6 +233,23 @@ fn answer(args: &Args, done: &Completed, elapsed: u64) -> Result<Output, Failure
     }
     result.insert("msg".into(), said.into());
     Ok(Output { result, vars: None })
+}
+
+/// A place that an answer names, seen from its address.
+fn joined(url: &str, place: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|_| !place.contains("://")) else {
+        return place.to_string();
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or("");
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if place.starts_with("//") {
+        format!("{scheme}:{place}")
+    } else if place.starts_with('/') {
+        format!("{scheme}://{host}{place}")
+    } else {
+        let above = path.rsplit_once('/').map_or(String::new(), |(above, _)| format!("{above}/"));
+        format!("{scheme}://{host}/{above}{place}")
+    }
 }
 
 /// The headers of the last answer, with names as Ansible writes them, cookies, and the reason under a name that no

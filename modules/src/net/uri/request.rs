@@ -65,6 +65,9 @@ pub(super) fn command(args: &Args) -> Result<Command, Failure> {
     Ok(Command::new(script).stdin(config(args, &headers, body.as_deref()).into_bytes()))
 }
 
+/// The name that the answer gives the file.
+const NAMED: &str = r#"n=$(sed -n 's/^[Cc]ontent-[Dd]isposition:.*filename="\{0,1\}\([^";]*\).*/\1/p' "$d/h" | tr -d '\r' | tail -n 1)"#;
+
 /// Puts the body where the task wants it, if the status is right; what is said goes to standard error's last line.
 fn keep(args: &Args, dest: &str) -> String {
     let codes: Vec<String> = args.status_code.iter().map(ToString::to_string).collect();
@@ -81,7 +84,9 @@ fn keep(args: &Args, dest: &str) -> String {
         }
     }
     format!(
-        "t={}; if [ -d \"$t\" ]; then t=$t/{name}; fi\n\
+        "t={}; if [ -d \"$t\" ]; then\n\
+         {NAMED}; n=${{n##*/}}\n\
+         if [ -n \"$n\" ]; then t=$t/$n; else t=$t/{name}; fi; fi\n\
          s=$(sed -n 1p \"$d/w\" 2>/dev/null || echo 200)\ncase \" {} \" in *\" $s \"*)\numask 022\n\
          if cat \"$d/b\" >\"$t\" && {own}true; then printf '\\nmuster: kept %s\\n' \"$t\" >&2; else printf '\\nmuster: not kept\\n' >&2; fi;; esac\n",
         expanded(dest),
@@ -93,6 +98,10 @@ fn keep(args: &Args, dest: &str) -> String {
 fn config(args: &Args, headers: &[(String, String)], body: Option<&str>) -> String {
     let mut lines = vec![];
     let mut put = |key: &str, value: &str| lines.push(format!("{key} = {}", quoted(value)));
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
+        // curl would say what it accepts.
+        put("header", "Accept:");
+    }
     let method = args.method.as_deref().unwrap_or("GET");
     put("url", &args.url);
     match method {

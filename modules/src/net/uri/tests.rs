@@ -66,6 +66,32 @@ fn a_request_that_failed_has_no_status() {
         ..Completed::default()
     };
     let failure = answer(&args(json!({})), &done, 0).unwrap_err();
-    assert_eq!(failure.message(), "Status code was -1 and not [200]: Request failed: (7) Failed to connect");
+    assert_eq!(
+        failure.message(),
+        "Status code was -1 and not [200]: Request failed: <urlopen error [Errno 111] Connection refused>"
+    );
     assert_eq!(failure.result["status"], -1);
+}
+
+#[test]
+fn an_answer_that_is_no_success_has_a_body_and_no_cookies() {
+    let head = "HTTP/1.1 404 Not Found\r\nLocation: ../y\r\n\r\n";
+    let stdout = format!("0\n404\nhttp://h/a/b\n0\n{}\n{head}st", head.len());
+    let done = Completed { stdout: stdout.into_bytes(), ..Completed::default() };
+    let output = answer(&args(json!({"status_code": [404]})), &done, 0).unwrap();
+    assert_eq!((&output.result["body"], output.result.get("cookies")), (&json!("st"), None));
+    let failure = answer(&args(json!({})), &done, 0).unwrap_err();
+    assert!(failure.result.get("body").is_none() && failure.result.get("content").is_none());
+}
+
+#[test]
+fn a_place_is_seen_from_its_address() {
+    for (place, whole) in [
+        ("/text", "http://h:1/text"),
+        ("c", "http://h:1/a/c"),
+        ("https://x/y", "https://x/y"),
+        ("//x/y", "http://x/y"),
+    ] {
+        assert_eq!(joined("http://h:1/a/b?q", place), whole);
+    }
 }
