@@ -43,9 +43,11 @@ host_make() { # HOST ADDRESS ROLE
     ln -sf ../kubelet.service ../containerd.service "$root/etc/systemd/system/multi-user.target.wants/"
     echo "$1" >"$root/etc/hostname"
     tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
-    printf '[Match]\nName=host0\n[Network]\nAddress=%s/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' "$2" \
+    # The way out ends at this machine, and nobody answers for names there.
+    printf '[Match]\nName=host0\n[Network]\nAddress=%s/24\nGateway=%s.1\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' "$2" "${2%.*}" \
         >"$root/etc/systemd/network/10-lab.network"
-    { printf '127.0.0.1 localhost\n::1 localhost\n%s.1 api\n' "$(cat "$RUN/subnet")" && awk '{ print $2, $1 }' "$RUN/hosts"; } >"$root/etc/hosts"
+    echo "nameserver ${2%.*}.1" >"$root/etc/resolv.conf"
+    { printf '127.0.0.1 localhost\n::1 localhost\n' && awk '{ print $2, $1 }' "$RUN/hosts"; } >"$root/etc/hosts"
     local home
     for home in root home/lab; do
         mkdir -p "$root/$home/.ssh"
@@ -61,19 +63,26 @@ host_boot() { # HOST
     local host=$1
     [ "$(host_state "$host")" = off ] || die "$host runs"
     cgroup_make "$host"
-    cable_remove "$host"
-    cable_make "$host"
-    mkdir -p "$RUN/cluster"
     (
         trap - EXIT INT TERM
         cgroup_enter "$host"
+        set +e
         export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-        setsid systemd-nspawn --quiet --boot --directory="$RUN/$host/root" --machine="$NAME-$host" --hostname="$host" \
-            --register=no --keep-unit --network-namespace-path="/run/netns/mu-$NAME-$host" --capability=CAP_NET_ADMIN --bind="$RUN/cluster:/var/lib/lab-cluster" \
-            --link-journal=no --resolv-conf=off --timezone=off --console=pipe </dev/null >>"$RUN/$host/console" 2>&1
-        # It was switched off from within.
+        for again in 1 1 0; do
+            while :; do
+                cable_remove "$host"
+                began=$SECONDS
+                setsid systemd-nspawn --quiet --boot --directory="$RUN/$host/root" --machine="$NAME-$host" --hostname="$host" \
+                    --register=no --keep-unit --network-bridge="mu-$NAME" --bind="$RUN/cluster:/var/lib/lab-cluster" \
+                    --link-journal=no --resolv-conf=off --timezone=off --console=pipe
+                # It asked to be started again; otherwise it was switched off from within.
+                [ $? = 133 ] || break
+            done
+            # Making the cable fails now and then, when many are made at once: "File exists".
+            [ $again = 1 ] && [ $((SECONDS - began)) -lt 2 ] || break
+        done
         cable_remove "$host"
-    ) >/dev/null 2>&1 9>&- &
+    ) </dev/null >>"$RUN/$host/console" 2>&1 9>&- &
     [ "${verb:-}" = up ] || host_wait "$host"
 }
 

@@ -21,16 +21,10 @@ network_down() {
     ! ip link show "mu-$NAME" >/dev/null 2>&1 || ip link delete "mu-$NAME"
 }
 
-# A host's end of the cable is `host0` in a network namespace of its own, `mu-LAB-HOST`. Without power there is none.
-cable_make() { # HOST
-    ip netns add "mu-$NAME-$1"
-    ip link add "vb-$NAME-$1" type veth peer name host0 netns "mu-$NAME-$1"
-    ip link set "vb-$NAME-$1" master "mu-$NAME" up
-}
+# systemd-nspawn makes a host's cable; the machine takes it away when the power goes, but some time later.
 cable_remove() { # HOST
     slow_stop "$1"
     ip link delete "vb-$NAME-$1" 2>/dev/null || true
-    ip netns delete "mu-$NAME-$1" 2>/dev/null || true
 }
 
 host_unplug() { ip link set "vb-$NAME-$1" down; }
