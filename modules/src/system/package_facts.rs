@@ -80,7 +80,7 @@ impl Module for PackageFacts {
     type Change = Infallible;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let wanted = args.managers()?;
+        let (named, wanted) = args.managers()?;
         let (mut packages, mut warnings, mut answered) = (Map::new(), vec![], false);
         for name in &wanted {
             let Some(manager) = MANAGERS.iter().find(|manager| manager.name == *name) else { continue };
@@ -117,7 +117,7 @@ impl Module for PackageFacts {
         if !answered {
             let message = format!(
                 "Could not detect a supported package manager from the following list: ['{}'], or the required Python library is not installed. Check warnings for details.",
-                wanted.join("', '")
+                named.join("', '")
             );
             let failure = Failure::new(message);
             return Err(if warnings.is_empty() { failure } else { failure.with("warnings", warnings) });
@@ -136,8 +136,8 @@ impl Module for PackageFacts {
 const KNOWN: [&str; 7] = ["apk", "apt", "pacman", "pkg", "pkg_info", "portage", "rpm"];
 
 impl Args {
-    /// The managers to ask, each once, by their first names.
-    fn managers(&self) -> Result<Vec<String>, Failure> {
+    /// The managers as they were named, and each once by its first name.
+    fn managers(&self) -> Result<(Vec<String>, Vec<String>), Failure> {
         let mut names: Vec<String> = self.manager.iter().map(|name| name.to_lowercase()).collect();
         let all = names.iter().any(|name| name == "auto");
         if all {
@@ -162,7 +162,7 @@ impl Args {
                 asked.push(name);
             }
         }
-        Ok(asked)
+        Ok((names, asked))
     }
 }
 

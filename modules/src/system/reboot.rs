@@ -152,7 +152,7 @@ impl Args {
                 let listed: Vec<String> = self.search_paths.iter().map(|path| format!("'{path}'")).collect();
                 let listed = listed.join(", ");
                 return Err(Failure::new(format!(
-                    "Unable to find command \"{said}\" in search paths: [{listed}]"
+                    "Task failed: Unable to find command \"{said}\" in search paths: [{listed}]"
                 )));
             }
         };

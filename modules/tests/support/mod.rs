@@ -91,6 +91,7 @@ impl Bench {
         let around = Surroundings {
             search: Arc::from([self.playbook_dir.clone()]),
             secrets: Arc::clone(&self.secrets),
+            ..Surroundings::default()
         };
         Context {
             host: Arc::from("testhost"),

@@ -75,7 +75,8 @@ impl Module for MountFacts {
             Json::String(program) => Some(program.as_str()),
             other => {
                 return Err(Failure::new(format!(
-                    "argument 'mount_binary' must be a string or null, not {other}"
+                    "argument 'mount_binary' must be a string or null, not {}",
+                    other.to_string().replace('"', "'")
                 )));
             }
         };

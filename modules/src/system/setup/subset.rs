@@ -108,7 +108,8 @@ impl Subset {
                 ("all", _) => with.extend(MORE),
                 (_, Some("min")) => without.extend(MIN),
                 (_, Some("all")) => without.extend(MORE),
-                (_, Some(name)) => without.extend(collector(name)),
+                // Leaving out a single fact leaves its collector.
+                (_, Some(name)) => without.extend(MIN.into_iter().chain(MORE).filter(|known| *known == name)),
                 (name, None) => {
                     let found = collector(name).ok_or_else(|| refused(name))?;
                     named.insert(found);

@@ -63,13 +63,12 @@ fn distributions_have_the_names_ansible_gives_them() {
 
 #[test]
 fn own_facts_are_json_or_ini() {
-    let text =
-        "\u{1}local-a\n{\"x\": 1}\n\u{1}local-b\n[s]\nKey = v\n\u{1}local-c\noops\n\u{1}local-d\n\n\u{2}3\n";
-    let facts = platform::local(&Report::parse(text));
+    let text = "\u{1}local-a\n/f/a.fact\n{\"x\": 1}\n\u{1}local-b\n/f/b.fact\n[s]\nKey = v\n\u{1}local-c\n/f/c.fact\noops\n\u{1}local-d\n/f/d.fact\n\n\u{2}3\u{2}no\n";
+    let facts = local::local(&Report::parse(text));
     assert_eq!(facts["local"]["a"], json!({"x": 1}));
     assert_eq!(facts["local"]["b"], json!({"s": {"key": "v"}}));
     assert!(facts["local"]["c"].as_str().unwrap().starts_with("error loading facts"));
-    assert_eq!(facts["local"]["d"], "Failure executing fact script (d.fact), rc: 3");
+    assert_eq!(facts["local"]["d"], "Failure executing fact script (/f/d.fact), rc: 3, err: no");
 }
 
 #[test]

@@ -145,3 +145,131 @@ rpm_key("absent", {"key": "89ABCDEF", "state": "absent"}, keys=True)
 rpm_key("absent-already", {"key": "0x89abcdef", "state": "absent"})
 rpm_key("id-to-import", {"key": "89ABCDEF"})
 rpm_key("no-key", {"key": "$TMP/none"})
+
+# Files of sections, answers for packages, selections, init scripts, firewalls, tables of mounts.
+INI = "top = 1\n\n[a]\nx = 1\n# y = 2\nx = 3\n\n[b]\nflag\nspaced=1\n[peer]\nk = 1\nip = a\n[peer]\nk = 2\nip = b\n"
+
+
+def ini(name, args, text=INI, **more):
+    files = {} if text is None else {"t.ini": text}
+    case("ini_file-" + name, "ini_file", {"path": "$TMP/t.ini", **args}, files=files, vary=["uid", "gid", "owner", "group"],
+         look={"": "t.ini"}, **more)
+
+
+ini("new-file", {"section": "a", "option": "x", "value": "1", "mode": "0600"}, text=None)
+ini("new-file-check", {"section": "a", "option": "x", "value": "1"}, text=None, check=True, diff=True)
+ini("new-file-refused", {"section": "a", "option": "x", "value": "1", "create": False}, text=None)
+ini("same", {"section": "b", "option": "spaced", "value": "1", "no_extra_spaces": True})
+ini("spaces", {"section": "b", "option": "spaced", "value": "1"}, diff=True)
+ini("spaces-ignored", {"section": "b", "option": "spaced", "value": "1", "ignore_spaces": True})
+ini("twice", {"section": "a", "option": "x", "value": "3"}, diff=True)
+ini("values", {"section": "a", "option": "x", "values": ["3", "9", "9"]})
+ini("values-more", {"section": "a", "option": "x", "values": ["3", "9"], "exclusive": False})
+ini("values-less", {"section": "a", "option": "x", "value": "3", "exclusive": False, "state": "absent"})
+ini("commented", {"section": "a", "option": "y", "value": "5"})
+ini("commented-kept", {"section": "a", "option": "y", "value": "5", "modify_inactive_option": False})
+ini("no-section", {"option": "top", "value": "2"})
+ini("no-section-new", {"option": "more", "value": "2"})
+ini("no-value", {"section": "a", "option": "z", "allow_no_value": True})
+ini("no-value-same", {"section": "b", "option": "flag", "allow_no_value": True})
+ini("no-value-gets-one", {"section": "b", "option": "flag", "value": "x"})
+ini("value-missing", {"section": "a", "option": "z"})
+ini("section-new", {"section": "c", "allow_no_value": True})
+ini("section-gone", {"section": "a", "state": "absent"}, diff=True)
+ini("section-gone-already", {"section": "c", "state": "absent"})
+ini("option-gone", {"section": "a", "option": "x", "state": "absent"})
+ini("having", {"section": "peer", "section_has_values": [{"option": "k", "value": "2"}], "option": "ip", "value": "c"})
+ini("having-new", {"section": "peer", "section_has_values": [{"option": "k", "values": ["3"]}], "option": "ip", "value": "c"})
+ini("no-newline", {"section": "a", "option": "x", "value": "1"}, text="[a]\nx = 1")
+ini("carriage-returns", {"section": "a", "option": "x", "value": "2"}, text="[a]\r\nx = 1\r\n")
+
+SELECTIONS = """case $1 in --get-selections) case $2 in nosuch) echo "dpkg: no packages found matching nosuch" >&2 ;; new) ;; *) printf '%s\\t\\t\\t\\t\\t\\thold\\n' "$2" ;; esac ;;
+--set-selections) cat > $TMP/set ;; esac"""
+
+
+def selections(name, args, **more):
+    case("dpkg_selections-" + name, "dpkg_selections", args, tools={"dpkg": SELECTIONS}, **more)
+
+
+selections("already", {"name": "kubelet", "selection": "hold"})
+selections("changed", {"name": "kubelet", "selection": "install"})
+selections("changed-check", {"name": "kubelet", "selection": "purge"}, check=True)
+selections("new", {"name": "new", "selection": "hold"})
+selections("unknown", {"name": "nosuch", "selection": "hold"})
+
+ANSWERS = {
+    "debconf-show": "[ $1 != broken ] || { echo no such thing >&2; exit 1; }; printf '* t/area: Europe\\n  t/many: b, a\\n* t/yes: true\\n* t/pw: (password omitted)\\n'",
+    "debconf-set-selections": "printf '%s ' \"$@\" > $TMP/set; cat >> $TMP/set; echo told",
+    "debconf-get-selections": "printf 't\\tt/pw\\tpassword\\tsecret\\n'",
+}
+
+
+def debconf(name, args, **more):
+    case("debconf-" + name, "debconf", {"name": "t", **args}, tools=ANSWERS, **more)
+
+
+debconf("list", {})
+debconf("same", {"question": "t/area", "vtype": "select", "value": "Europe"})
+debconf("changed", {"question": "t/area", "vtype": "select", "value": "Asia"}, diff=True, look={"": "set"})
+debconf("changed-check", {"question": "t/area", "vtype": "select", "value": "Asia"}, check=True, diff=True)
+debconf("new", {"question": "t/new", "vtype": "string", "value": "x y", "unseen": True}, diff=True)
+debconf("boolean", {"question": "t/yes", "vtype": "boolean", "value": True})
+debconf("boolean-changed", {"question": "t/yes", "vtype": "boolean", "value": "False"})
+debconf("many-same", {"question": "t/many", "vtype": "multiselect", "value": ["a", "b"]})
+debconf("many-changed", {"question": "t/many", "vtype": "multiselect", "value": ["c", "b"]})
+debconf("many-wrong", {"question": "t/many", "vtype": "multiselect", "value": ["c", 1]})
+debconf("password-same", {"question": "t/pw", "vtype": "password", "value": "secret"})
+debconf("password-changed", {"question": "t/pw", "vtype": "password", "value": "other"})
+debconf("broken", {"name": "broken"})
+
+SCRIPT = "#!/bin/sh\ncase $1 in status) echo \"svc is {}\"; exit {} ;; *) echo \"did $*\" ;; esac\n"
+LEVELS = {"ps": "echo USER PID COMMAND; echo root 1 /sbin/other --serve"}
+
+
+def sysvinit(name, args, says="running", rc=0, links=(), **more):
+    etc = {"init.d/muster1": SCRIPT.format(says, rc), **{link: "" for link in links}}
+    case("sysvinit-" + name, "sysvinit", {"name": "muster1", **args}, tools=LEVELS,
+         etc={"etc/" + path: text for path, text in etc.items()}, look={"": "levels"}, **more)
+
+
+sysvinit("enabled-check", {"enabled": True, "pattern": "x"}, check=True)
+sysvinit("levels-check", {"enabled": True, "pattern": "x", "runlevels": ["3", "5"]}, links=["rc3.d/S01muster1"], check=True)
+sysvinit("stopped-check", {"state": "stopped", "pattern": "--serve"}, check=True)
+sysvinit("enabled-already", {"enabled": True, "pattern": "x"}, links=["rc3.d/S01muster1"])
+sysvinit("restarted-check", {"state": "restarted", "pattern": "nothing"}, check=True)
+sysvinit("pattern", {"state": "started", "pattern": "other --serve"}, rc=3)
+sysvinit("missing", {"name": "nosuch", "state": "started"})
+
+UFW = """case $* in
+"status verbose") if [ -e $TMP/on ]; then printf 'Status: active\\nLogging: on (low)\\nDefault: deny (incoming), allow (outgoing), disabled (routed)\\nNew profiles: skip\\n'; else printf 'Status: inactive\\n'; fi ;;
+--version) echo "ufw 0.36.2" ;;
+"status numbered") printf 'Status: active\\n\\n[ 1] 22 ALLOW IN Anywhere\\n[ 2] 22 (v6) ALLOW IN Anywhere (v6)\\n' ;;
+*enable) touch $TMP/on ;; *disable) rm -f $TMP/on ;;
+--dry-run*443*) printf '*filter\\n### tuple ### allow tcp 443 0.0.0.0/0 any 0.0.0.0/0 in\\n' ;;
+--dry-run*) printf 'Skipping adding existing rule\\nSkipping adding existing rule (v6)\\n' ;;
+*broken*) echo "ERROR: no" >&2; exit 1 ;; *) echo Done ;; esac"""
+
+
+def ufw(name, args, on=True, **more):
+    case("ufw-" + name, "ufw", args, tools={"ufw": UFW, "grep": "exit 1"}, files={"on": ""} if on else {}, **more)
+
+
+ufw("enabled", {"state": "enabled"}, on=False)
+ufw("enabled-already", {"state": "enabled"})
+ufw("enabled-check", {"state": "enabled"}, on=False, check=True)
+ufw("reloaded-check", {"state": "reloaded"}, check=True)
+ufw("rule", {"rule": "allow", "port": "443", "proto": "tcp", "from": "10.0.0.0/8", "comment": "it is"})
+ufw("rule-new-check", {"rule": "allow", "port": "443", "proto": "tcp"}, check=True)
+ufw("rule-there-check", {"rule": "allow", "port": "22"}, check=True)
+ufw("rule-inserted", {"rule": "deny", "port": "80", "insert": 0, "insert_relative_to": "first-ipv6"})
+ufw("rule-deleted", {"rule": "deny", "port": "80", "delete": True, "insert": 3})
+ufw("rule-routed", {"rule": "allow", "route": True, "interface_in": "a", "interface_out": "b", "log": True})
+ufw("rule-not-routed", {"rule": "allow", "interface_in": "a", "interface_out": "b"})
+ufw("rule-named", {"rule": "limit", "name": "Nginx Full"})
+ufw("rule-refused", {"rule": "allow", "port": "broken"})
+ufw("default", {"default": "reject", "direction": "outgoing"})
+ufw("default-check", {"default": "deny"}, check=True)
+ufw("default-direction", {"default": "deny", "direction": "in"})
+ufw("logging", {"logging": "full"})
+ufw("logging-check", {"logging": "on"}, check=True)
+ufw("interface", {"rule": "allow", "interface": "eth0"})

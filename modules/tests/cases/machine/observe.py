@@ -12,8 +12,8 @@ HOMES = {"apt": "ansible.modules.apt", "apt_repository": "ansible.modules.apt_re
          "pip": "ansible.modules.pip", "rpm_key": "ansible.modules.rpm_key",
          "sysctl": "ansible_collections.ansible.posix.plugins.modules.sysctl", "mount": "ansible_collections.ansible.posix.plugins.modules.mount",
          "firewalld": "ansible_collections.ansible.posix.plugins.modules.firewalld",
-         **{m: "ansible_collections.community.general.plugins.modules." + m for m in ("modprobe", "timezone", "locale_gen", "ufw")},
-         "sysvinit": "ansible.modules.sysvinit"}
+         **{m: "ansible_collections.community.general.plugins.modules." + m for m in ("modprobe", "timezone", "locale_gen", "ufw", "ini_file")},
+         **{m: "ansible.modules." + m for m in ("sysvinit", "debconf", "dpkg_selections")}}
 
 
 def case(name, module, args, **more):
