@@ -131,6 +131,7 @@ host_kill() { # HOST
     echo 1 >"$group/cgroup.kill"
     until grep -q 'populated 0' "$group/cgroup.events"; do sleep 0.02; done
     cable_remove "$1"
+    rmdir "/run/systemd/nspawn/propagate/$NAME-$1" 2>/dev/null || true
     cgroup_remove "$1"
 }
 

@@ -1,6 +1,6 @@
 # The files of a node, as kubeadm writes them. Read by the lab and by the hosts' kubeadm; ROOT is empty on a host.
 
-KUBERNETES_VERSION=v1.36.0
+KUBERNETES_VERSION=v1.36.2
 ETCD_IMAGE=registry.k8s.io/etcd:3.4.23-0
 
 # kubelet_files ROOT NODE ADDRESS ENDPOINT AUTHORITIES
