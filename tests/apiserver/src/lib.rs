@@ -27,6 +27,7 @@ mod fields;
 mod health;
 mod managed;
 pub mod object;
+mod openapi;
 mod patch;
 mod read;
 mod resource;
