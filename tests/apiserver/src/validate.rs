@@ -81,7 +81,12 @@ fn common(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
         }
         let value = value.as_str().unwrap_or_default();
         if !is_label(value) {
-            causes.push(Cause::invalid("metadata.labels", &json!(value), LABEL_VALUE));
+            let cause = Cause::invalid("metadata.labels", &json!(value), LABEL_VALUE);
+            // Nodes are checked twice.
+            if resource.qualified() == "nodes" {
+                causes.push(cause.clone());
+            }
+            causes.push(cause);
         }
     }
     match resource.qualified().as_str() {
