@@ -96,7 +96,7 @@ fn access(users: &Users, user: &User, review: &Value) -> Result<Value, Failure> 
     } else {
         let message = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified";
         let cause = Cause::new("FieldValueInvalid", "spec.resourceAttributes", message);
-        let failure = Failure::invalid("authorization.k8s.io", "", "", &[cause.clone()]);
+        let failure = Failure::invalid("authorization.k8s.io", "", "", std::slice::from_ref(&cause));
         return Err(failure.with(details("", "authorization.k8s.io", "")).causes(&[cause]));
     };
     let open = review

@@ -62,11 +62,9 @@ pub fn changed(resource: &Resource, old: &Value, object: &Value) -> Vec<Cause> {
                 causes.push(Cause::invalid("spec.selector", &selector, "field is immutable"));
             }
         }
-        "services" => {
-            if !same("/spec/clusterIP") && !text(old, "/spec/clusterIP").is_empty() {
-                let value = json!([text(object, "/spec/clusterIP")]);
-                causes.push(Cause::invalid("spec.clusterIPs[0]", &value, "may not change once set"));
-            }
+        "services" if !same("/spec/clusterIP") && !text(old, "/spec/clusterIP").is_empty() => {
+            let value = json!([text(object, "/spec/clusterIP")]);
+            causes.push(Cause::invalid("spec.clusterIPs[0]", &value, "may not change once set"));
         }
         _ => {}
     }
