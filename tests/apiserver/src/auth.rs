@@ -182,7 +182,7 @@ impl Rule {
 }
 
 /// Paths that need no credentials.
-fn open(path: &str) -> bool {
+pub(crate) fn open(path: &str) -> bool {
     matches!(path, "/healthz" | "/livez" | "/readyz" | "/version" | "/version/")
 }
 

@@ -56,6 +56,9 @@ pub fn fill(store: &Store, resource: &Resource, object: &mut Value) {
         "namespaces" => namespace(object),
         "services" => service(store, object),
         "secrets" => secret(object),
+        "nodes" if object.pointer("/spec/unschedulable") == Some(&json!(false)) => {
+            crate::object::take(object, "/spec/unschedulable");
+        }
         "persistentvolumeclaims" => {
             missing(object, "/spec/volumeMode", json!("Filesystem"));
             missing(object, "/status/phase", json!("Pending"));

@@ -2,7 +2,7 @@
 //! that something still holds stays with a deletionTimestamp; the controllers end it.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::object::{items, name, namespace, number, set, stamp, terminating, text, uid};
@@ -142,6 +142,9 @@ pub fn remove(store: &mut Store, resource: &Resource, object: &Value, options: &
         if !options.dry_run {
             store.remove(&resource.storage(), namespace(object), name(object));
         }
+        if resource.plural == "pods" {
+            begin(&mut changed, resource, 0);
+        }
         return (changed, true);
     }
     let shorter = number(object, "/metadata/deletionGracePeriodSeconds").is_none_or(|left| grace < left);
@@ -177,25 +180,15 @@ fn grace_of(pod: &Value, options: &Options) -> i64 {
     options.grace.unwrap_or(own).max(i64::from(options.grace.is_some_and(|grace| grace < 0)))
 }
 
-/// Deletes what a collection request selects and gives the list.
+/// Deletes what a collection request selects and gives the list as it was.
 pub fn many(store: &mut Store, resource: &Resource, written: &Written<'_>) -> Result<Answer, Failure> {
     let options = options(written)?;
-    let mut found = list(store, resource, written.target, written.query)?;
-    if let Some(items) = found.get_mut("items").and_then(Value::as_array_mut) {
-        for item in items {
-            let object = store.get(&resource.storage(), namespace(item), name(item)).cloned();
-            if let Some(object) = object {
-                let (mut changed, _) = remove(store, resource, &object, &options);
-                if let Value::Object(map) = &mut changed {
-                    map.shift_remove("kind");
-                    map.shift_remove("apiVersion");
-                }
-                *item = changed;
-            }
+    let found = list(store, resource, written.target, written.query)?;
+    for item in items(&found, "/items") {
+        let object = store.get(&resource.storage(), namespace(item), name(item)).cloned();
+        if let Some(object) = object {
+            remove(store, resource, &object, &options);
         }
-    }
-    if !options.dry_run {
-        set(&mut found, "/metadata", json!({"resourceVersion": store.revision().to_string()}));
     }
     Ok(Answer::ok(found))
 }

@@ -130,9 +130,13 @@ fn list(all: &[GroupVersion], group: &str, version: &str) -> Option<Value> {
         resources.push(plain(resource));
         resources.extend(resource.subresources.iter().map(|part| plain_part(resource, part)));
     }
-    Some(
-        json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": list.api_version(), "resources": resources}),
-    )
+    let mut body =
+        json!({"kind": "APIResourceList", "groupVersion": list.api_version(), "resources": resources});
+    // The list of the core group alone comes without its own version.
+    if let (false, Value::Object(map)) = (group.is_empty(), &mut body) {
+        map.insert("apiVersion".into(), "v1".into());
+    }
+    Some(body)
 }
 
 fn plain(resource: &Resource) -> Value {

@@ -63,6 +63,14 @@ pub fn unknown<'a>(resource: &Resource, object: &'a Value) -> impl Iterator<Item
     })
 }
 
+/// Takes away the top-level fields that a kind does not have.
+pub fn drop_unknown(resource: &Resource, object: &mut Value) {
+    let strangers: Vec<String> = unknown(resource, object).map(str::to_owned).collect();
+    for field in strangers {
+        crate::object::take(object, &format!("/{}", crate::object::escape(&field)));
+    }
+}
+
 /// The paths of keys that stand twice in a JSON text; none where it is no JSON.
 fn twice(body: &[u8]) -> Vec<String> {
     let found = RefCell::new(Vec::new());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{add_header, json_response, respond};
 use crate::double::Versions;
+use crate::openapi;
 use crate::resource::served;
 use crate::status::Failure;
 use crate::store::Store;
@@ -64,27 +65,14 @@ pub fn answer(
         "version" if check.is_empty() => Ok(json_response(200, &version(versions))),
         "healthz" | "livez" | "readyz" => health(kind, check, query, failing),
         "openapi" if check == "v3" => {
-            let documents: serde_json::Map<String, Value> = paths(store)
-                .into_iter()
-                .filter(|path| path == "/version" || path.starts_with("/api"))
-                .map(|path| {
-                    let name = path.trim_matches('/').to_owned();
-                    let hash = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, name.as_bytes())
-                        .simple()
-                        .to_string()
-                        .to_uppercase();
-                    let url = json!({"serverRelativeURL": format!("/openapi/v3/{name}?hash={hash}")});
-                    (name, url)
-                })
-                .collect();
-            let mut response = respond(200, PLAIN, json!({"paths": documents}).to_string());
+            let mut response = respond(200, PLAIN, openapi::index(&served(store)).to_string());
             add_header(&mut response, "last-modified", "Thu, 01 Jan 2026 00:00:00 GMT");
             Ok(response)
         }
         "openapi" if check.starts_with("v3/") => {
-            // A document without schemas: clients that would validate against it find nothing to say.
-            let info = json!({"title": "Kubernetes", "version": versions.git});
-            Ok(json_response(200, &json!({"openapi": "3.0.0", "info": info, "paths": {}})))
+            let all = served(store);
+            let found = all.iter().find(|list| check == format!("v3/{}", openapi::document_name(list)));
+            Ok(json_response(200, &openapi::document(found, &versions.git)))
         }
         "metrics" if check.is_empty() => Ok(respond(
             200,

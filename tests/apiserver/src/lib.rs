@@ -11,6 +11,8 @@
 //! # }
 //! ```
 
+#![expect(clippy::result_large_err, reason = "a refusal is an answer here, made once a request")]
+
 mod admission;
 mod answer;
 mod auth;
@@ -27,6 +29,7 @@ mod fields;
 mod health;
 mod managed;
 pub mod object;
+mod openapi;
 mod patch;
 mod read;
 mod resource;

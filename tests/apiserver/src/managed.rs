@@ -101,6 +101,8 @@ fn collect(value: &Value, name: &str, path: &mut Path, fields: &mut Fields) {
             }
         }
         _ if path.is_empty() => {}
+        // Metadata that say nothing but who the object is.
+        Value::Object(_) if path.len() == 1 && name == "metadata" => {}
         _ => {
             fields.insert(path.clone());
         }

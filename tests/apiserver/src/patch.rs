@@ -53,9 +53,7 @@ pub fn patch(store: &mut Store, resource: &Resource, written: &Written<'_>) -> R
     }
     typed(&old, &patched)?;
     let warnings = fields::check(resource, &patched, b"", written.query.get("fieldValidation"))?;
-    for field in fields::unknown(resource, &patched.clone()) {
-        object::take(&mut patched, &format!("/{field}"));
-    }
+    fields::drop_unknown(resource, &mut patched);
     let wanted = object::name(&old);
     if object::name(&patched) != wanted {
         let cause = Cause::invalid("metadata.name", &json!(object::name(&patched)), "field is immutable");

@@ -2,7 +2,8 @@
 //! one revision; a page that follows is of the revision of the first one, or is refused as expired.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::event;
@@ -169,10 +170,14 @@ fn token(revision: i128, last: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!(r#"{{"v":"meta.k8s.io/v1","rv":{revision},"start":"{escaped}"}}"#))
 }
 
+/// Go reads base64 whose last bits are not zero, and so does this.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
+
 fn read_token(token: &str) -> Result<(i128, String), Failure> {
     let refuse =
         |why: &str| Failure::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| refuse("illegal base64 data at input byte 0"))?;
+    let bytes = LENIENT.decode(token).map_err(|_| refuse("illegal base64 data at input byte 0"))?;
     let first: String =
         String::from_utf8_lossy(bytes.get(..1).unwrap_or_default()).escape_unicode().to_string();
     let shown = bytes.first().map_or(first, |byte| format!("\\u{byte:04x}"));

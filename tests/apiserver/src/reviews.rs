@@ -96,11 +96,19 @@ fn access(users: &Users, user: &User, review: &Value) -> Result<Value, Failure> 
     } else {
         let message = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified";
         let cause = Cause::new("FieldValueInvalid", "spec.resourceAttributes", message);
-        let failure = Failure::invalid("authorization.k8s.io", "", "", &[cause.clone()]);
+        let failure = Failure::invalid("authorization.k8s.io", "", "", std::slice::from_ref(&cause));
         return Err(failure.with(details("", "authorization.k8s.io", "")).causes(&[cause]));
     };
-    Ok(if allowed && user.is_admin() {
-        let reason = "RBAC: allowed by ClusterRoleBinding \"cluster-admin\" of ClusterRole \"cluster-admin\" to Group \"system:masters\"";
+    let open = review
+        .pointer("/spec/nonResourceAttributes/path")
+        .and_then(Value::as_str)
+        .is_some_and(crate::auth::open);
+    Ok(if allowed && open {
+        let role = "system:public-info-viewer";
+        let group = "system:authenticated";
+        let reason = format!(
+            "RBAC: allowed by ClusterRoleBinding {role:?} of ClusterRole {role:?} to Group {group:?}"
+        );
         json!({"allowed": true, "reason": reason})
     } else {
         json!({"allowed": allowed})
@@ -139,6 +147,7 @@ fn rules(users: &Users, user: &User) -> Value {
         "nonResourceRules": [
             {"verbs": ["get"], "nonResourceURLs": open},
             {"verbs": ["get"], "nonResourceURLs": found},
+            {"verbs": ["get"], "nonResourceURLs": ["/.well-known", "/.well-known/*"]},
         ],
         "incomplete": false,
     })

@@ -106,6 +106,11 @@ impl Store {
         self.objects.insert((resource.to_owned(), path(namespace(&object), name(&object))), object);
     }
 
+    /// Takes an object out without history, as if it had never been.
+    pub fn unload(&mut self, resource: &str, namespace: &str, name: &str) {
+        self.objects.remove(&(resource.to_owned(), path(namespace, name)));
+    }
+
     /// Removes an object at a new revision and gives it with that revision.
     pub fn remove(&mut self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
         let old = self.objects.remove(&(resource.to_owned(), path(namespace, name)))?;

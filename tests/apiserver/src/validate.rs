@@ -62,11 +62,9 @@ pub fn changed(resource: &Resource, old: &Value, object: &Value) -> Vec<Cause> {
                 causes.push(Cause::invalid("spec.selector", &selector, "field is immutable"));
             }
         }
-        "services" => {
-            if !same("/spec/clusterIP") && !text(old, "/spec/clusterIP").is_empty() {
-                let value = json!([text(object, "/spec/clusterIP")]);
-                causes.push(Cause::invalid("spec.clusterIPs[0]", &value, "may not change once set"));
-            }
+        "services" if !same("/spec/clusterIP") && !text(old, "/spec/clusterIP").is_empty() => {
+            let value = json!([text(object, "/spec/clusterIP")]);
+            causes.push(Cause::invalid("spec.clusterIPs[0]", &value, "may not change once set"));
         }
         _ => {}
     }
@@ -81,7 +79,12 @@ fn common(resource: &Resource, object: &Value, causes: &mut Vec<Cause>) {
         }
         let value = value.as_str().unwrap_or_default();
         if !is_label(value) {
-            causes.push(Cause::invalid("metadata.labels", &json!(value), LABEL_VALUE));
+            let cause = Cause::invalid("metadata.labels", &json!(value), LABEL_VALUE);
+            // Nodes are checked twice.
+            if resource.qualified() == "nodes" {
+                causes.push(cause.clone());
+            }
+            causes.push(cause);
         }
     }
     match resource.qualified().as_str() {

@@ -127,6 +127,7 @@ pub fn create(store: &mut Store, resource: &Resource, written: &Written<'_>) -> 
     let api_version = resource.api_version();
     let mut object = decode(store, written, &[&api_version], &resource.kind)?;
     let warnings = fields::check(resource, &object, written.body, written.query.get("fieldValidation"))?;
+    fields::drop_unknown(resource, &mut object);
     place(resource, &mut object, written.target)?;
     let mut object = if resource.plural == "events" { event::stored(resource, &object) } else { object };
     let (stored, more) = insert(store, resource, &mut object, dry_run, &written.manager())?;
@@ -233,6 +234,7 @@ pub fn replace(store: &mut Store, resource: &Resource, written: &Written<'_>) ->
     let api_version = resource.api_version();
     let mut object = decode(store, written, &[&api_version], &resource.kind)?;
     let warnings = fields::check(resource, &object, written.body, written.query.get("fieldValidation"))?;
+    fields::drop_unknown(resource, &mut object);
     let wanted = written.target.name.as_deref().unwrap_or_default();
     if name(&object) != wanted {
         let message = format!(

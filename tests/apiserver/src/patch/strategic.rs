@@ -53,9 +53,7 @@ pub fn apply(document: &mut Value, patch: &Value) {
             }
         } else if key.starts_with('$') {
             // The order that `$setElementOrder` asks for is the one in which items are appended here.
-        } else if value.is_null() {
-            map.shift_remove(key);
-        } else if value.get("$patch").is_some_and(|directive| directive == "delete") {
+        } else if value.is_null() || value.get("$patch").is_some_and(|directive| directive == "delete") {
             map.shift_remove(key);
         } else if let Value::Array(items) = value {
             let old = map.entry(key.clone()).or_insert_with(|| Value::Array(Vec::new()));

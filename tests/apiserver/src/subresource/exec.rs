@@ -226,14 +226,14 @@ async fn run(socket: WebSocket, execution: Execution, mut request: ExecRequest, 
     let reading = tokio::spawn(async move {
         while let Some(Ok(message)) = input.next().await {
             let Message::Binary(bytes) = message else { continue };
-            match bytes.split_first() {
-                Some((0, rest)) => {
-                    if to_command.send(rest.to_vec()).await.is_err() {
-                        return;
-                    }
+            let Some((channel, rest)) = bytes.split_first() else { continue };
+            match (*channel, rest) {
+                (0, rest) => {
+                    let sent = to_command.send(rest.to_vec()).await;
+                    let Ok(()) = sent else { return };
                 }
                 // The client closes its input with channel 255 and the number of the channel.
-                Some((&CLOSE, [0])) => return,
+                (CLOSE, [0]) => return,
                 _ => {}
             }
         }

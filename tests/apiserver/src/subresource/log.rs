@@ -37,7 +37,9 @@ pub fn answer(
     let pod = inner.look(|store| get(store, resource, target))?;
     let container = container(&pod, query.get("container"))?;
     if text(&pod, "/spec/nodeName").is_empty() {
-        return Ok(respond(204, "text/plain", ""));
+        let mut empty = respond(204, "text/plain", "");
+        empty.headers_mut().remove("content-type");
+        return Ok(empty);
     }
     let previous = query.is_true("previous");
     let key =

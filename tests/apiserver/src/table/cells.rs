@@ -276,10 +276,10 @@ fn event(object: &Value) -> Vec<Value> {
     };
     let count = number(object, "/series/count").or_else(|| number(object, "/count")).unwrap_or(1);
     let source = match (at("/source/component"), at("/source/host")) {
-        ("", _) => at("/reportingComponent").to_owned(),
-        (component, "") => component.to_owned(),
-        (component, host) => format!("{component}, {host}"),
+        ("", _) => [at("/reportingComponent"), at("/reportingInstance")],
+        (component, host) => [component, host],
     };
+    let source = source.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let about = format!("{}/{}", at("/involvedObject/kind").to_lowercase(), at("/involvedObject/name"));
     vec![
         json!(since(last)),

@@ -80,16 +80,16 @@ fn refusal(wanted: &Value, own: &Value, found: &mut Vec<String>) {
 /// A text with its long numbers and ids taken out.
 fn numbers(text: &str) -> String {
     let mut out = String::new();
-    let mut digits = 0;
-    for found in text.chars() {
+    let mut digits = String::new();
+    for found in text.chars().chain(['\n']) {
         if found.is_ascii_digit() {
-            digits += 1;
-            if digits > 2 {
-                continue;
-            }
-        } else {
-            digits = 0;
+            digits.push(found);
+            continue;
         }
+        if digits.len() < 3 {
+            out.push_str(&digits);
+        }
+        digits.clear();
         out.push(found);
     }
     out
@@ -189,6 +189,31 @@ fn list(one: &[Value], other: &[Value], path: &str, trimmed: bool, found: &mut V
     }
     if one.len() != other.len() && whole {
         found.push(format!("{path} has {} items, was {}", other.len(), one.len()));
+        return;
+    }
+    // Conditions are in the order in which they were first written, which the history does not tell.
+    if path.ends_with(".conditions") {
+        for wanted in one {
+            match other.iter().find(|own| own.get("type") == wanted.get("type")) {
+                Some(own) => shape(wanted, own, &format!("{path}.{}", wanted["type"]), trimmed, found),
+                None => found.push(format!("{path} has no {}", wanted["type"])),
+            }
+        }
+        return;
+    }
+    let called = |value: &Value| {
+        let keys = ["/name", "/resource", "/metadata/name"];
+        keys.iter().find_map(|key| value.pointer(key).cloned())
+    };
+    if trimmed && one.iter().all(|item| called(item).is_some()) {
+        for wanted in one {
+            match other.iter().find(|own| called(own) == called(wanted)) {
+                Some(own) => {
+                    shape(wanted, own, &format!("{path}.{}", short(&wanted["name"])), trimmed, found)
+                }
+                None => found.push(format!("{path} has no {}", called(wanted).unwrap_or_default())),
+            }
+        }
         return;
     }
     for (index, (wanted, own)) in one.iter().zip(other).enumerate() {
