@@ -3,48 +3,98 @@
 use super::draw::Draw;
 use super::step::Around;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::module::AnyModule;
-use crate::playbook::Args;
+use crate::module::{AnyModule, Found, Nearby};
+use crate::playbook::{Args, collection_of};
 use crate::source::Span;
 use std::sync::Arc;
 
+/// How often a module's name may lead to another name.
+const MOVES: usize = 10;
+
 impl Draw<'_> {
-    /// The module of a name: shipped, beside the playbook, or in the role's `library`.
+    /// The module of a name: beside the playbook or in a role's `library`, built in, or installed.
     pub(super) fn module(&mut self, name: &str, span: Span, around: &Around) -> Option<Arc<dyn AnyModule>> {
-        if let Some(role) = &around.role {
-            let dirs = std::iter::once(&role.role.dir).chain(role.parents.iter().map(|p| &p.role.dir));
-            let own = dirs.flat_map(|dir| self.site.library.of(&dir.join("library")));
-            if let Some(module) = own.into_iter().find(|module| module.name() == name) {
-                return Some(module);
+        let near = Nearby { playbook: self.play.dir.to_path_buf(), roles: self.site.loader.role_dirs() };
+        let mut searched = vec![];
+        for candidate in candidates(name, around) {
+            match self.named(candidate, &near) {
+                Found::Module(module) => return Some(module),
+                Found::Refused(why, help) => {
+                    let diagnostic = Diagnostic::parse("muster::plan::module", why);
+                    self.diagnostics.push(diagnostic.at(span, "cannot run").help(help));
+                    return None;
+                }
+                Found::Moved(_) => {}
+                Found::Nowhere(dirs) => searched.extend(dirs.into_iter().filter(|dir| !dir.is_empty())),
             }
         }
-        let beside = self.site.library.of(&self.play.dir.join("library"));
-        if let Some(module) = beside.into_iter().find(|module| module.name() == name) {
-            return Some(module);
+        searched.dedup();
+        self.unknown(name, span, &searched);
+        None
+    }
+
+    /// The module of one name, wherever that name leads.
+    fn named(&self, mut name: String, near: &Nearby) -> Found {
+        let mut searched = vec![];
+        for _ in 0..MOVES {
+            let legacy = name.strip_prefix("ansible.legacy.").map(str::to_string);
+            let found = match &legacy {
+                Some(short) => self.site.finder.beside(short, near),
+                None => Found::Nowhere(vec![]),
+            };
+            match found {
+                Found::Nowhere(dirs) => searched.extend(dirs),
+                found => return found,
+            }
+            if let Some(module) = self.site.modules.get(legacy.as_deref().unwrap_or(&name)) {
+                return Found::Module(module.clone());
+            }
+            let full = legacy.map_or_else(|| name.clone(), |short| format!("ansible.builtin.{short}"));
+            match self.site.finder.installed(&full, near) {
+                Found::Moved(next) => name = next,
+                Found::Nowhere(dirs) => {
+                    searched.extend(dirs);
+                    break;
+                }
+                found => return found,
+            }
         }
-        if let Some(module) = self.site.modules.get(name) {
-            return Some(module.clone());
-        }
-        let collections = around.keywords.collections.iter();
-        let in_collection = |c: &String| self.site.modules.get(&format!("{c}.{name}")).cloned();
-        if let Some(module) = collections.into_iter().find_map(in_collection) {
-            return Some(module);
-        }
+        Found::Nowhere(searched)
+    }
+
+    fn unknown(&mut self, name: &str, span: Span, searched: &[String]) {
         let known: Vec<&str> =
             self.site.modules.iter().map(|m| m.name().rsplit('.').next().unwrap_or_default()).collect();
         let message = format!("no module is called `{name}`");
-        let mut diagnostic = Diagnostic::parse("muster::plan::unknown_module", message)
+        let diagnostic = Diagnostic::parse("muster::plan::unknown_module", message)
             .at(span, "not a module, and not a task keyword");
         let short = name.rsplit('.').next().unwrap_or(name);
-        diagnostic = match nearest(short, known) {
-            Some(near) if near != short => diagnostic.help(format!("did you mean `{near}`?")),
-            _ => diagnostic.help(
-                "`muster doc -l` lists the modules; an executable in `library/` beside the playbook adds one",
+        let help = match nearest(short, known) {
+            Some(near) if near != short => format!("did you mean `{near}`?"),
+            _ if searched.is_empty() => {
+                "`muster doc -l` lists the modules; an executable in `library/` beside the playbook adds one"
+                    .to_string()
+            }
+            _ => format!(
+                "`muster doc -l` lists the modules that are built in; also searched: {}",
+                searched.join(", ")
             ),
         };
-        self.diagnostics.push(diagnostic);
-        None
+        self.diagnostics.push(diagnostic.help(help));
     }
+}
+
+/// The full names that a name may mean, the first the likeliest.
+fn candidates(name: &str, around: &Around) -> Vec<String> {
+    if name.contains('.') {
+        return vec![name.to_string()];
+    }
+    let own = around.role.as_ref().and_then(|role| collection_of(&role.role.dir));
+    let own = own.map(|(_, collection)| collection);
+    let collections = own.iter().chain(&around.keywords.collections);
+    let mut all: Vec<String> = collections.map(|collection| format!("{collection}.{name}")).collect();
+    all.push(format!("ansible.legacy.{name}"));
+    all
 }
 
 /// Checks arguments as written: unknown ones, missing ones, wrong types of what is no template.

@@ -82,7 +82,7 @@ impl Attempts<'_> {
         let timeout = number(keywords.timeout.as_ref(), scope)?.filter(|seconds| *seconds > 0);
         let module = self.module()?;
         let args = self.arguments(module.as_ref())?;
-        let cx = self.context(target, escalation, environment)?;
+        let cx = self.context(target, escalation, environment, there)?;
         let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {
             Some(true) => delegate.clone(),
             _ => None,
@@ -230,6 +230,7 @@ impl Attempts<'_> {
         target: Target,
         escalation: Option<Escalation>,
         environment: Vec<(String, String)>,
+        there: Scope,
     ) -> Result<Context, Fault> {
         let (unit, keywords) = (self.unit, &self.unit.task.keywords);
         let defaults = &unit.world.site.defaults;
@@ -248,6 +249,7 @@ impl Attempts<'_> {
             no_log: flag(keywords.no_log.as_ref(), self.scope).unwrap_or(Some(true)).unwrap_or(false),
             verbosity: defaults.verbosity,
             scope: self.scope.clone(),
+            there,
             written,
             playbook_dir: unit.scene.play.dir.to_path_buf(),
             jobs: unit.world.jobs.clone(),

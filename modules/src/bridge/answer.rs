@@ -1,0 +1,217 @@
+//! What a module printed, as a result. Text comes in; the JSON object in it goes out with Ansible's typed values as
+//! plain ones, internal keys gone and lines beside text, or what was wrong with it in Ansible's words.
+
+use crate::command::lines;
+use muster_engine::connection::Completed;
+use muster_engine::module::{Failure, Map};
+use serde_json::{Value as Json, json};
+
+/// The key under which ansible-core 2.19 and later say what type a value has.
+const TYPE: &str = "__ansible_type";
+const NO_TRACEBACK: &str = "(traceback unavailable)";
+
+/// The result in what a module printed; `interpreter` is what ran it.
+///
+/// # Errors
+/// There is no JSON object.
+pub(super) fn result(completed: &Completed, interpreter: Option<&str>) -> Result<Map, Failure> {
+    let (stdout, stderr) = (completed.out(), completed.err());
+    let (mut result, warnings) = match object(&stdout) {
+        Ok(found) => found,
+        Err(why) => {
+            let missing = interpreter.filter(|program| {
+                let missing = |text: &str| {
+                    ["No such file or directory", "not found", "command not found"]
+                        .iter()
+                        .any(|why| text.contains(&format!("{program}: {why}")))
+                };
+                missing(&stderr) || missing(&stdout)
+            });
+            let message = match missing {
+                Some(program) => format!("The module interpreter '{program}' was not found."),
+                None => format!("Module result deserialization failed: {why}"),
+            };
+            return Err(Failure::new(message)
+                .with("exception", NO_TRACEBACK)
+                .with("module_stdout", stdout)
+                .with("module_stderr", stderr)
+                .with("rc", completed.rc));
+        }
+    };
+    for value in result.values_mut() {
+        *value = plain(value.take());
+    }
+    failure(&mut result);
+    tidy(&mut result, warnings);
+    Ok(result)
+}
+
+/// The object in a text, and what is to be said about what follows it.
+fn object(text: &str) -> Result<(Map, Vec<String>), String> {
+    let all: Vec<&str> = text.lines().collect();
+    let start = all.iter().position(|line| line.trim_start().starts_with('{'));
+    let rest = all.get(start.ok_or("No start of json char found")?..).unwrap_or_default();
+    let end = rest.iter().rposition(|line| line.trim_end().ends_with('}'));
+    let (found, junk) = rest.split_at(end.ok_or("No end of json char found")? + 1);
+    let map = serde_json::from_str(&found.join("\n")).map_err(|error| error.to_string())?;
+    let warned = junk.iter().any(|line| !line.trim().is_empty());
+    let warning = format!("Module invocation had junk after the JSON data: {}", junk.join("\n"));
+    Ok((map, warned.then_some(warning).into_iter().collect()))
+}
+
+/// A value without the types that ansible-core writes down with it.
+fn plain(value: Json) -> Json {
+    match value {
+        Json::Array(items) => items.into_iter().map(plain).collect(),
+        Json::Object(mut map) => {
+            let Some(kind) = map.get(TYPE).and_then(Json::as_str).map(str::to_string) else {
+                return Json::Object(map.into_iter().map(|(key, value)| (key, plain(value))).collect());
+            };
+            match kind.as_str() {
+                "WarningSummary" => Json::String(map.get("event").map(long).unwrap_or_default()),
+                "ErrorSummary" => {
+                    let event = map.get("event").cloned().unwrap_or_default();
+                    json!({"msg": brief(&event), "traceback": traceback(&event)})
+                }
+                "DeprecationSummary" => deprecation(&map),
+                "PluginInfo" => {
+                    map.remove(TYPE);
+                    Json::Object(map.into_iter().map(|(key, value)| (key, plain(value))).collect())
+                }
+                _ => {
+                    let inner = ["value", "iso8601"].iter().find_map(|key| map.remove(*key));
+                    inner.map_or(Json::Null, plain)
+                }
+            }
+        }
+        other => other,
+    }
+}
+
+/// The events of a chain, the first first.
+fn chain(event: &Json) -> Vec<&Json> {
+    let mut events = vec![event];
+    let mut at = event;
+    while let Some(chain) = at.get("chain").filter(|chain| chain["follow"] != json!(false))
+        && let Some(next) = chain.get("event")
+    {
+        events.push(next);
+        at = next;
+    }
+    events
+}
+
+/// The messages of an event and its causes in one line; what a message says already is not said twice.
+fn brief(event: &Json) -> String {
+    let mut whole = String::new();
+    let messages: Vec<&str> = chain(event).iter().filter_map(|event| event["msg"].as_str()).collect();
+    for message in messages.into_iter().rev() {
+        whole = match (message.contains(whole.as_str()), whole.contains(message)) {
+            (true, _) => message.to_string(),
+            (_, true) => whole,
+            _ => format!("{}: {whole}", message.trim_end_matches('.')),
+        };
+    }
+    whole
+}
+
+fn long(event: &Json) -> String {
+    match event["help_text"].as_str() {
+        Some(help) => format!("{} {help}", brief(event)),
+        None => brief(event),
+    }
+}
+
+fn traceback(event: &Json) -> String {
+    let mut whole = String::new();
+    for event in chain(event).into_iter().rev() {
+        whole.push_str(event["formatted_traceback"].as_str().unwrap_or_default());
+        if let Some(reason) = event["chain"]["traceback_reason"].as_str().filter(|_| !whole.is_empty()) {
+            whole = format!("{whole}\n{reason}\n\n");
+        }
+    }
+    if whole.is_empty() { NO_TRACEBACK.to_string() } else { whole }
+}
+
+fn deprecation(map: &Map) -> Json {
+    let mut said = Map::new();
+    let deprecator = map.get("deprecator").cloned().map(plain).unwrap_or_default();
+    let collection = deprecator["resolved_name"]
+        .as_str()
+        .map(|name| name.splitn(3, '.').take(2).collect::<Vec<_>>().join("."));
+    said.insert("collection_name".into(), json!(collection));
+    said.insert("deprecator".into(), deprecator);
+    said.insert("msg".into(), map.get("event").map(brief).into());
+    for key in ["version", "date"] {
+        if let Some(value) = map.get(key).filter(|value| !value.is_null()) {
+            said.insert(key.into(), value.clone());
+            break;
+        }
+    }
+    Json::Object(said)
+}
+
+/// What a failed result says of its failure: a message, and a traceback if there is one.
+fn failure(result: &mut Map) {
+    let failed = result.get("failed").is_some_and(|failed| match failed {
+        Json::Bool(failed) => *failed,
+        Json::String(text) => !text.is_empty(),
+        Json::Null => false,
+        other => other.as_f64() != Some(0.0),
+    });
+    let exception = result.remove("exception").unwrap_or_default();
+    let (message, traceback) = match &exception {
+        Json::Object(error) => {
+            (error["msg"].as_str(), error["traceback"].as_str().unwrap_or(NO_TRACEBACK).to_string())
+        }
+        Json::String(text) if !text.trim().is_empty() => (None, format!("{}\n", text.trim_end())),
+        _ if failed => (None, NO_TRACEBACK.to_string()),
+        _ => return,
+    };
+    if failed && let Some(message) = message {
+        result.entry("msg").or_insert_with(|| format!("Task failed: Module failed: {message}").into());
+    }
+    result.insert("exception".into(), traceback.into());
+}
+
+fn tidy(result: &mut Map, mut warnings: Vec<String>) {
+    if result.get("results").is_some_and(|results| !results.is_array() && !results.is_object()) {
+        let results = result.shift_remove("results").unwrap_or_default();
+        result.insert("ansible_module_results".into(), results);
+        warnings.push(
+            "Found internal 'results' key in module return, renamed to 'ansible_module_results'.".to_string(),
+        );
+    }
+    let internal =
+        |key: &&String| key.starts_with("_ansible_") || matches!(key.as_str(), "add_host" | "add_group");
+    let dropped: Vec<String> = result.keys().filter(internal).cloned().collect();
+    for key in dropped {
+        let value = result.shift_remove(&key).unwrap_or_default();
+        let shown = muster_engine::module::python_str(&value);
+        warnings.push(format!("Removed unexpected internal key in module return: {key} = {shown}"));
+    }
+    for key in ["warnings", "deprecations"] {
+        if result.get(key).is_some_and(|list| list.as_array().is_none_or(Vec::is_empty)) {
+            result.shift_remove(key);
+        }
+    }
+    if let Some(Json::Object(facts)) = result.get_mut("ansible_facts") {
+        facts.retain(|key, _| {
+            !key.starts_with("discovered_interpreter_") && !key.starts_with("ansible_discovered_interpreter_")
+        });
+    }
+    for stream in ["stdout", "stderr"] {
+        let split = result.get(stream).map(|text| lines(text.as_str().unwrap_or_default()));
+        if let Some(split) = split {
+            result.entry(format!("{stream}_lines")).or_insert(split);
+        }
+    }
+    if let Some(list) = (!warnings.is_empty()).then(|| result.entry("warnings").or_insert_with(|| json!([])))
+        && let Json::Array(list) = list
+    {
+        list.extend(warnings.into_iter().map(Json::from));
+    }
+}
+
+#[cfg(test)]
+mod tests;
