@@ -234,6 +234,9 @@ settings! {
     /// Whether banners say that nothing may change.
     check_mode_markers: bool = "false", env ["ANSIBLE_CHECK_MODE_MARKERS"],
         ini ["defaults" "check_mode_markers"];
+    /// Whether it is said what will go in later releases.
+    deprecation_warnings: bool = "true", env ["ANSIBLE_DEPRECATION_WARNINGS"],
+        ini ["defaults" "deprecation_warnings"];
     /// Whether a line says that a host begins a task.
     show_per_host_start: bool = "false", env ["ANSIBLE_SHOW_PER_HOST_START"],
         ini ["defaults" "show_per_host_start"];

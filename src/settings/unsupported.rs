@@ -5,7 +5,7 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 41] = [
+const HARMLESS: [&str; 40] = [
     "action_warnings",
     "agnostic_become_prompt",
     "allow_broken_conditionals",
@@ -19,7 +19,6 @@ const HARMLESS: [&str; 41] = [
     "cow_selection",
     "cowpath",
     "cowsay_enabled_stencils",
-    "deprecation_warnings",
     "devel_warning",
     "display_args_to_stdout",
     "duplicate_dict_key",

@@ -65,6 +65,10 @@ fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
     let full = format!("{major}.{minor}.{revision}");
     let version = json!({"full": full, "major": major, "minor": minor, "revision": revision, "string": full});
     let file = session.settings.file.as_ref().map(|file| file.display().to_string());
-    let all = [("ansible_version", version), ("ansible_config_file", json!(file))];
+    let all = [
+        ("ansible_version", version),
+        ("ansible_config_file", json!(file)),
+        ("ansible_playbook_python", json!(crate::python::own(session))),
+    ];
     all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
 }

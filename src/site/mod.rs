@@ -15,7 +15,7 @@ use muster_engine::module::Registry;
 use muster_engine::plan::{Plan, Selection, Site};
 use muster_engine::playbook::{Loader, Playbook};
 use muster_engine::template::{Layer, Scope};
-use muster_modules::bridge::{Bridge, Packages, Ways};
+use muster_modules::bridge::{Bridge, Ways};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -175,12 +175,6 @@ fn check_limit(session: &Session, given: &Given, options: &Options) -> Result<()
 /// What finds the modules that are not built in.
 fn bridge(session: &Session) -> Bridge {
     let settings = &session.settings;
-    let paths = |name: &str| std::env::var_os(name).map(|paths| std::env::split_paths(&paths).collect());
-    let packages = Packages {
-        python_path: paths("PYTHONPATH").unwrap_or_default(),
-        path: paths("PATH").unwrap_or_default(),
-        home: std::env::home_dir(),
-    };
     let events = ["error", "warning", "deprecated", "deprecated_value"].map(String::from);
     let asked = &settings.display_traceback;
     let tracebacks = match asked.iter().any(|event| event == "always") {
@@ -191,7 +185,7 @@ fn bridge(session: &Session) -> Bridge {
         collections: settings.collections_path.clone(),
         module_utils: settings.module_utils.clone(),
         core: settings.ansible_core.clone(),
-        packages,
+        packages: crate::python::packages(),
         python: settings.interpreter_python.clone(),
         remote_tmp: settings.remote_tmp.clone(),
         syslog_facility: settings.syslog_facility.clone(),

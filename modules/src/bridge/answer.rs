@@ -53,10 +53,19 @@ fn object(text: &str) -> Result<(Map, Vec<String>), String> {
     let rest = all.get(start.ok_or("No start of json char found")?..).unwrap_or_default();
     let end = rest.iter().rposition(|line| line.trim_end().ends_with('}'));
     let (found, junk) = rest.split_at(end.ok_or("No end of json char found")? + 1);
-    let map = serde_json::from_str(&found.join("\n")).map_err(|error| error.to_string())?;
+    let map = serde_json::from_str(&found.join("\n")).map_err(|error| why(&error))?;
     let warned = junk.iter().any(|line| !line.trim().is_empty());
     let warning = format!("Module invocation had junk after the JSON data: {}", junk.join("\n"));
     Ok((map, warned.then_some(warning).into_iter().collect()))
+}
+
+/// What is wrong with JSON, in Ansible's words where bytes that are no text came as halves of characters.
+fn why(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.contains("surrogate") || text.contains("hex escape") {
+        true => "Refusing to deserialize an invalid UTF8 string value.".into(),
+        false => text,
+    }
 }
 
 /// A value without the types that ansible-core writes down with it.

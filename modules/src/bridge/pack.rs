@@ -173,7 +173,13 @@ impl Packed<'_> {
         if let Some(target) = self.sources.routing.of_collection(&home).util(relative) {
             return Some((redirect(parts, &target), true, true));
         }
-        source(&home.join("plugins/module_utils"), relative).map(|(text, package)| (text, package, false))
+        let dir = home.join("plugins/module_utils");
+        let path = relative.iter().fold(dir.clone(), |path, part| path.join(part));
+        if path.is_dir() && !path.join("__init__.py").exists() {
+            // In a collection every directory is a package.
+            return Some((String::new(), true, false));
+        }
+        source(&dir, relative).map(|(text, package)| (text, package, false))
     }
 
     fn take(&mut self, source: Source, optional: bool) {

@@ -1,7 +1,11 @@
 //! The ansible-core that is installed on this machine, if one is: its modules, what they import, and the collections
 //! beside it. Found by where Python's packages lie; Python itself is not asked.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// As much of a program as its first line may take.
+const LINE: u64 = 512;
 
 /// Where Python's packages may lie, as the environment has it.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +16,18 @@ pub struct Packages {
     pub path: Vec<PathBuf>,
     /// The home directory.
     pub home: Option<PathBuf>,
+}
+
+impl Packages {
+    /// The Python that ansible-core runs with on this machine, or would: its own, or the first there is.
+    #[must_use]
+    pub fn python(&self, core: Option<&Path>) -> PathBuf {
+        let tree = core.map_or_else(|| Tree::find(self), Tree::at);
+        let prefix = tree.iter().filter_map(|tree| tree.package.ancestors().nth(4));
+        let own = prefix.map(|prefix| prefix.join("bin")).chain(self.path.iter().cloned());
+        let programs = own.flat_map(|dir| ["python", "python3"].map(|name| dir.join(name)));
+        programs.into_iter().find(|program| program.is_file()).unwrap_or_else(|| "/usr/bin/python3".into())
+    }
 }
 
 /// An installed ansible-core.
@@ -67,7 +83,8 @@ impl Tree {
 
 /// What runs a script, by its first line.
 fn interpreter(program: &Path) -> Option<PathBuf> {
-    let bytes = std::fs::read(program).ok().filter(|bytes| bytes.starts_with(b"#!"))?;
+    let mut bytes = vec![];
+    std::fs::File::open(program).ok()?.take(LINE).read_to_end(&mut bytes).ok()?;
     super::style::shebang(&bytes)?.first().map(PathBuf::from)
 }
 
