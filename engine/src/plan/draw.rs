@@ -234,7 +234,7 @@ impl<'a> Draw<'a> {
     pub(super) fn planned(&mut self, task: &Arc<Task>, around: &Around) -> PlannedTask {
         let keywords = task.keywords.within(&around.keywords);
         let module = match &task.action {
-            Action::Module { name, span, .. } => self.module(name, *span, around),
+            Action::Module { name, span, .. } => self.module(name, *span, around, &keywords.collections),
             _ => None,
         };
         if let (Some(module), Action::Module { args, .. }) = (&module, &task.action)

@@ -13,10 +13,16 @@ const MOVES: usize = 10;
 
 impl Draw<'_> {
     /// The module of a name: beside the playbook or in a role's `library`, built in, or installed.
-    pub(super) fn module(&mut self, name: &str, span: Span, around: &Around) -> Option<Arc<dyn AnyModule>> {
+    pub(super) fn module(
+        &mut self,
+        name: &str,
+        span: Span,
+        around: &Around,
+        collections: &[String],
+    ) -> Option<Arc<dyn AnyModule>> {
         let near = Nearby { playbook: self.play.dir.to_path_buf(), roles: self.site.loader.role_dirs() };
         let mut searched = vec![];
-        for candidate in candidates(name, around) {
+        for candidate in candidates(name, around, collections) {
             match self.named(candidate, &near) {
                 Found::Module(module) => return Some(module),
                 Found::Refused(why, help) => {
@@ -85,13 +91,13 @@ impl Draw<'_> {
 }
 
 /// The full names that a name may mean, the first the likeliest.
-fn candidates(name: &str, around: &Around) -> Vec<String> {
+fn candidates(name: &str, around: &Around, collections: &[String]) -> Vec<String> {
     if name.contains('.') {
         return vec![name.to_string()];
     }
     let own = around.role.as_ref().and_then(|role| collection_of(&role.role.dir));
     let own = own.map(|(_, collection)| collection);
-    let collections = own.iter().chain(&around.keywords.collections);
+    let collections = own.iter().chain(collections);
     let mut all: Vec<String> = collections.map(|collection| format!("{collection}.{name}")).collect();
     all.push(format!("ansible.legacy.{name}"));
     all

@@ -3,7 +3,7 @@
 
 use crate::command::lines;
 use muster_engine::connection::Completed;
-use muster_engine::module::{Failure, Map};
+use muster_engine::module::{Failure, Map, Reason};
 use serde_json::{Value as Json, json};
 
 /// The key under which ansible-core 2.19 and later say what type a value has.
@@ -31,11 +31,19 @@ pub(super) fn result(completed: &Completed, interpreter: Option<&str>) -> Result
                 Some(program) => format!("The module interpreter '{program}' was not found."),
                 None => format!("Module result deserialization failed: {why}"),
             };
-            return Err(Failure::new(message)
-                .with("exception", NO_TRACEBACK)
-                .with("module_stdout", stdout)
-                .with("module_stderr", stderr)
-                .with("rc", completed.rc));
+            let mut result = Map::new();
+            for (key, value) in [
+                ("failed", json!(true)),
+                ("msg", json!(message)),
+                ("module_stdout", json!(stdout)),
+                ("module_stderr", json!(stderr)),
+                ("rc", json!(completed.rc)),
+                ("changed", json!(false)),
+                ("exception", json!(NO_TRACEBACK)),
+            ] {
+                result.insert(key.into(), value);
+            }
+            return Err(Failure { reason: Reason::Failed, result });
         }
     };
     for value in result.values_mut() {
@@ -169,18 +177,32 @@ fn failure(result: &mut Map) {
         other => other.as_f64() != Some(0.0),
     });
     let exception = result.remove("exception").unwrap_or_default();
+    let unknown = || json!("Unknown error.");
     let (message, traceback) = match &exception {
         Json::Object(error) => {
-            (error["msg"].as_str(), error["traceback"].as_str().unwrap_or(NO_TRACEBACK).to_string())
+            (error["msg"].clone(), error["traceback"].as_str().unwrap_or(NO_TRACEBACK).to_string())
         }
-        Json::String(text) if !text.trim().is_empty() => (None, format!("{}\n", text.trim_end())),
-        _ if failed => (None, NO_TRACEBACK.to_string()),
+        Json::String(text) if !text.trim().is_empty() => (unknown(), format!("{}\n", text.trim_end())),
+        _ if failed => (unknown(), NO_TRACEBACK.to_string()),
+        _ if bad_end(result) => {
+            result.insert("failed".into(), json!(true));
+            result.entry("msg").or_insert_with(|| "Task failed: Action failed: Unknown error.".into());
+            result.insert("exception".into(), NO_TRACEBACK.into());
+            return;
+        }
         _ => return,
     };
-    if failed && let Some(message) = message {
+    if failed {
+        let message = message.as_str().unwrap_or_default();
         result.entry("msg").or_insert_with(|| format!("Task failed: Module failed: {message}").into());
     }
     result.insert("exception".into(), traceback.into());
+}
+
+/// Whether a result says nothing of failure but that something ended badly.
+fn bad_end(result: &Map) -> bool {
+    let good = |rc: &Json| rc.as_f64() == Some(0.0) || rc == "0";
+    !result.contains_key("failed") && result.get("rc").is_some_and(|rc| !good(rc))
 }
 
 fn tidy(result: &mut Map, mut warnings: Vec<String>) {

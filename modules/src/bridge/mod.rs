@@ -95,7 +95,7 @@ impl House {
             std::fs::read_to_string(file).unwrap_or_default()
         };
         let text = self.known_arguments.get_or_init(read);
-        move |name| text.contains(&format!("'{name}'"))
+        move |name| text.is_empty() || text.contains(&format!("'{name}'"))
     }
 
     /// That a module cannot run since there is no ansible-core.

@@ -127,7 +127,8 @@ impl Own {
         cx: &Context,
     ) -> Result<Command, Failure> {
         let module = self.dotted(tree);
-        let zip = self.packed(&module, bytes, tree).map_err(Failure::new)?;
+        let zip =
+            self.packed(&module, bytes, tree).map_err(|why| Failure::new(format!("Task failed: {why}")))?;
         let params = json!({ "ANSIBLE_MODULE_ARGS": args }).to_string();
         let files = variable(cx, "ansible_python_module_rlimit_nofile")?
             .and_then(|text| text.parse().ok())
@@ -142,7 +143,7 @@ impl Own {
         });
         let mut input = format!("{head}\n{params}").into_bytes();
         input.extend_from_slice(&zip);
-        Ok(Command::new(format!("exec {line} -c {}", words::quote(LAUNCHER))).stdin(input))
+        Ok(Command::new(format!("{line} -c {}", words::quote(LAUNCHER))).stdin(input))
     }
 
     /// The name under which Python imports it: that of its place in a collection or in ansible-core.
