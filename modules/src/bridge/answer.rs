@@ -105,11 +105,16 @@ fn plain(value: Json) -> Json {
     }
 }
 
+/// The text under a key.
+fn word<'a>(value: &'a Json, key: &str) -> Option<&'a str> {
+    value.get(key)?.as_str()
+}
+
 /// The events of a chain, the first first.
 fn chain(event: &Json) -> Vec<&Json> {
     let mut events = vec![event];
     let mut at = event;
-    while let Some(chain) = at.get("chain").filter(|chain| chain["follow"] != json!(false))
+    while let Some(chain) = at.get("chain").filter(|chain| chain.get("follow") != Some(&json!(false)))
         && let Some(next) = chain.get("event")
     {
         events.push(next);
@@ -121,7 +126,7 @@ fn chain(event: &Json) -> Vec<&Json> {
 /// The messages of an event and its causes in one line; what a message says already is not said twice.
 fn brief(event: &Json) -> String {
     let mut whole = String::new();
-    let messages: Vec<&str> = chain(event).iter().filter_map(|event| event["msg"].as_str()).collect();
+    let messages: Vec<&str> = chain(event).iter().filter_map(|event| word(event, "msg")).collect();
     for message in messages.into_iter().rev() {
         whole = match (message.contains(whole.as_str()), whole.contains(message)) {
             (true, _) => message.to_string(),
@@ -133,7 +138,7 @@ fn brief(event: &Json) -> String {
 }
 
 fn long(event: &Json) -> String {
-    match event["help_text"].as_str() {
+    match word(event, "help_text") {
         Some(help) => format!("{} {help}", brief(event)),
         None => brief(event),
     }
@@ -142,8 +147,10 @@ fn long(event: &Json) -> String {
 fn traceback(event: &Json) -> String {
     let mut whole = String::new();
     for event in chain(event).into_iter().rev() {
-        whole.push_str(event["formatted_traceback"].as_str().unwrap_or_default());
-        if let Some(reason) = event["chain"]["traceback_reason"].as_str().filter(|_| !whole.is_empty()) {
+        whole.push_str(word(event, "formatted_traceback").unwrap_or_default());
+        if let Some(reason) =
+            event.get("chain").and_then(|chain| word(chain, "traceback_reason")).filter(|_| !whole.is_empty())
+        {
             whole = format!("{whole}\n{reason}\n\n");
         }
     }
@@ -153,8 +160,7 @@ fn traceback(event: &Json) -> String {
 fn deprecation(map: &Map) -> Json {
     let mut said = Map::new();
     let deprecator = map.get("deprecator").cloned().map(plain).unwrap_or_default();
-    let collection = deprecator["resolved_name"]
-        .as_str()
+    let collection = word(&deprecator, "resolved_name")
         .map(|name| name.splitn(3, '.').take(2).collect::<Vec<_>>().join("."));
     said.insert("collection_name".into(), json!(collection));
     said.insert("deprecator".into(), deprecator);
@@ -179,9 +185,10 @@ fn failure(result: &mut Map) {
     let exception = result.remove("exception").unwrap_or_default();
     let unknown = || json!("Unknown error.");
     let (message, traceback) = match &exception {
-        Json::Object(error) => {
-            (error["msg"].clone(), error["traceback"].as_str().unwrap_or(NO_TRACEBACK).to_string())
-        }
+        Json::Object(error) => (
+            error.get("msg").cloned().unwrap_or_default(),
+            error.get("traceback").and_then(Json::as_str).unwrap_or(NO_TRACEBACK).to_string(),
+        ),
         Json::String(text) if !text.trim().is_empty() => (unknown(), format!("{}\n", text.trim_end())),
         _ if failed => (unknown(), NO_TRACEBACK.to_string()),
         _ if bad_end(result) => {

@@ -57,7 +57,7 @@ impl AnyModule for Own {
                 (_, Some(words)) => Some(words),
                 (_, None) => {
                     return Err(Failure::new(format!(
-                        "module ({}) is missing interpreter line",
+                        "Task failed: module ({}) is missing interpreter line",
                         self.called
                     )));
                 }
