@@ -3,6 +3,7 @@
 
 pub mod bridge;
 pub mod command;
+pub mod etcd;
 pub mod files;
 pub mod flow;
 pub mod net;
@@ -16,6 +17,7 @@ use muster_engine::module::Registry;
 #[must_use]
 pub fn builtin() -> Registry {
     let registry = command::add(Registry::default());
+    let registry = etcd::add(registry);
     let registry = files::register(registry);
     let registry = flow::add(registry);
     let registry = net::add(registry);

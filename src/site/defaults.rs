@@ -42,6 +42,12 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         gathering: settings.gathering,
         gather_subset: settings.gather_subset.clone(),
         gather_timeout: settings.gather_timeout,
+        strategy: settings.strategy,
+        task_timeout: i64::try_from(settings.task_timeout).ok().filter(|seconds| *seconds > 0),
+        poll_interval: i64::try_from(settings.poll_interval).unwrap_or(base.poll_interval),
+        no_log: settings.no_log,
+        inject_facts: settings.inject_facts_as_vars,
+        executable: settings.executable.clone(),
         error_on_missing_handler: settings.error_on_missing_handler,
         special: special(session),
         ..base

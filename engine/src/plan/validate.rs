@@ -1,11 +1,13 @@
 //! What can be known to be wrong before any host is touched: modules nobody has, arguments nobody takes.
 
 use super::draw::Draw;
-use super::step::Around;
-use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use super::site::Site;
+use super::step::{Around, PlannedTask};
+use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity, nearest};
 use crate::module::{AnyModule, Found, Nearby};
-use crate::playbook::{Args, collection_of};
+use crate::playbook::{Action, Args, collection_of};
 use crate::source::Span;
+use std::path::Path;
 use std::sync::Arc;
 
 /// How often a module's name may lead to another name.
@@ -20,52 +22,16 @@ impl Draw<'_> {
         around: &Around,
         collections: &[String],
     ) -> Option<Arc<dyn AnyModule>> {
-        let near = Nearby { playbook: self.play.dir.to_path_buf(), roles: self.site.loader.role_dirs() };
-        let mut searched = vec![];
-        for candidate in candidates(name, around, collections) {
-            match self.named(candidate, &near) {
-                Found::Module(module) => return Some(module),
-                Found::Refused(why, help) => {
-                    let diagnostic = Diagnostic::parse("muster::plan::module", why);
-                    self.diagnostics.push(diagnostic.at(span, "cannot run").help(help));
-                    return None;
-                }
-                Found::Moved(_) => {}
-                Found::Nowhere(dirs) => searched.extend(dirs.into_iter().filter(|dir| !dir.is_empty())),
+        match self.site.search(name, around, collections, &self.play.dir) {
+            Found::Module(module) => return Some(module),
+            Found::Refused(why, help) => {
+                let diagnostic = Diagnostic::parse("muster::plan::module", why);
+                self.diagnostics.push(diagnostic.at(span, "cannot run").help(help));
             }
+            Found::Nowhere(searched) if !self.growing => self.unknown(name, span, &searched),
+            Found::Nowhere(_) | Found::Moved(_) => {}
         }
-        searched.dedup();
-        self.unknown(name, span, &searched);
         None
-    }
-
-    /// The module of one name, wherever that name leads.
-    fn named(&self, mut name: String, near: &Nearby) -> Found {
-        let mut searched = vec![];
-        for _ in 0..MOVES {
-            let legacy = name.strip_prefix("ansible.legacy.").map(str::to_string);
-            let found = match &legacy {
-                Some(short) => self.site.finder.beside(short, near),
-                None => Found::Nowhere(vec![]),
-            };
-            match found {
-                Found::Nowhere(dirs) => searched.extend(dirs),
-                found => return found,
-            }
-            if let Some(module) = self.site.modules.get(legacy.as_deref().unwrap_or(&name)) {
-                return Found::Module(module.clone());
-            }
-            let full = legacy.map_or_else(|| name.clone(), |short| format!("ansible.builtin.{short}"));
-            match self.site.finder.installed(&full, near) {
-                Found::Moved(next) => name = next,
-                Found::Nowhere(dirs) => {
-                    searched.extend(dirs);
-                    break;
-                }
-                found => return found,
-            }
-        }
-        Found::Nowhere(searched)
     }
 
     fn unknown(&mut self, name: &str, span: Span, searched: &[String]) {
@@ -88,6 +54,94 @@ impl Draw<'_> {
         };
         self.diagnostics.push(diagnostic.help(help));
     }
+
+    /// Reports what is certain to fail a task. Where its author may expect that, the run will show it, and nothing is
+    /// refused: the module and the templates fail as they would have.
+    pub(super) fn judge(&mut self, planned: &PlannedTask) {
+        let mut found = Diagnostics(planned.keywords.flaws.clone());
+        if let (Some(module), Action::Module { args, .. }) = (&planned.module, &planned.task.action)
+            && planned.keywords.module_defaults.is_empty()
+            && args.spread.is_none()
+        {
+            arguments(module.as_ref(), args, &mut found);
+        }
+        for mut flaw in found.0 {
+            if flaw.severity == Severity::Error(Class::Undefined) {
+                if self.growing {
+                    continue;
+                }
+                if planned.may_be_meant_to_fail() {
+                    flaw.severity = Severity::Warning;
+                }
+            }
+            self.diagnostics.push(flaw);
+        }
+    }
+}
+
+impl PlannedTask {
+    /// Whether its author may expect it to fail, or never to run.
+    pub(super) fn may_be_meant_to_fail(&self) -> bool {
+        let keywords = &self.keywords;
+        self.around.guarded
+            || self.task.register.is_some()
+            || !self.task.failed_when.is_empty()
+            || !keywords.when.is_empty()
+            || keywords.ignore_errors.is_some()
+    }
+}
+
+impl Site {
+    /// The module that a name means around a task.
+    #[must_use]
+    pub fn module(&self, name: &str, around: &Around, play_dir: &Path) -> Option<Arc<dyn AnyModule>> {
+        match self.search(name, around, &around.keywords.collections, play_dir) {
+            Found::Module(module) => Some(module),
+            _ => None,
+        }
+    }
+
+    fn search(&self, name: &str, around: &Around, collections: &[String], play_dir: &Path) -> Found {
+        let near = Nearby { playbook: play_dir.to_path_buf(), roles: self.loader.role_dirs() };
+        let mut searched = vec![];
+        for candidate in candidates(name, around, collections) {
+            match self.named(candidate, &near) {
+                Found::Nowhere(dirs) => searched.extend(dirs.into_iter().filter(|dir| !dir.is_empty())),
+                found => return found,
+            }
+        }
+        searched.dedup();
+        Found::Nowhere(searched)
+    }
+
+    /// The module of one name, wherever that name leads.
+    fn named(&self, mut name: String, near: &Nearby) -> Found {
+        let mut searched = vec![];
+        for _ in 0..MOVES {
+            let legacy = name.strip_prefix("ansible.legacy.").map(str::to_string);
+            let found = match &legacy {
+                Some(short) => self.finder.beside(short, near),
+                None => Found::Nowhere(vec![]),
+            };
+            match found {
+                Found::Nowhere(dirs) => searched.extend(dirs),
+                found => return found,
+            }
+            if let Some(module) = self.modules.get(legacy.as_deref().unwrap_or(&name)) {
+                return Found::Module(module.clone());
+            }
+            let full = legacy.map_or_else(|| name.clone(), |short| format!("ansible.builtin.{short}"));
+            match self.finder.installed(&full, near) {
+                Found::Moved(next) => name = next,
+                Found::Nowhere(dirs) => {
+                    searched.extend(dirs);
+                    break;
+                }
+                found => return found,
+            }
+        }
+        Found::Nowhere(searched)
+    }
 }
 
 /// The full names that a name may mean, the first the likeliest.
@@ -109,8 +163,8 @@ pub fn arguments(module: &dyn AnyModule, args: &Args, diagnostics: &mut Diagnost
     if let (Some(raw), None) = (&args.raw, spec.free_form)
         && !spec.open
     {
-        let message = format!("`{}` takes no free-form text", module.name());
-        let diagnostic = Diagnostic::parse("muster::plan::free_form", message);
+        let message = format!("Action '{}' does not support raw params.", module.name());
+        let diagnostic = Diagnostic::error(Class::Undefined, "muster::plan::free_form", message);
         diagnostics.push(diagnostic.at(raw.span, "not an argument").help("write `name: value` pairs"));
         return;
     }
