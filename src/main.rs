@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod given;
 mod log;
+mod python;
 mod report;
 mod session;
 mod settings;

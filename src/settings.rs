@@ -116,6 +116,26 @@ settings! {
     /// Where modules of one's own are looked for, besides beside the playbook.
     library: Vec<PathBuf> = "~/.ansible/plugins/modules:/usr/share/ansible/plugins/modules",
         env ["ANSIBLE_LIBRARY"], ini ["defaults" "library"];
+    /// Where what Python modules import is looked for, besides beside the playbook and in roles.
+    module_utils: Vec<PathBuf> = "~/.ansible/plugins/module_utils:/usr/share/ansible/plugins/module_utils",
+        env ["ANSIBLE_MODULE_UTILS"], ini ["defaults" "module_utils"];
+    /// The directory `ansible` of the ansible-core whose modules are used, in place of the one that would be found.
+    ansible_core: Option<PathBuf> = "", env ["MUSTER_ANSIBLE_CORE"], ini ["muster" "ansible_core"];
+    /// The Python of targets, or auto for the first that is found there.
+    interpreter_python: String = "auto", env ["ANSIBLE_PYTHON_INTERPRETER"], ini ["defaults" "interpreter_python"];
+    /// How many files a Python module may have open; 0 leaves the limit as it is.
+    python_module_rlimit_nofile: u64 = "0", env ["ANSIBLE_PYTHON_MODULE_RLIMIT_NOFILE"],
+        ini ["defaults" "python_module_rlimit_nofile"];
+    /// Where Python modules make their temporary directories on targets.
+    remote_tmp: String = "~/.ansible/tmp", env ["ANSIBLE_REMOTE_TEMP" "ANSIBLE_REMOTE_TMP"],
+        ini ["defaults" "remote_tmp"];
+    /// Under what Python modules write to the target's syslog.
+    syslog_facility: String = "LOG_USER", env ["ANSIBLE_SYSLOG_FACILITY"], ini ["defaults" "syslog_facility"];
+    /// Whether Python modules write nothing there.
+    no_target_syslog: bool = "false", env ["ANSIBLE_NO_TARGET_SYSLOG"], ini ["defaults" "no_target_syslog"];
+    /// For what Python modules give tracebacks: never, always, error, warning, deprecated.
+    display_traceback: Vec<String> = "never", env ["ANSIBLE_DISPLAY_TRACEBACK"],
+        ini ["defaults" "display_traceback"];
     /// Whether tasks run as another user.
     become_: bool = "false", env ["ANSIBLE_BECOME"], ini ["privilege_escalation" "become"];
     /// How to become another user.
@@ -215,6 +235,9 @@ settings! {
     /// Whether banners say that nothing may change.
     check_mode_markers: bool = "false", env ["ANSIBLE_CHECK_MODE_MARKERS"],
         ini ["defaults" "check_mode_markers"];
+    /// Whether it is said what will go in later releases.
+    deprecation_warnings: bool = "true", env ["ANSIBLE_DEPRECATION_WARNINGS"],
+        ini ["defaults" "deprecation_warnings"];
     /// Whether a line says that a host begins a task.
     show_per_host_start: bool = "false", env ["ANSIBLE_SHOW_PER_HOST_START"],
         ini ["defaults" "show_per_host_start"];

@@ -107,14 +107,15 @@ async fn an_executable_in_library_is_a_module() {
         "#!/bin/sh\n. \"$1\"\nprintf '{\"failed\": true, \"msg\": \"%s\"}' \"$name\"\n",
     )
     .unwrap();
-    let modules = muster_modules::command::library(&[library]);
+    let bridge = muster_modules::bridge::Bridge::new(muster_modules::bridge::Ways::default());
+    let modules = bridge.library(&[library]);
     let names: Vec<&str> = modules.iter().map(|module| module.name()).collect();
     assert_eq!(names, ["greet", "old"]);
     let args = json!({"name": "you"});
     let cx = context(dir.path(), &args, &json!({}));
     let greet: &dyn AnyModule = modules[0].as_ref();
     assert_eq!(run(greet, &args, &cx).await.unwrap().result["greeting"], "hello you");
-    assert_eq!(run(modules[1].as_ref(), &args, &cx).await.unwrap_err().message(), "you");
+    assert_eq!(run(modules[1].as_ref(), &args, &cx).await.unwrap().result["msg"], "you");
 }
 
 #[tokio::test]

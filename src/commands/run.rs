@@ -108,6 +108,7 @@ fn look(session: &Session, options: &Options) -> Look {
         check_markers: settings.check_mode_markers,
         check_mode: options.check,
         show_start: settings.show_per_host_start,
+        show_deprecations: settings.deprecation_warnings,
         path_on_failure: settings.show_task_path_on_failure,
         failed_stderr: settings.display_failed_stderr,
         diff_context: settings.diff_context,

@@ -50,6 +50,7 @@ impl Given {
             enabled: session.settings.enable_plugins.iter().filter_map(|name| Format::named(name)).collect(),
             // `control-plane` is the name of a group everywhere but in a variable.
             warn_of_group_names: session.as_ansible,
+            python: Some(crate::python::own(session)),
         };
         let inventory = Inventory::load(&session.sources, &inputs, &options, &mut found);
         if inventory.is_empty() && !found.has_errors() {

@@ -4,7 +4,7 @@
 
 use super::result::{self, cleaned, dumped, is_shown};
 use super::style::harmless;
-use super::{Colour, Look, Report, diff, findings, recap};
+use super::{Colour, Look, Report, deprecation, diff, findings, recap};
 use muster_engine::event::{Event, EventKind, Outcome, Status, StepInfo};
 use muster_engine::module::Map;
 use muster_engine::recap::Recap;
@@ -180,15 +180,16 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn warnings(&mut self, result: &Map) -> io::Result<()> {
-        for (key, heading, colour) in [
-            ("warnings", "WARNING", Colour::Warning),
-            ("deprecations", "DEPRECATION WARNING", Colour::Deprecated),
-        ] {
-            for said in result.get(key).and_then(Json::as_array).into_iter().flatten() {
-                let text = said.as_str().or_else(|| said.get("msg").and_then(Json::as_str));
-                if let Some(text) = text {
-                    self.warn(colour, &format!("[{heading}]: {text}"))?;
-                }
+        let listed = |key: &str| result.get(key).and_then(Json::as_array).into_iter().flatten();
+        for said in listed("warnings") {
+            if let Some(text) = said.as_str().or_else(|| said.get("msg").and_then(Json::as_str)) {
+                self.warn(Colour::Warning, &format!("[WARNING]: {text}"))?;
+            }
+        }
+        for text in listed("deprecations").filter_map(deprecation::text) {
+            if self.look.show_deprecations {
+                self.warn(Colour::Warning, deprecation::HINT)?;
+                self.warn(Colour::Deprecated, &format!("[DEPRECATION WARNING]: {text}"))?;
             }
         }
         Ok(())

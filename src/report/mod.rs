@@ -2,6 +2,7 @@
 //! never changes a run, and a report that can no longer be written is only silent.
 
 pub mod console;
+mod deprecation;
 pub mod diagnostic;
 mod diff;
 mod findings;
@@ -51,6 +52,8 @@ pub struct Look {
     pub check_mode: bool,
     /// Whether a line says that a host begins a step.
     pub show_start: bool,
+    /// Whether it is said what will go.
+    pub show_deprecations: bool,
     /// Whether a failure says which task it was.
     pub path_on_failure: bool,
     /// Whether failures go to stderr.
@@ -79,6 +82,7 @@ impl Default for Look {
             check_markers: false,
             check_mode: false,
             show_start: false,
+            show_deprecations: true,
             path_on_failure: false,
             failed_stderr: false,
             diff_context: 3,

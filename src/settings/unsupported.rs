@@ -5,7 +5,7 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 45] = [
+const HARMLESS: [&str; 40] = [
     "action_warnings",
     "agnostic_become_prompt",
     "allow_broken_conditionals",
@@ -19,7 +19,6 @@ const HARMLESS: [&str; 45] = [
     "cow_selection",
     "cowpath",
     "cowsay_enabled_stencils",
-    "deprecation_warnings",
     "devel_warning",
     "display_args_to_stdout",
     "duplicate_dict_key",
@@ -29,7 +28,6 @@ const HARMLESS: [&str; 45] = [
     "force_valid_group_names",
     "home",
     "host_pattern_mismatch",
-    "interpreter_python",
     "internal_poll_interval",
     "inventory_unparsed_warning",
     "jinja2_native",
@@ -37,17 +35,14 @@ const HARMLESS: [&str; 45] = [
     "local_tmp",
     "localhost_warning",
     "module_compression",
-    "no_target_syslog",
     "nocows",
     "pipelining",
     "private_role_vars",
-    "remote_tmp",
     "scp_if_ssh",
     "sftp_batch_mode",
     "special_context_filesystems",
     "ssh_executable",
     "stdout_callback",
-    "syslog_facility",
     "system_warnings",
     "transfer_method",
     "unparsed_is_failed",

@@ -65,24 +65,16 @@ fn ssh_arguments(session: &Session, options: &Options) -> Vec<String> {
     given.into_iter().flatten().cloned().collect()
 }
 
-/// A Python of this machine, for playbooks that name one for `localhost`; nothing here runs it.
-fn python() -> String {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join("python3")).find(|path| path.is_file());
-    found.map_or_else(|| "/usr/bin/python3".into(), |path| path.display().to_string())
-}
-
 /// Special variables that only this side of the program knows.
 fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
     let [major, minor, revision] = LANGUAGE;
     let full = format!("{major}.{minor}.{revision}");
     let version = json!({"full": full, "major": major, "minor": minor, "revision": revision, "string": full});
     let file = session.settings.file.as_ref().map(|file| file.display().to_string());
-    let python = json!(python());
     let all = [
         ("ansible_version", version),
         ("ansible_config_file", json!(file)),
-        ("ansible_playbook_python", python),
+        ("ansible_playbook_python", json!(crate::python::own(session))),
     ];
     all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
 }

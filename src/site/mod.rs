@@ -12,9 +12,10 @@ use crate::terminal;
 use muster_engine::diagnostic::{Class, Diagnostics};
 use muster_engine::inventory::Pattern;
 use muster_engine::module::Registry;
-use muster_engine::plan::{Library, Plan, Selection, Site};
+use muster_engine::plan::{Plan, Selection, Site};
 use muster_engine::playbook::{Loader, Playbook};
 use muster_engine::template::{Layer, Scope};
+use muster_modules::bridge::{Bridge, Ways};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,13 +65,14 @@ impl Prepared {
             check_limit(session, &given, options)?;
             Passwords::read(session, &options.connect, &options.escalate)?
         };
+        let bridge = bridge(session);
         let site = Site {
             loader,
             inventory: given.inventory,
             inventory_sources: given.inputs,
             inventory_options: given.options,
-            modules: modules(session, options),
-            library: Library::new(|dir| muster_modules::command::library(&[dir.to_path_buf()])),
+            modules: modules(session, options, &bridge),
+            finder: Box::new(bridge),
             selection: selection(session, options),
             defaults: defaults::of(session, options, passwords),
             extra: given.extra,
@@ -170,11 +172,34 @@ fn check_limit(session: &Session, given: &Given, options: &Options) -> Result<()
     Err(session.stop(Class::Error, "muster::inventory::limit", message, &help))
 }
 
+/// What finds the modules that are not built in.
+fn bridge(session: &Session) -> Bridge {
+    let settings = &session.settings;
+    let events = ["error", "warning", "deprecated", "deprecated_value"].map(String::from);
+    let asked = &settings.display_traceback;
+    let tracebacks = match asked.iter().any(|event| event == "always") {
+        true => events.to_vec(),
+        false => events.into_iter().filter(|event| asked.contains(event)).collect(),
+    };
+    Bridge::new(Ways {
+        collections: settings.collections_path.clone(),
+        module_utils: settings.module_utils.clone(),
+        core: settings.ansible_core.clone(),
+        packages: crate::python::packages(),
+        python: settings.interpreter_python.clone(),
+        remote_tmp: settings.remote_tmp.clone(),
+        syslog_facility: settings.syslog_facility.clone(),
+        no_target_syslog: settings.no_target_syslog,
+        open_files: settings.python_module_rlimit_nofile,
+        tracebacks,
+    })
+}
+
 /// All modules: built in, and those of `-M` and `library`.
-fn modules(session: &Session, options: &Options) -> Registry {
+fn modules(session: &Session, options: &Options, bridge: &Bridge) -> Registry {
     let flags = options.module_path.iter().flat_map(|paths| paths.split(':')).map(PathBuf::from);
     let dirs: Vec<PathBuf> = flags.chain(session.settings.library.iter().cloned()).collect();
-    let own = muster_modules::command::library(&dirs);
+    let own = bridge.library(&dirs);
     own.into_iter().fold(muster_modules::builtin(), Registry::with_any)
 }
 

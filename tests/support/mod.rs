@@ -6,7 +6,7 @@ use muster_engine::connection::{Connection, ConnectionError, Connector, Target, 
 use muster_engine::diagnostic::Diagnostics;
 use muster_engine::event::Event;
 use muster_engine::inventory::{Inventory, LoadOptions};
-use muster_engine::plan::{Defaults, Library, Plan, Selection, Site};
+use muster_engine::plan::{Defaults, Plan, Selection, Site};
 use muster_engine::playbook::Loader;
 use muster_engine::run::Run;
 use muster_engine::source::Sources;
@@ -59,7 +59,7 @@ pub fn site_of(inventory: &Path, defaults: Defaults, diagnostics: &mut Diagnosti
         inventory_sources: inputs,
         inventory_options: options,
         modules: muster_modules::builtin(),
-        library: Library::new(|_| vec![]),
+        finder: Box::new(muster_engine::module::Nothing),
         selection: Selection::default(),
         defaults,
         extra,

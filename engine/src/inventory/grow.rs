@@ -11,6 +11,15 @@ use indexmap::{IndexMap, IndexSet};
 use std::sync::Arc;
 
 impl Inventory {
+    /// Lets the implicit localhost know its Python, as the program that runs there would.
+    pub(super) fn set_python(&mut self, python: &str) {
+        for host in &mut self.state_mut().implicit {
+            let host = Arc::make_mut(host);
+            let vars = host.vars.0.iter().map(|(name, value)| (name.clone(), value.clone()));
+            host.vars = Arc::new(Vars(vars.chain([known("ansible_python_interpreter", python)]).collect()));
+        }
+    }
+
     /// An inventory of only the implicit localhost.
     #[must_use]
     pub fn empty() -> Self {
@@ -258,8 +267,11 @@ fn whole(node: &Node) -> Option<i64> {
     }
 }
 
+fn known(key: &str, value: &str) -> (Name, Variable) {
+    (Arc::from(key), Variable::Known(Value::from(value)))
+}
+
 fn implicit(name: &str) -> Host {
-    let known = |key: &str, value: &str| (Arc::from(key), Variable::Known(Value::from(value)));
     let vars = [known("ansible_connection", "local")];
     Host {
         name: Arc::from(name),

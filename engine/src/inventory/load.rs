@@ -78,6 +78,8 @@ pub struct LoadOptions {
     /// Whether a source that cannot be read is an error; otherwise it is a warning, as Ansible has it unless
     /// `INVENTORY_ANY_UNPARSED_IS_FAILED`.
     pub unparsed_is_failed: bool,
+    /// The Python of this machine, for the `localhost` that no source mentions.
+    pub python: Option<String>,
 }
 
 impl Default for LoadOptions {
@@ -90,6 +92,7 @@ impl Default for LoadOptions {
             ignored_extensions: ignored.map(String::from).to_vec(),
             warn_of_group_names: true,
             unparsed_is_failed: true,
+            python: None,
         }
     }
 }
@@ -113,6 +116,9 @@ impl Inventory {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut loader = Loader { sources, options, diagnostics, inventory: Self::empty(), parsed: false };
+        if let Some(python) = &options.python {
+            loader.inventory.set_python(python);
+        }
         for input in inputs {
             loader.input(input);
         }

@@ -47,6 +47,8 @@ pub struct Context {
     pub verbosity: u8,
     /// What names mean here, for the few modules that own a template or an expression.
     pub scope: Scope,
+    /// What names mean for the host that the work is done on: another one's when the task is delegated.
+    pub there: Scope,
     /// The arguments as written, for places in messages.
     pub written: Node,
     /// The directory of the playbook.

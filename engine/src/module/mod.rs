@@ -4,6 +4,7 @@
 mod any;
 mod context;
 mod convert;
+mod finder;
 mod jobs;
 mod output;
 mod python;
@@ -14,8 +15,10 @@ mod written;
 
 pub use any::AnyModule;
 pub use context::{Context, Opens};
+pub use finder::{Finder, Found, Nearby, Nothing};
 pub use jobs::Jobs;
 pub use output::{Failure, Output, Reason};
+pub use python::str as python_str;
 pub use registry::Registry;
 pub use spec::{Kind, Opt, Spec};
 

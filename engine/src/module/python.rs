@@ -17,7 +17,8 @@ pub(super) fn type_name(value: &Value) -> &'static str {
 }
 
 /// A value as `str()` gives it.
-pub(super) fn str(value: &Value) -> String {
+#[must_use]
+pub fn str(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         _ => repr(value),

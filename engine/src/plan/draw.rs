@@ -241,7 +241,7 @@ impl<'a> Draw<'a> {
         let module = match &task.action {
             // A module whose name is a template is known to the run alone.
             Action::Module { name, .. } if is_template(name) => None,
-            Action::Module { name, span, .. } => self.module(name, *span, around),
+            Action::Module { name, span, .. } => self.module(name, *span, around, &keywords.collections),
             _ => None,
         };
         let role = around.role.as_deref();

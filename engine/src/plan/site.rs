@@ -3,36 +3,12 @@
 
 use crate::connection::Secret;
 use crate::inventory::{Inventory, LoadOptions};
-use crate::module::{AnyModule, Registry};
+use crate::module::{Finder, Registry};
 use crate::playbook::{Loader, Strategy};
 use crate::template::{Layer, Value};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
-
-type Modules = Vec<Arc<dyn AnyModule>>;
-
-/// The modules that `library/` directories hold: each directory is read once, however many tasks ask.
-pub struct Library {
-    read: Box<dyn Fn(&Path) -> Modules + Send + Sync>,
-    known: Mutex<HashMap<PathBuf, Modules>>,
-}
-
-impl Library {
-    /// A library that reads a directory with `read`.
-    #[must_use]
-    pub fn new(read: impl Fn(&Path) -> Modules + Send + Sync + 'static) -> Self {
-        Self { read: Box::new(read), known: Mutex::default() }
-    }
-
-    /// The modules of a directory; none if there is no such directory.
-    #[must_use]
-    pub fn of(&self, dir: &Path) -> Modules {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(dir.to_path_buf()).or_insert_with(|| (self.read)(dir)).clone()
-    }
-}
 
 /// What of the playbook is wanted.
 #[derive(Clone, Debug, Default)]
@@ -173,8 +149,8 @@ pub struct Site {
     pub inventory_options: LoadOptions,
     /// Modules.
     pub modules: Registry,
-    /// Reads a `library/` directory.
-    pub library: Library,
+    /// Finds the others.
+    pub finder: Box<dyn Finder>,
     /// What is wanted.
     pub selection: Selection,
     /// What is said where the playbook is silent.

@@ -4,33 +4,55 @@ use super::draw::Draw;
 use super::site::Site;
 use super::step::{Around, PlannedTask};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity, nearest};
-use crate::module::AnyModule;
-use crate::playbook::{Action, Args};
+use crate::module::{AnyModule, Found, Nearby};
+use crate::playbook::{Action, Args, collection_of};
 use crate::source::Span;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+/// How often a module's name may lead to another name.
+const MOVES: usize = 10;
+
 impl Draw<'_> {
-    /// The module of a name: shipped, beside the playbook, or in the role's `library`.
-    pub(super) fn module(&mut self, name: &str, span: Span, around: &Around) -> Option<Arc<dyn AnyModule>> {
-        let found = self.site.module(name, around, &self.play.dir);
-        if found.is_some() || self.growing {
-            return found;
+    /// The module of a name: beside the playbook or in a role's `library`, built in, or installed.
+    pub(super) fn module(
+        &mut self,
+        name: &str,
+        span: Span,
+        around: &Around,
+        collections: &[String],
+    ) -> Option<Arc<dyn AnyModule>> {
+        match self.site.search(name, around, collections, &self.play.dir) {
+            Found::Module(module) => return Some(module),
+            Found::Refused(why, help) => {
+                let diagnostic = Diagnostic::parse("muster::plan::module", why);
+                self.diagnostics.push(diagnostic.at(span, "cannot run").help(help));
+            }
+            Found::Nowhere(searched) if !self.growing => self.unknown(name, span, &searched),
+            Found::Nowhere(_) | Found::Moved(_) => {}
         }
+        None
+    }
+
+    fn unknown(&mut self, name: &str, span: Span, searched: &[String]) {
         let known: Vec<&str> =
             self.site.modules.iter().map(|m| m.name().rsplit('.').next().unwrap_or_default()).collect();
         let message = format!("no module is called `{name}`");
-        let mut diagnostic = Diagnostic::parse("muster::plan::unknown_module", message)
+        let diagnostic = Diagnostic::parse("muster::plan::unknown_module", message)
             .at(span, "not a module, and not a task keyword");
         let short = name.rsplit('.').next().unwrap_or(name);
-        diagnostic = match nearest(short, known) {
-            Some(near) if near != short => diagnostic.help(format!("did you mean `{near}`?")),
-            _ => diagnostic.help(
-                "`muster doc -l` lists the modules; an executable in `library/` beside the playbook adds one",
+        let help = match nearest(short, known) {
+            Some(near) if near != short => format!("did you mean `{near}`?"),
+            _ if searched.is_empty() => {
+                "`muster doc -l` lists the modules; an executable in `library/` beside the playbook adds one"
+                    .to_string()
+            }
+            _ => format!(
+                "`muster doc -l` lists the modules that are built in; also searched: {}",
+                searched.join(", ")
             ),
         };
-        self.diagnostics.push(diagnostic);
-        None
+        self.diagnostics.push(diagnostic.help(help));
     }
 
     /// Reports what is certain to fail a task. Where its author may expect that, the run will show it, and nothing is
@@ -70,22 +92,69 @@ impl PlannedTask {
 }
 
 impl Site {
-    /// The module that a name means around a task: of the role's `library`, beside the playbook, or shipped.
+    /// The module that a name means around a task.
     #[must_use]
     pub fn module(&self, name: &str, around: &Around, play_dir: &Path) -> Option<Arc<dyn AnyModule>> {
-        let role = around.role.iter();
-        let roles = role.flat_map(|role| {
-            std::iter::once(&role.role.dir).chain(role.parents.iter().map(|parent| &parent.role.dir))
-        });
-        let dirs = roles.map(PathBuf::as_path).chain(std::iter::once(play_dir));
-        let own = dirs.flat_map(|dir| self.library.of(&dir.join("library")));
-        let collections = around.keywords.collections.iter();
-        let in_collection = |c: &String| self.modules.get(&format!("{c}.{name}")).cloned();
-        own.into_iter()
-            .find(|module| module.name() == name)
-            .or_else(|| self.modules.get(name).cloned())
-            .or_else(|| collections.into_iter().find_map(in_collection))
+        match self.search(name, around, &around.keywords.collections, play_dir) {
+            Found::Module(module) => Some(module),
+            _ => None,
+        }
     }
+
+    fn search(&self, name: &str, around: &Around, collections: &[String], play_dir: &Path) -> Found {
+        let near = Nearby { playbook: play_dir.to_path_buf(), roles: self.loader.role_dirs() };
+        let mut searched = vec![];
+        for candidate in candidates(name, around, collections) {
+            match self.named(candidate, &near) {
+                Found::Nowhere(dirs) => searched.extend(dirs.into_iter().filter(|dir| !dir.is_empty())),
+                found => return found,
+            }
+        }
+        searched.dedup();
+        Found::Nowhere(searched)
+    }
+
+    /// The module of one name, wherever that name leads.
+    fn named(&self, mut name: String, near: &Nearby) -> Found {
+        let mut searched = vec![];
+        for _ in 0..MOVES {
+            let legacy = name.strip_prefix("ansible.legacy.").map(str::to_string);
+            let found = match &legacy {
+                Some(short) => self.finder.beside(short, near),
+                None => Found::Nowhere(vec![]),
+            };
+            match found {
+                Found::Nowhere(dirs) => searched.extend(dirs),
+                found => return found,
+            }
+            if let Some(module) = self.modules.get(legacy.as_deref().unwrap_or(&name)) {
+                return Found::Module(module.clone());
+            }
+            let full = legacy.map_or_else(|| name.clone(), |short| format!("ansible.builtin.{short}"));
+            match self.finder.installed(&full, near) {
+                Found::Moved(next) => name = next,
+                Found::Nowhere(dirs) => {
+                    searched.extend(dirs);
+                    break;
+                }
+                found => return found,
+            }
+        }
+        Found::Nowhere(searched)
+    }
+}
+
+/// The full names that a name may mean, the first the likeliest.
+fn candidates(name: &str, around: &Around, collections: &[String]) -> Vec<String> {
+    if name.contains('.') {
+        return vec![name.to_string()];
+    }
+    let own = around.role.as_ref().and_then(|role| collection_of(&role.role.dir));
+    let own = own.map(|(_, collection)| collection);
+    let collections = own.iter().chain(collections);
+    let mut all: Vec<String> = collections.map(|collection| format!("{collection}.{name}")).collect();
+    all.push(format!("ansible.legacy.{name}"));
+    all
 }
 
 /// Checks arguments as written: unknown ones, missing ones, wrong types of what is no template.

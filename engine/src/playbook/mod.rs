@@ -11,7 +11,7 @@ mod table;
 mod task;
 
 pub use keywords::{Keywords, Setting};
-pub use load::{Loader, RoleFrom};
+pub use load::{Loader, RoleFrom, collection_of};
 pub use play::{Order, Play, Playbook, Prompt, Strategy};
 pub use role::{Argspec, Role, RoleUse};
 pub use table::{Keyword, Place, Takes, keyword, keywords};

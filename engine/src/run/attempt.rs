@@ -156,7 +156,7 @@ impl Attempts<'_> {
         let module = self.module()?;
         let environment = sight.environment(scope, gathers_facts(module.name()))?;
         let args = self.arguments(module.as_ref())?;
-        let cx = self.context(target, escalation, environment)?;
+        let cx = self.context(target, escalation, environment, there)?;
         let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {
             Some(true) => delegate.clone(),
             _ => None,
@@ -322,6 +322,7 @@ impl Attempts<'_> {
         target: Target,
         escalation: Option<Escalation>,
         environment: Vec<(String, String)>,
+        there: Scope,
     ) -> Result<Context, Fault> {
         let (unit, keywords) = (self.unit, &self.unit.task.keywords);
         let defaults = &unit.world.site.defaults;
@@ -342,6 +343,7 @@ impl Attempts<'_> {
                 .unwrap_or(defaults.no_log),
             verbosity: defaults.verbosity,
             scope: self.scope.clone(),
+            there,
             written,
             playbook_dir: unit.scene.play.dir.to_path_buf(),
             jobs: unit.world.jobs.clone(),

@@ -6,7 +6,6 @@ mod answer;
 mod async_status;
 mod exec;
 mod git;
-mod library;
 mod raw;
 mod script;
 mod sent;
@@ -15,7 +14,6 @@ pub(crate) mod words;
 
 pub use async_status::AsyncStatus;
 pub use git::Git;
-pub use library::library;
 pub use raw::Raw;
 pub use script::Script;
 pub use shell::Shell;

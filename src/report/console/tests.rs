@@ -319,7 +319,12 @@ fn warnings_go_to_stderr_once() {
         .step(1, "one", "command")
         .done(1, "h1", Status::Ok, warned)
         .see(EventKind::Warning { text: "careful".into() });
-    assert_eq!(stage.err(), "[WARNING]: careful\n[DEPRECATION WARNING]: old\n");
+    assert_eq!(
+        stage.err(),
+        "[WARNING]: careful\n\
+         [WARNING]: Deprecation warnings can be disabled by setting `deprecation_warnings=False` in ansible.cfg.\n\
+         [DEPRECATION WARNING]: old. This feature will be removed in the future.\n"
+    );
     assert!(stage.out().ends_with("ok: [h1]\n"));
 }
 

@@ -7,6 +7,7 @@ mod role;
 mod search;
 
 pub use role::RoleFrom;
+pub use search::collection_of;
 
 use super::{Entry, Role};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -33,6 +34,7 @@ pub struct Loader {
     pub collections_path: Vec<PathBuf>,
     tasks: Cache<(PathBuf, bool, bool), Arc<[Entry]>>,
     roles: Cache<(PathBuf, RoleFrom), Arc<Role>>,
+    role_dirs: Mutex<Vec<PathBuf>>,
     vars: Cache<PathBuf, Layer>,
 }
 
@@ -56,7 +58,14 @@ impl Loader {
         collections_path: Vec<PathBuf>,
     ) -> Self {
         let (tasks, roles, vars) = (Cache::default(), Cache::default(), Cache::default());
-        Self { sources, secrets, extra, roles_path, collections_path, tasks, roles, vars }
+        let role_dirs = Mutex::default();
+        Self { sources, secrets, extra, roles_path, collections_path, tasks, roles, role_dirs, vars }
+    }
+
+    /// The directories of all roles that were read, in that order: what lies in one serves the others.
+    #[must_use]
+    pub fn role_dirs(&self) -> Vec<PathBuf> {
+        self.role_dirs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The tasks, or handlers, of a file; nothing if it cannot be read as such.

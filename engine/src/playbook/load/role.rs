@@ -10,7 +10,7 @@ use crate::playbook::{Argspec, Entry, Role, RoleUse, Setting};
 use crate::source::Span;
 use crate::template::{Layer, Vars};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Files to take in place of each `main`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,6 +52,11 @@ impl Loader {
         diagnostics: &mut Diagnostics,
     ) -> Option<Arc<Role>> {
         let found = diagnostics.keep(self.find(name, near, within, span))?;
+        let mut dirs = self.role_dirs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !dirs.contains(&found.dir) {
+            dirs.push(found.dir.clone());
+        }
+        drop(dirs);
         let key = (found.dir.clone(), from.clone());
         self.roles.get(key, diagnostics, |diagnostics| {
             let role = Directory { found: &found, span };

@@ -80,7 +80,8 @@ fn qualified(name: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The roles directory and the name of the collection that holds a role.
-fn collection_of(role: &Path) -> Option<(PathBuf, String)> {
+#[must_use]
+pub fn collection_of(role: &Path) -> Option<(PathBuf, String)> {
     let home = role.parent().filter(|home| home.ends_with("roles"))?;
     let collection = home.parent()?;
     let namespace = collection.parent()?;

@@ -1,0 +1,2 @@
+def wrap(word):
+    return "<%s>" % word
