@@ -65,6 +65,15 @@ fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
     let full = format!("{major}.{minor}.{revision}");
     let version = json!({"full": full, "major": major, "minor": minor, "revision": revision, "string": full});
     let file = session.settings.file.as_ref().map(|file| file.display().to_string());
-    let all = [("ansible_version", version), ("ansible_config_file", json!(file))];
+    // For hosts on this machine that run modules written in Python.
+    let python = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|dir| dir.join("python3")).find(|python| python.is_file())
+    });
+    let python = python.map_or_else(|| "/usr/bin/python3".into(), |python| python.display().to_string());
+    let all = [
+        ("ansible_version", version),
+        ("ansible_config_file", json!(file)),
+        ("ansible_playbook_python", json!(python)),
+    ];
     all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
 }

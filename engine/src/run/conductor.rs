@@ -319,7 +319,9 @@ impl Conductor {
         run.fell |= failed || matches!(act, Act::Meta(..));
         let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
         if rescued && let Some(task) = step_task(&act) {
-            let result = from_json(&Json::Object(finished.outcome.result.clone()));
+            let mut result = finished.outcome.result.clone();
+            result.insert("failed".into(), json!(true));
+            let result = from_json(&Json::Object(result));
             let about = json!({"name": task.title(), "action": task.action()});
             self.world.learn(&host, |learned| {
                 learned.set.insert(Arc::from("ansible_failed_result"), result);

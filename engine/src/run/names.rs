@@ -4,6 +4,7 @@
 use super::magic;
 use super::scene::Scene;
 use super::world::{Learned, World};
+use crate::node::{Kind, Node};
 use crate::plan::{PlannedTask, VarsFile, role_defaults, role_vars};
 use crate::template::{Layer, Names, Scope, Surroundings, Variable};
 use std::path::PathBuf;
@@ -131,11 +132,23 @@ impl Names for HostNames {
                 }
                 self.scene.roles().iter().rev().find_map(|role| within(&role_defaults(role), name))
             })
+            // What a task on the host would use where nobody says otherwise.
+            .or_else(|| match (name, task) {
+                ("ansible_host", Some(_)) => Some(Variable::Known((&*self.host).into())),
+                ("environment", Some(task)) => Some(Variable::Written(Node {
+                    span: task.task.span,
+                    kind: Kind::Seq(task.keywords.environment.as_slice().into()),
+                })),
+                _ => None,
+            })
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        let mut names: indexmap::IndexSet<Arc<str>> =
-            magic::NAMES.iter().map(|name| Arc::from(*name)).collect();
+        let mut names: indexmap::IndexSet<Arc<str>> = magic::NAMES
+            .iter()
+            .filter(|name| !self.outside || !magic::OF_THE_PLAY.contains(name))
+            .map(|name| Arc::from(*name))
+            .collect();
         let mut add =
             |layers: &[Layer]| names.extend(layers.iter().flat_map(|layer| layer.0.keys().cloned()));
         add(std::slice::from_ref(&self.world.site.extra));

@@ -73,7 +73,7 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
     let env = environment(&Core::new(core.names.clone(), around), syntax);
     let rendered = core.current(|| {
         let template = env.template_from_named_str(name, &rewritten.text)?;
-        template.render(Root::value(core))
+        template.render(Root::changing(core, rewritten.changes))
     });
     match rendered {
         Ok(out) => Ok(with_newlines(out, body)),

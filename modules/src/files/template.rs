@@ -200,7 +200,13 @@ fn encoded(text: &str, encoding: &str) -> Result<Vec<u8>, Failure> {
         "utf-16" => Ok([vec![0xff, 0xfe], wide(u16::to_le_bytes)].concat()),
         "utf-16-le" | "utf-16le" => Ok(wide(u16::to_le_bytes)),
         "utf-16-be" | "utf-16be" => Ok(wide(u16::to_be_bytes)),
-        _ => Err(Failure::new(format!("unknown encoding: {encoding}; use utf-8, utf-16, latin-1 or ascii"))),
+        _ => match encoding_rs::Encoding::for_label(name.as_bytes()) {
+            Some(known) => match known.encode(text) {
+                (_, _, true) => below(0),
+                (bytes, ..) => Ok(bytes.into_owned()),
+            },
+            None => Err(Failure::new(format!("unknown encoding: {encoding}"))),
+        },
     }
 }
 

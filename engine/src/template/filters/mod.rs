@@ -34,7 +34,7 @@ pub type Filter = fn(&mut State<'_, '_>, &Value, &Args) -> Result<Value, Error>;
 pub type Table = &'static [(&'static str, Filter)];
 
 /// Filters that take an undefined value.
-const TOLERANT: &[&str] = &["default", "d", "mandatory", "type_debug"];
+const TOLERANT: &[&str] = &["default", "d", "mandatory", "type_debug", "ternary"];
 
 /// Adds all filters and gives their names.
 pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {

@@ -140,8 +140,19 @@ fn varnames(request: &Request) -> Result<Vec<Value>, Error> {
     let mut names = request.core.names.names();
     names.sort();
     let mut out = vec![];
-    for pattern in request.texts()? {
-        let pattern = regex(&pattern, Flags::default())?;
+    for term in &request.terms {
+        let Some(pattern) = term.as_str() else {
+            let (text, kind) = (python::text(term)?, python::type_name(term));
+            return Err(fault::error(format!(
+                "Invalid setting identifier, \"{text}\" is not a string, it is a <class '{kind}'>"
+            )));
+        };
+        if pattern.starts_with(['*', '+', '?']) {
+            return Err(fault::error(format!(
+                "Unable to use \"{pattern}\" as a search parameter: nothing to repeat at position 0"
+            )));
+        }
+        let pattern = regex(pattern, Flags::default())?;
         for name in &names {
             if pattern.is_match(name.as_ref()).unwrap_or(false) {
                 out.push(Value::from(name.as_ref()));
