@@ -321,8 +321,10 @@ impl Conductor {
         if rescued && let Some(task) = step_task(&act) {
             let mut result = finished.outcome.result.clone();
             result.insert("failed".into(), json!(true));
+            result.entry("exception").or_insert(json!("(traceback unavailable)"));
             let result = from_json(&Json::Object(result));
-            let about = json!({"name": task.title(), "action": task.action()});
+            let name = task.task.name.as_ref().and_then(|name| name.as_str()).unwrap_or("");
+            let about = json!({"name": name, "action": task.action()});
             self.world.learn(&host, |learned| {
                 learned.set.insert(Arc::from("ansible_failed_result"), result);
                 learned.set.insert(Arc::from("ansible_failed_task"), from_json(&about));

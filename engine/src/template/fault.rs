@@ -124,14 +124,18 @@ pub fn of(error: &Error, core: &Arc<Core>, compiled: &Compiled, span: Option<Spa
         return Fault { span: fault.span.or(span), ..fault.clone() };
     }
     let (message, undefined) = describe(error, &|parent| compiled.parent(core, parent));
+    let what = if compiled.bare { "expression" } else { "template" };
+    Fault { message: led(message, undefined, what), span, undefined }
+}
+
+/// The message after Ansible's lead, where it does not say itself what failed.
+pub fn led(message: String, undefined: bool, what: &str) -> String {
     let own = undefined
         || (message.starts_with("The ") && message.contains(" plugin '"))
         || ["Syntax error", "Recursive loop", "access to attribute", "Error rendering"]
             .iter()
             .any(|lead| message.starts_with(lead));
-    let what = if compiled.bare { "expression" } else { "template" };
-    let message = if own { message } else { format!("Error rendering {what}: {message}") };
-    Fault { message, span, undefined }
+    if own { message } else { format!("Error rendering {what}: {message}") }
 }
 
 /// Jinja's words for what the parser refused; `got` is what stood there.

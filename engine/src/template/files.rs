@@ -81,7 +81,11 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
             let fault = fault::plain(&error);
             let line = error.line().filter(|_| error.name() == Some(name));
             let place = line.map_or_else(String::new, |line| format!(" ({})", at(line)));
-            Err(Fault { message: fault.message + &place, ..fault })
+            let message = match fault::carried(&error) {
+                Some(_) => fault.message,
+                None => fault::led(fault.message, fault.undefined, "template"),
+            };
+            Err(Fault { message: message + &place, ..fault })
         }
     }
 }

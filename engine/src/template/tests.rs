@@ -281,7 +281,10 @@ fn vaults_open_when_touched() {
 fn macros_take_what_they_do_not_name() {
     let scope = vars();
     for (template, want) in [
-        ("{% macro m(a, b=2) %}{{ a }}{{ b }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 3, 4, z=5) }}", "\"13[4]{'z': 5}\""),
+        (
+            "{% macro m(a, b=2) %}{{ a }}{{ b }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 3, 4, z=5) }}",
+            "\"13[4]{'z': 5}\"",
+        ),
         ("{% macro m() %}{{ varargs | join('-') }}{% endmacro %}{{ m(*l) }}", "'1-2'"),
         ("{% for c in s %}{{ loop.length }}{{ c }}{% endfor %}", "'5h5e5l5l5o'"),
     ] {
@@ -319,7 +322,10 @@ fn what_a_template_made_it_may_change() {
         ("{{ l.append(9) }}{{ l }}", "[1, 2, 9]"),
         ("{{ l }}", "[1, 2]"),
         ("{% set r = {'a': []} %}{% set _ = r.a.append(1) %}{{ r }}", "{'a': [1]}"),
-        ("{% set n = namespace(i=[]) %}{% for x in l %}{% set _ = n.i.append(x) %}{% endfor %}{{ n.i }}", "[1, 2]"),
+        (
+            "{% set n = namespace(i=[]) %}{% for x in l %}{% set _ = n.i.append(x) %}{% endfor %}{{ n.i }}",
+            "[1, 2]",
+        ),
         ("{% set r = [3, 1] %}{% set _ = r.sort(reverse=true) %}{{ r }}", "[3, 1]"),
     ] {
         assert_eq!(shown(&scope, template), want, "{template}");

@@ -1,8 +1,9 @@
 //! Filters: Jinja's own as Ansible has them, Ansible's, and those of collections that playbooks use. Each theme is a
 //! file with a table; here they are registered under their short and full names. A failing filter says its name.
 
-mod addresses;
+pub mod addresses;
 pub mod attributes;
+mod collections;
 pub mod crypt;
 mod data;
 mod dicts;
@@ -54,6 +55,7 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
         times::TABLE,
         random::TABLE,
         addresses::TABLE,
+        collections::TABLE,
     ];
     let mut names = BTreeSet::new();
     for (name, filter) in tables.into_iter().flatten() {

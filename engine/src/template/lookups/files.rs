@@ -94,14 +94,17 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
     let render = |name: &String| {
         let missing = || fault::error(format!("the template file {name} could not be found for the lookup"));
         let path = find(request, "templates", name).ok_or_else(missing)?;
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| fault::error(format!("{name}: {error}")))?;
+        let text = read(request, "templates", name, "Unable to access the file")?;
         let managed = Variable::Known(Value::from("Ansible managed"));
         let scope = match request.core.names.get("ansible_managed") {
             Some(_) => scope.clone(),
             None => scope.with([("ansible_managed".into(), managed)].into_iter().collect()),
         };
-        Ok(Value::from(scope.file(&path.display().to_string(), &text, &options)?))
+        // What has no content gives nothing.
+        Ok(match scope.file(&path.display().to_string(), &text, &options)? {
+            empty if empty.is_empty() => Value::from(()),
+            full => Value::from(full),
+        })
     };
     request.texts()?.iter().map(render).collect()
 }

@@ -13,17 +13,13 @@ use std::path::PathBuf;
 
 pub const TABLE: Table = &[("sequence", sequence), ("password", password)];
 
-/// A number in decimal, hexadecimal or octal.
-fn number(text: &str) -> Result<i64, Error> {
-    let refuse = || fault::error(format!("can't parse {text} as integer"));
-    let lower = text.trim().to_lowercase();
-    match (lower.strip_prefix("0x"), lower.strip_prefix('0')) {
-        (Some(hex), _) => i64::from_str_radix(hex, 16).map_err(|_| refuse()),
-        (None, Some(octal)) if !octal.is_empty() => {
-            i64::from_str_radix(octal.trim_start_matches('o'), 8).map_err(|_| refuse())
-        }
-        _ => lower.parse().map_err(|_| refuse()),
-    }
+/// An option that is a whole number.
+fn number(name: &str, text: &str) -> Result<i64, Error> {
+    text.trim().parse().map_err(|_| {
+        fault::error(format!(
+            "Config '{name}' for 'sequence' lookup plugin from 'Direct' has an invalid value: Invalid value provided for 'integer': '{text}'"
+        ))
+    })
 }
 
 #[derive(Default)]
@@ -38,10 +34,10 @@ struct Series {
 impl Series {
     fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
-            "start" => self.start = Some(number(value)?),
-            "end" => self.end = Some(number(value)?),
-            "count" => self.count = Some(number(value)?),
-            "stride" => self.stride = Some(number(value)?),
+            "start" => self.start = Some(number(name, value)?),
+            "end" => self.end = Some(number(name, value)?),
+            "count" => self.count = Some(number(name, value)?),
+            "stride" => self.stride = Some(number(name, value)?),
             "format" => self.format = Some(value.into()),
             other => {
                 return Err(fault::error(format!("unrecognized arguments to with_sequence: ['{other}']")));
@@ -51,28 +47,30 @@ impl Series {
     }
 
     /// `5`, `5-8`, `2-10/2`, `4:host%02d`.
-    fn short(term: &str) -> Option<Self> {
+    fn short(term: &str) -> Result<Option<Self>, Error> {
         let (term, format) = term.split_once(':').map_or((term, None), |(term, format)| (term, Some(format)));
         let (term, stride) = term.split_once('/').map_or((term, None), |(term, stride)| (term, Some(stride)));
-        let (start, end) = match term.split_once('-') {
-            Some((start, end)) => (number(start).ok()?, end),
-            None => (1, term),
+        let (start, end) = term.split_once('-').map_or((None, term), |(start, end)| (Some(start), end));
+        let written = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, 'x' | 'X'))
         };
-        let stride = stride.map(number).transpose().ok()?;
-        Some(Self {
-            start: Some(start),
-            end: Some(number(end).ok()?),
+        if !written(end) || ![start, stride].into_iter().flatten().all(written) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            start: Some(start.map_or(Ok(1), |start| number("start", start))?),
+            end: Some(number("end", end)?),
             count: None,
-            stride,
+            stride: stride.map(|stride| number("stride", stride)).transpose()?,
             format: format.map(String::from),
-        })
+        }))
     }
 }
 
 fn sequence(request: &Request) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
     for term in request.texts()? {
-        let series = match Series::short(term.trim()) {
+        let series = match Series::short(term.trim())? {
             Some(series) => series,
             None => {
                 let mut series = Series::default();
@@ -166,7 +164,7 @@ fn password(request: &Request) -> Result<Vec<Value>, Error> {
             None => letters(&get("chars")?.unwrap_or_else(|| "ascii_letters,digits,.,,:,-,_".into())),
         };
         let seed = get("seed")?;
-        let (encrypt, ident) = (get("encrypt")?, get("ident")?);
+        let (encrypt, ident) = (get("encrypt")?.filter(|kind| !kind.is_empty()), get("ident")?);
         one(&path, length, &chars, seed.as_deref(), encrypt.as_deref(), ident.as_deref())
     };
     request.texts()?.iter().map(make).collect()

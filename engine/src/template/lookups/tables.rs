@@ -93,10 +93,13 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
         let (file, encoding) = (get("file", "ansible.ini")?, get("encoding", "utf-8")?);
         let text = read_in(request, "files", &file, "Unable to access the file", &encoding)?;
         let exact = request.is("case_sensitive", false);
+        let own_default =
+            own.iter().find(|(name, _)| name == "default").map(|(_, v)| Value::from(v.as_str()));
+        let otherwise = own_default.or_else(|| request.options.named("default"));
         let wanted = if properties { String::new() } else { get("section", "global")? };
         let (pairs, there) = section(&text, &wanted, exact);
         if !there && !properties {
-            out.extend(request.options.named("default"));
+            out.extend(otherwise);
             continue;
         }
         if request.is("re", false)
@@ -110,7 +113,7 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
         let fold = |name: &str| if exact { name.to_string() } else { name.to_lowercase() };
         match pairs.iter().rev().find(|(name, _)| *name == fold(&key)) {
             Some((_, value)) => out.push(Value::from(value.as_str())),
-            None => out.push(request.options.named("default").unwrap_or_else(|| Value::from(""))),
+            None => out.push(otherwise.unwrap_or_else(|| Value::from(""))),
         }
     }
     Ok(out)

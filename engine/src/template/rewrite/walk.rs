@@ -374,7 +374,7 @@ impl<'s> Walk<'s> {
                 }
                 items(expr).into_iter().flatten().for_each(|item| self.expr(item, true));
                 if own {
-                    self.edit(at.end..at.end, ")|_m_own");
+                    self.edit(at.end..at.end, "|_m_own)");
                 }
             }
             E::Map(map) => {
@@ -387,7 +387,7 @@ impl<'s> Walk<'s> {
                     self.expr(value, true);
                 }
                 if own {
-                    self.edit(at.end..at.end, ")|_m_own");
+                    self.edit(at.end..at.end, "|_m_own)");
                 }
             }
             _ if soft && chainable(expr) => {
