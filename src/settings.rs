@@ -12,6 +12,7 @@ pub use muster_engine::plan::Gathering;
 use crate::report::Format;
 use kinds::Setting;
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics};
+use muster_engine::playbook::Strategy;
 use std::path::{Path, PathBuf};
 
 /// One line of the table: how a setting is called and what it is.
@@ -161,7 +162,7 @@ settings! {
     /// Tags to skip.
     skip_tags: Vec<String> = "", env ["ANSIBLE_SKIP_TAGS"], ini ["tags" "skip"];
     /// The strategy of plays that name none.
-    strategy: String = "linear", env ["ANSIBLE_STRATEGY"], ini ["defaults" "strategy"];
+    strategy: Strategy = "linear", env ["ANSIBLE_STRATEGY"], ini ["defaults" "strategy"];
     /// Whether one host's failure ends the play for all.
     any_errors_fatal: bool = "false", env ["ANSIBLE_ANY_ERRORS_FATAL"], ini ["defaults" "any_errors_fatal"];
     /// Whether an undefined variable is an error; it always is.

@@ -2,6 +2,7 @@
 //! start at the file they are written in.
 
 use muster_engine::plan::Gathering;
+use muster_engine::playbook::Strategy;
 use std::path::{Path, PathBuf};
 
 /// Where relative paths start.
@@ -141,6 +142,19 @@ impl Setting for Vec<Text> {
             return Ok(vec![Text(text.to_string())]);
         }
         split(text, ',').map(|part| Text::from_text(part, base)).collect()
+    }
+}
+
+impl Setting for Strategy {
+    const KIND: &'static str = "linear, free or host_pinned";
+
+    fn from_text(text: &str, _base: &Base<'_>) -> Result<Self, String> {
+        match text.trim().strip_prefix("ansible.builtin.").unwrap_or(text.trim()) {
+            "linear" => Ok(Self::Linear),
+            "free" => Ok(Self::Free),
+            "host_pinned" => Ok(Self::HostPinned),
+            _ => Err("one of `linear`, `free` or `host_pinned`".into()),
+        }
     }
 }
 

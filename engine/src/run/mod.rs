@@ -9,6 +9,7 @@ mod hostvars;
 mod items;
 mod lesson;
 mod magic;
+mod meta;
 mod names;
 mod play;
 mod pool;

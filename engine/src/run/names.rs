@@ -4,7 +4,6 @@
 use super::magic;
 use super::scene::Scene;
 use super::world::{Learned, World};
-use crate::node::{Kind, Node};
 use crate::plan::{PlannedTask, VarsFile, role_defaults, role_vars};
 use crate::template::{Layer, Names, Scope, Surroundings, Variable};
 use std::path::PathBuf;
@@ -54,7 +53,8 @@ impl HostNames {
 
     fn scope_in(self, search: Arc<[PathBuf]>) -> Scope {
         let secrets = self.world.site.loader.secrets.clone();
-        Scope::new(Arc::new(self), Surroundings { search, secrets })
+        let sources = Some(self.world.site.loader.sources.clone());
+        Scope::new(Arc::new(self), Surroundings { search, secrets, sources })
     }
 
     fn inventory(&self) -> &[Layer] {
@@ -123,7 +123,7 @@ impl Names for HostNames {
             .or_else(|| self.learned.included.get(name).cloned())
             .or_else(|| task.and_then(|task| within(&task.middle, name)))
             .or_else(|| self.in_play(name))
-            .or_else(|| self.learned.injected.get(name).map(known))
+            .or_else(|| self.learned.injected.get(name).filter(|_| site.defaults.inject_facts).map(known))
             .or_else(|| within(self.inventory(), name))
             .or_else(|| task.and_then(|task| within(&task.weak, name)))
             .or_else(|| {
@@ -133,13 +133,8 @@ impl Names for HostNames {
                 self.scene.roles().iter().rev().find_map(|role| within(&role_defaults(role), name))
             })
             // What a task on the host would use where nobody says otherwise.
-            .or_else(|| match (name, task) {
-                ("ansible_host", Some(_)) => Some(Variable::Known((&*self.host).into())),
-                ("environment", Some(task)) => Some(Variable::Written(Node {
-                    span: task.task.span,
-                    kind: Kind::Seq(task.keywords.environment.as_slice().into()),
-                })),
-                _ => None,
+            .or_else(|| {
+                (name == "ansible_host" && task.is_some()).then(|| Variable::Known((&*self.host).into()))
             })
     }
 

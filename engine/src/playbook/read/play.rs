@@ -48,7 +48,7 @@ impl Reader<'_> {
             force_handlers: None,
             max_fail_percentage: None,
             serial: vec![],
-            strategy: Strategy::default(),
+            strategy: None,
             order: Order::default(),
             dir: Arc::clone(&self.dir),
             file: self.file.to_path_buf(),
@@ -86,7 +86,7 @@ impl Reader<'_> {
             "force_handlers" => play.force_handlers = self.boolean(field, class),
             "max_fail_percentage" => play.max_fail_percentage = self.percentage(field, class),
             "serial" => play.serial = self.serial(field),
-            "strategy" => play.strategy = self.choice(field, "strategy", STRATEGIES, Class::Error),
+            "strategy" => play.strategy = Some(self.choice(field, "strategy", STRATEGIES, Class::Error)),
             "order" => play.order = self.choice(field, "order", ORDERS, Class::Usage),
             "vars_files" => play.vars_files = self.vars_files(field),
             "vars_prompt" => play.vars_prompt = self.vars_prompt(field),
@@ -96,7 +96,7 @@ impl Reader<'_> {
             "handlers" => play.handlers = tasks(self),
             "roles" => play.roles = self.roles(field.value, Requirement::Play),
             "user" if map.get("remote_user").is_some() => {
-                let message = "both `user` and `remote_user` are set for this play";
+                let message = "both 'user' and 'remote_user' are set for this play.";
                 self.diagnostics.push(
                     Diagnostic::parse("muster::playbook::keyword", message)
                         .at(field.key.span, "the old name of `remote_user`")

@@ -113,7 +113,7 @@ fn values_convert_as_words_and_numbers() {
     let keywords = &task.keywords;
     assert!(matches!(keywords.escalate, Some(Setting::Fixed(true))));
     assert!(matches!(keywords.no_log, Some(Setting::Fixed(false))));
-    assert!(matches!(keywords.ignore_errors, Some(Setting::Template(_))));
+    assert!(matches!(keywords.ignore_errors, Some(Setting::Template { .. })));
     assert!(matches!(task.retries, Some(Setting::Fixed(3))));
     assert!(matches!(task.delay, Some(Setting::Fixed(delay)) if delay == 0.5));
     assert!(matches!((&task.background, &task.poll), (Some(Setting::Fixed(10)), Some(Setting::Fixed(0)))));
@@ -191,7 +191,7 @@ fn plays_know_all_their_keywords() {
          vars_prompt: [{name: secret, confirm: yes}]\n  user: me\n  environment: {A: b}\n  handlers:\n  - name: h\n    \
          listen: topic\n    debug:\n",
     );
-    assert_eq!(play.strategy, Strategy::Free);
+    assert_eq!(play.strategy, Some(Strategy::Free));
     assert_eq!(play.serial.iter().map(show).collect::<Vec<_>>(), ["1", "30%"]);
     assert!(matches!(play.max_fail_percentage, Some(Setting::Fixed(30.0))));
     assert_eq!(play.vars_files.len(), 2);
