@@ -103,6 +103,6 @@ impl From<ConnectionError> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        Self::new(fault.message)
+        Self::new(format!("Task failed: {}", fault.message))
     }
 }

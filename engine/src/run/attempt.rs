@@ -13,8 +13,9 @@ use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Map, Output, Reason
 use crate::node::Mapping;
 use crate::plan::PlannedTask;
 use crate::playbook::{Action, Args};
-use crate::template::{Expr, Fault, Scope, Value, Variable, from_json, is_template, to_json};
+use crate::template::{Expr, Fault, Scope, Value, Variable, from_json, is_template, text_of, to_json};
 use indexmap::IndexMap;
+use minijinja::value::ValueKind;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +98,23 @@ pub struct Attempts<'a> {
     pub scope: &'a Scope,
     /// The item's names alone.
     pub front: IndexMap<Arc<str>, Variable>,
+}
+
+/// The name of a variable that a template made.
+fn variable_name(value: &Value) -> Result<String, Fault> {
+    let kind = match value.kind() {
+        ValueKind::String => return Ok(value.as_str().unwrap_or("").to_string()),
+        ValueKind::Number if value.is_integer() => "int",
+        ValueKind::Number => "float",
+        ValueKind::Bool => "bool",
+        ValueKind::None => "NoneType",
+        ValueKind::Map => "dict",
+        _ => "list",
+    };
+    let text =
+        text_of(value).map_err(|error| Fault { message: error.to_string(), span: None, undefined: false })?;
+    let message = format!("Invalid variable name '{text}' of type '{kind}'.");
+    Err(Fault { message, span: None, undefined: false })
 }
 
 impl Attempts<'_> {
@@ -273,7 +291,7 @@ impl Attempts<'_> {
         }
         for (key, node) in named.as_map().into_iter().flat_map(Mapping::iter) {
             let key = match key.as_str() {
-                Some(text) if spec.open && is_template(text) => self.scope.text(key)?,
+                Some(text) if spec.open && is_template(text) => variable_name(&self.scope.render(key)?)?,
                 Some(text) => text.to_string(),
                 None => key.to_json().to_string(),
             };

@@ -349,7 +349,10 @@ impl Conductor {
             return self.report(key.play).await;
         }
         if rescued && let Some(task) = step_task(&act) {
-            let result = from_json(&Json::Object(finished.outcome.result.clone()));
+            let mut result = finished.outcome.result.clone();
+            result.insert("failed".into(), json!(true));
+            result.entry("exception").or_insert(json!("(traceback unavailable)"));
+            let result = from_json(&Json::Object(result));
             let about = about(task);
             self.world.learn(&host, |learned| {
                 learned.set.insert(Arc::from("ansible_failed_result"), result);

@@ -34,12 +34,30 @@ impl Object for HostVars {
         let inventory = self.world.inventory();
         let host = inventory.host(name).map(|host| host.name.clone())?;
         let names = HostNames::new(self.world.clone(), self.scene.clone(), host, None).outside_the_play();
-        Some(Value::from_object(Variables::new(names)))
+        Some(Value::from_object(HostVariables(Arc::new(Variables::new(names)))))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let inventory = self.world.inventory();
         Enumerator::Values(inventory.hosts().map(|host| Value::from(&**host)).collect())
+    }
+}
+
+/// One host's variables as `hostvars` gives them.
+#[derive(Debug)]
+pub struct HostVariables(Arc<Variables>);
+
+impl Object for HostVariables {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get_value(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.0.enumerate()
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 /// Every special variable that always has a value.
 pub const NAMES: &[&str] = &[
     "ansible_check_mode",
+    "ansible_config_file",
+    "ansible_dependent_role_names",
     "ansible_diff_mode",
     "ansible_facts",
     "ansible_forks",
@@ -18,6 +20,7 @@ pub const NAMES: &[&str] = &[
     "ansible_play_hosts_all",
     "ansible_play_name",
     "ansible_play_role_names",
+    "ansible_playbook_python",
     "ansible_role_names",
     "ansible_run_tags",
     "ansible_skip_tags",
@@ -111,10 +114,34 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         "ansible_run_tags" => from_json(&json!(site.selection.tags)),
         "ansible_skip_tags" => from_json(&json!(site.selection.skip_tags)),
         "ansible_limit" => text(site.selection.limit.clone()?),
-        "ansible_inventory_sources" => from_json(&json!(site.inventory_sources)),
+        "ansible_inventory_sources" => {
+            let sources = site.inventory_sources.iter().map(|source| absolute(source));
+            from_json(&json!(sources.collect::<Vec<_>>()))
+        }
         _ => return site.defaults.special.iter().find(|(known, _)| **known == *name).map(|(_, v)| v.clone()),
     })
 }
+
+/// A source of the inventory as Ansible names it: a path from the root, a list of hosts as it was given.
+fn absolute(source: &str) -> String {
+    if source.contains(',') {
+        return source.into();
+    }
+    std::path::absolute(source).map_or_else(|_| source.into(), |path| path.display().to_string())
+}
+
+/// What is only of the play: a host's variables, seen through `hostvars`, have none of it.
+pub const OF_THE_PLAY: &[&str] = &[
+    "ansible_play_batch",
+    "ansible_play_hosts",
+    "ansible_play_hosts_all",
+    "ansible_play_name",
+    "ansible_play_role_names",
+    "ansible_dependent_role_names",
+    "ansible_role_names",
+    "play_hosts",
+    "role_names",
+];
 
 fn facts(names: &HostNames) -> Value {
     let learned = names.world.learned(&names.host);

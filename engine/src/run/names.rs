@@ -132,11 +132,18 @@ impl Names for HostNames {
                 }
                 self.scene.roles().iter().rev().find_map(|role| within(&role_defaults(role), name))
             })
+            // What a task on the host would use where nobody says otherwise.
+            .or_else(|| {
+                (name == "ansible_host" && task.is_some()).then(|| Variable::Known((&*self.host).into()))
+            })
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        let mut names: indexmap::IndexSet<Arc<str>> =
-            magic::NAMES.iter().map(|name| Arc::from(*name)).collect();
+        let mut names: indexmap::IndexSet<Arc<str>> = magic::NAMES
+            .iter()
+            .filter(|name| !self.outside || !magic::OF_THE_PLAY.contains(name))
+            .map(|name| Arc::from(*name))
+            .collect();
         let mut add =
             |layers: &[Layer]| names.extend(layers.iter().flat_map(|layer| layer.0.keys().cloned()));
         add(std::slice::from_ref(&self.world.site.extra));

@@ -51,6 +51,9 @@ fn has_failed(result: &Map) -> bool {
     }
 }
 
+/// Where Ansible keeps a traceback: playbooks ask whether it is there.
+const EXCEPTION: &str = "exception";
+
 /// A failed task that never reached its module.
 #[must_use]
 pub fn failure(message: impl Into<String>) -> Map {
@@ -58,6 +61,7 @@ pub fn failure(message: impl Into<String>) -> Map {
     result.insert("changed".into(), json!(false));
     result.insert("failed".into(), json!(true));
     result.insert("msg".into(), Json::String(message.into()));
+    result.insert(EXCEPTION.into(), json!("(traceback unavailable)"));
     result
 }
 
@@ -134,7 +138,7 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
     if !no_log {
         // The status says these; Ansible does not show them either.
         let said = |key: &str| {
-            matches!(key, "failed" | "skipped")
+            matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_") && !matches!(key, "_ansible_verbose_always" | DELEGATED))
         };

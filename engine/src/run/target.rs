@@ -241,6 +241,10 @@ impl Sight<'_> {
     /// # Errors
     /// A template fails, or gives something that is no mapping.
     pub fn environment(&self, names: &Scope, gathers: bool) -> Result<Vec<(String, String)>, Fault> {
+        let keyword = |fault: Fault| Fault {
+            message: format!("Error processing keyword 'environment': {}", fault.message),
+            ..fault
+        };
         let mut all = indexmap::IndexMap::new();
         for node in &self.keywords.environment {
             let nodes = node.as_seq().unwrap_or_else(|| std::slice::from_ref(node));
@@ -258,7 +262,7 @@ impl Sight<'_> {
                         }
                         continue;
                     }
-                    rendered => rendered?,
+                    rendered => rendered.map_err(keyword)?,
                 };
                 if Scope::is_omit(&value) {
                     continue;

@@ -309,7 +309,13 @@ impl Unit {
 
     fn file(&self, task: &PlannedTask, scope: &Scope) -> Result<Done, Fault> {
         let Action::IncludeTasks(include) = &task.task.action else { return Ok(Done::of(Map::new())) };
-        let name = scope.text(&include.file)?;
+        let name = scope.text(&include.file).map_err(|fault| Fault {
+            message: format!(
+                "Finalization of task args for '{}' failed: Error while resolving value for '_raw_params': {}",
+                "ansible.builtin.include_tasks", fault.message
+            ),
+            ..fault
+        })?;
         let path = match find_tasks(&name, &task.task.dir, &task.around, &self.scene.play.dir) {
             Ok(path) => path,
             Err(tried) => tried.first().cloned().unwrap_or_else(|| name.clone().into()),

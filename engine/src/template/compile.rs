@@ -17,6 +17,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 pub struct Compiled {
     /// What is known about it.
     pub rewritten: Rewritten,
+    /// Whether it is a bare expression.
+    pub bare: bool,
     source: Arc<str>,
     code: Code,
 }
@@ -72,8 +74,9 @@ impl Broken {
     pub fn refused(error: &Error, mode: Mode, source: &str) -> Self {
         let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
         let delimiters = mode == Mode::Condition && (source.contains("{{") || source.contains("{%"));
+        let got = error.range().and_then(|range| source.get(range)).unwrap_or("");
         Self {
-            message: detail,
+            message: fault::syntax(&detail, got),
             at: error.range(),
             help: delimiters
                 .then(|| "a bare expression takes no `{{ }}` inside: write the name itself".into()),
@@ -126,7 +129,7 @@ impl Compiled {
             _ => environment().template_from_str(Box::leak(new.clone().into_boxed_str())).map(Code::Template),
         };
         let code = code.map_err(refused)?;
-        Ok(Self { rewritten, source: source.clone(), code })
+        Ok(Self { rewritten, bare: mode == Mode::Condition, source: source.clone(), code })
     }
 
     /// The value over a scope; may be undefined, or hold something undefined.
@@ -142,7 +145,7 @@ impl Compiled {
     }
 
     fn run(&self, core: &Arc<Core>) -> Result<Value, Error> {
-        let root = Root::value(core);
+        let root = Root::changing(core, self.rewritten.changes);
         let own;
         let template = match &self.code {
             Code::Expression(expression) => return expression.eval(root).map(|value| self.ended(value)),
@@ -155,6 +158,8 @@ impl Compiled {
         let mut done = template.render_captured(root)?;
         if self.rewritten.shape == Shape::MaybeSingle {
             let put = done.state().get_extension::<Emitted>().map_or(vec![], |emitted| emitted.0.clone());
+            // What gave nothing is not there: one value beside it stays a value.
+            let put: Vec<Value> = put.into_iter().filter(|value| !value.is_none()).collect();
             match put.as_slice() {
                 [] if done.output().is_empty() => return Ok(Value::from(())),
                 [value] if done.with_state_mut(|state| state.format(value.clone()))? == done.output() => {

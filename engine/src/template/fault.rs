@@ -61,6 +61,9 @@ pub fn forget_missing() {
 
 /// What Ansible says when an object lacks a key.
 pub fn missing_key(object: &Value, key: &Value) -> String {
+    if python::type_name(object) == "HostVars" {
+        return format!("hostvars[{}]", python::repr(key));
+    }
     format!("object of type '{}' has no attribute {}", python::type_name(object), python::repr(key))
 }
 
@@ -121,7 +124,44 @@ pub fn of(error: &Error, core: &Arc<Core>, compiled: &Compiled, span: Option<Spa
         return Fault { span: fault.span.or(span), ..fault.clone() };
     }
     let (message, undefined) = describe(error, &|parent| compiled.parent(core, parent));
-    Fault { message, span, undefined }
+    let what = if compiled.bare { "expression" } else { "template" };
+    Fault { message: led(message, undefined, what), span, undefined }
+}
+
+/// The message after Ansible's lead, where it does not say itself what failed.
+pub fn led(message: String, undefined: bool, what: &str) -> String {
+    let own = undefined
+        || (message.starts_with("The ") && message.contains(" plugin '"))
+        || ["Syntax error", "Recursive loop", "access to attribute", "Error rendering"]
+            .iter()
+            .any(|lead| message.starts_with(lead));
+    if own { message } else { format!("Error rendering {what}: {message}") }
+}
+
+/// Jinja's words for what the parser refused; `got` is what stood there.
+pub fn syntax(detail: &str, got: &str) -> String {
+    let token = |words: &str| match words {
+        "end of variable block" => "end of print statement".to_string(),
+        "end of block" => "end of statement block".to_string(),
+        "identifier" => "name".to_string(),
+        "identifier or integer" => "name or number".to_string(),
+        other => other.trim_matches('`').to_string(),
+    };
+    if let Some(tag) = detail.strip_prefix("unknown statement ") {
+        return format!("Encountered unknown tag '{tag}'.");
+    }
+    let Some(rest) = detail.strip_prefix("unexpected ") else { return detail.to_string() };
+    let (found, wanted) = rest.split_once(", expected ").map_or((rest, None), |(f, w)| (f, Some(w)));
+    let seen = match found {
+        "identifier" if !got.is_empty() => got.trim().to_string(),
+        other => token(other),
+    };
+    match wanted {
+        _ if matches!(found, "end of string" | "character") => detail.to_string(),
+        None => format!("Expected an expression, got '{seen}'"),
+        Some("identifier or integer") => "expected name or number".to_string(),
+        Some(wanted) => format!("expected token '{}', got '{seen}'", token(wanted)),
+    }
 }
 
 /// The message, and whether something undefined is the cause. `parent` evaluates a part of the template.
@@ -182,7 +222,12 @@ fn describe(error: &Error, parent: &dyn Fn(&str) -> Option<Value>) -> (String, b
         }
         ErrorKind::TemplateNotFound => (detail.to_string(), false),
         _ if detail.starts_with("unable to calculate") && detail.ends_with(" 0") => {
-            ("division by zero".into(), false)
+            let whole = if detail.contains(" // ") {
+                "integer division or modulo by zero"
+            } else {
+                "division by zero"
+            };
+            (whole.into(), false)
         }
         _ if detail.starts_with("tried to use ") => (operands(detail), false),
         ErrorKind::InvalidOperation if !detail.is_empty() => (detail.to_string(), false),
@@ -203,6 +248,13 @@ fn lacking(named: &str, parent: &dyn Fn(&str) -> Option<Value>) -> String {
         return format!("'{named}' is undefined");
     };
     let kind = parent(base).map_or("dict", |value| python::type_name(&value));
+    if let Some(name) = link.strip_prefix('.').filter(|name| name.starts_with("__")) {
+        return format!("access to attribute '{name}' of '{kind}' object is unsafe.");
+    }
+    if kind == "HostVars" {
+        let host = link.trim_matches(['.', '[', ']', '\'', '"']);
+        return format!("hostvars['{host}']");
+    }
     let key = match link.strip_prefix('.') {
         Some(name) => format!("'{name}'"),
         None => link.trim_matches(['[', ']']).to_string(),
@@ -220,6 +272,7 @@ fn operands(detail: &str) -> String {
         "number" => "int",
         "none" => "NoneType",
         "bool" => "bool",
+        "tuple" => "tuple",
         _ => "object",
     };
     let sign = words.get(3).copied().unwrap_or("");

@@ -73,7 +73,7 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
     let env = environment(&Core::new(core.names.clone(), around), syntax);
     let rendered = core.current(|| {
         let template = env.template_from_named_str(name, &rewritten.text)?;
-        template.render(Root::value(core))
+        template.render(Root::changing(core, rewritten.changes))
     });
     match rendered {
         Ok(out) => Ok(with_newlines(out, body)),
@@ -81,7 +81,11 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
             let fault = fault::plain(&error);
             let line = error.line().filter(|_| error.name() == Some(name));
             let place = line.map_or_else(String::new, |line| format!(" ({})", at(line)));
-            Err(Fault { message: fault.message + &place, ..fault })
+            let message = match fault::carried(&error) {
+                Some(_) => fault.message,
+                None => fault::led(fault.message, fault.undefined, "template"),
+            };
+            Err(Fault { message: message + &place, ..fault })
         }
     }
 }

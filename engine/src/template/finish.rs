@@ -51,8 +51,8 @@ pub fn finish(value: Value) -> Result<Value, Error> {
     }
 }
 
-/// Macros and the like are maps to the engine.
-fn is_data(value: &Value) -> bool {
+/// Whether a map is data: macros and the like are maps to the engine too.
+pub fn is_data(value: &Value) -> bool {
     value.as_object().is_none_or(|object| {
         !object.type_name().contains("minijinja::vm::") && !object.type_name().contains("Namespace")
     })

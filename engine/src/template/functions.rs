@@ -58,7 +58,7 @@ fn now(rest: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let at = Timestamp::now().to_zoned(zone);
     match args.text(1, "fmt")? {
         Some(format) => zoned_text(&at, &format).map(Value::from),
-        None => Ok(Value::from_object(Moment(at.datetime()))),
+        None => Ok(Value::from_object(Moment(at.datetime(), None))),
     }
 }
 

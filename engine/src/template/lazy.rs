@@ -3,6 +3,7 @@
 //! rendered. Lazy values hold their scope weakly: they live no longer than the evaluation.
 
 use super::compile::compile;
+use super::owned::owned;
 use super::rewrite::Mode;
 use super::{Fault, Names, Surroundings, Value, Variable, fault, is_template, place, vault};
 use crate::node::{Kind, Mapping, Node};
@@ -168,21 +169,45 @@ fn text_value(text: &Arc<str>) -> Value {
 
 /// The names of a scope, as the root of an evaluation.
 #[derive(Debug)]
-pub struct Root(Arc<Core>);
+pub struct Root {
+    core: Arc<Core>,
+    /// Where methods change things: copies of the variables that were read, which may change.
+    own: Option<Mutex<HashMap<String, Value>>>,
+}
 
 impl Root {
     pub fn value(core: &Arc<Core>) -> Value {
-        Value::from_object(Self(core.clone()))
+        Value::from_object(Self { core: core.clone(), own: None })
+    }
+
+    /// The same for a text in which methods change what they are called on.
+    pub fn changing(core: &Arc<Core>, changes: bool) -> Value {
+        Value::from_object(Self { core: core.clone(), own: changes.then(Mutex::default) })
+    }
+
+    fn get(&self, name: &str) -> Option<Value> {
+        let Some(own) = &self.own else { return self.core.variable(name) };
+        if let Some(known) = own.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Some(known.clone());
+        }
+        let value = self.core.variable(name)?;
+        // These are as large as the inventory, and nobody changes them.
+        if matches!(name, "hostvars" | "vars" | "groups" | "ansible_facts") {
+            return Some(value);
+        }
+        let value = owned(value.clone()).unwrap_or(value);
+        own.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), value.clone());
+        Some(value)
     }
 }
 
 impl Object for Root {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.variable(key.as_str()?)
+        self.get(key.as_str()?)
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.0.variable(key)
+        self.get(key)
     }
 }
 

@@ -25,8 +25,12 @@ pub fn type_name(value: &Value) -> &'static str {
         ValueKind::Bytes => "bytes",
         ValueKind::Seq if value.is_tuple() => "tuple",
         ValueKind::Seq | ValueKind::Iterable => "list",
-        ValueKind::Map => "dict",
-        _ => "object",
+        ValueKind::Map => match value.as_object().map(minijinja::value::DynObject::type_name) {
+            Some(name) if name.ends_with("::HostVars") => "HostVars",
+            Some(name) if name.ends_with("::HostVariables") => "HostVarsVars",
+            _ => "dict",
+        },
+        _ => super::filters::times::type_name(value).unwrap_or("object"),
     }
 }
 
@@ -165,6 +169,9 @@ pub fn compare(left: &Value, right: &Value, sign: &str) -> Result<Option<Orderin
         }
         let float = |value: &Value| f64::try_from(value.clone()).unwrap_or(f64::NAN);
         return Ok(float(&a).partial_cmp(&float(&b)));
+    }
+    if let Some(order) = super::filters::times::order(left, right) {
+        return Ok(Some(order));
     }
     match (left.kind(), right.kind()) {
         (ValueKind::String, ValueKind::String) => Ok(Some(left.as_str().cmp(&right.as_str()))),

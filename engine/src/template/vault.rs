@@ -3,7 +3,7 @@
 
 use super::Surroundings;
 use crate::secret::Secret;
-use crate::vault::{Secrets, encrypt as seal};
+use crate::vault::{Secrets, encrypt_with_salt as seal};
 
 /// The plain text.
 ///
@@ -26,6 +26,7 @@ pub fn decrypt_with(password: &str, text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// The machine gives no random bytes.
-pub fn encrypt(plain: &str, password: &str, id: Option<&str>) -> Result<String, String> {
-    seal(plain.as_bytes(), &Secret::new(password), id).map_err(|error| error.to_string())
+pub fn encrypt(plain: &str, password: &str, id: &str, salt: Option<&str>) -> Result<String, String> {
+    let salt = salt.map(str::as_bytes);
+    seal(plain.as_bytes(), &Secret::new(password), Some(id), salt).map_err(|error| error.to_string())
 }

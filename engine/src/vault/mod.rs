@@ -200,9 +200,29 @@ impl Secrets {
 /// # Errors
 /// The machine gave no random bytes.
 pub fn encrypt(plain: &[u8], password: &Secret, id: Option<&str>) -> Result<String, Error> {
-    let mut salt = [0; SALT];
-    rand::TryRngCore::try_fill_bytes(&mut rand::rngs::OsRng, &mut salt).map_err(|_| Error::NoRandom)?;
-    let (mac, data) = Keys::derive(password, &salt).encrypt(plain);
+    encrypt_with_salt(plain, password, id, None)
+}
+
+/// The same with a salt of one's own: the same text every time.
+///
+/// # Errors
+/// The machine gives no random bytes for a salt.
+pub fn encrypt_with_salt(
+    plain: &[u8],
+    password: &Secret,
+    id: Option<&str>,
+    salt: Option<&[u8]>,
+) -> Result<String, Error> {
+    let mut made_up = [0; SALT];
+    let salt = match salt {
+        Some(salt) => salt,
+        None => {
+            rand::TryRngCore::try_fill_bytes(&mut rand::rngs::OsRng, &mut made_up)
+                .map_err(|_| Error::NoRandom)?;
+            &made_up
+        }
+    };
+    let (mac, data) = Keys::derive(password, salt).encrypt(plain);
     let body = [hex::encode(salt), hex::encode(mac), hex::encode(data)].join("\n");
     let mut text = match id.filter(|id| *id != DEFAULT_ID) {
         Some(id) => format!("{HEADER};1.2;AES256;{id}\n"),

@@ -3,7 +3,7 @@
 use super::written;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use muster_engine::node::{self, Node};
-use muster_engine::template::{Expr, Scope};
+use muster_engine::template::{Expr, Scope, from_json, text_of};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -84,10 +84,16 @@ fn expression(var: &Json, cx: &Context) -> Result<Node, Failure> {
             _ => "int",
         };
         return Err(Failure::new(format!(
-            "argument 'var' is of type {kind} and we were unable to convert to str: \
-             '{var}' is not a string and conversion is not allowed"
+            "argument 'var' is of type {kind} and we were unable to convert to _check_type_str_no_conversion: \
+             '{}' is not a string and conversion is not allowed",
+            text_of(&from_json(var)).unwrap_or_default()
         )));
     };
+    let written = cx.written.as_map().and_then(|map| map.get("var"));
+    if written.is_some_and(|node| matches!(node.kind, node::Kind::Unsafe(_))) {
+        let why = "Encountered untrusted template or expression.";
+        return Err(Failure::new(format!("Task failed: Error while resolving `var` expression: {why}")));
+    }
     let node = written::node(cx, &["var"], var);
     if !text.contains("{{") && !text.contains("{%") {
         return Ok(node);

@@ -48,9 +48,17 @@ pub(crate) fn add(registry: Registry) -> Registry {
 ///
 /// # Errors
 /// The message Ansible gives.
+/// Words of Python and Jinja that name no variable.
+const RESERVED: [&str; 38] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
+    "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
+    "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "true",
+    "false", "none",
+];
+
 fn variable_name(name: &str) -> Result<(), Failure> {
     let starts = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    if starts && name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+    if starts && name.chars().all(|c| c.is_alphanumeric() || c == '_') && !RESERVED.contains(&name) {
         return Ok(());
     }
     Err(Failure::new(format!("Task failed: Invalid variable name '{name}'.")))

@@ -42,8 +42,8 @@ impl Module for SetStats {
         }
         let stats = json!({
             "data": data,
-            "per_host": boolean(&args.per_host)?,
-            "aggregate": boolean(&args.aggregate)?,
+            "per_host": boolean(&args.per_host).unwrap_or(false),
+            "aggregate": boolean(&args.aggregate).unwrap_or(false),
         });
         Ok(Check::Done(Output::new(false).with("ansible_stats", stats)))
     }

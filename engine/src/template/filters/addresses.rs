@@ -23,8 +23,19 @@ pub const TABLE: Table = &[
     ("ansible.utils.next_nth_usable", |_, value, args| {
         let net = address(&python::text(value)?)?;
         let next = moved(net.addr(), i128::from(integer(&args.need(0, "offset")?)?))?;
-        let usable = net.contains(&next) && next != net.network() && next != net.broadcast();
-        Ok(Value::from(if usable { next.to_string() } else { String::new() }))
+        Ok(usable(net, next))
+    }),
+    ("ansible.utils.previous_nth_usable", |_, value, args| {
+        let net = address(&python::text(value)?)?;
+        Ok(usable(net, moved(net.addr(), -i128::from(integer(&args.need(0, "offset")?)?))?))
+    }),
+    ("ansible.utils.ip4_hex", |_, value, args| {
+        let text = python::text(value)?;
+        let Ok(address) = text.parse::<std::net::Ipv4Addr>() else {
+            return Err(fault::error(format!("'{text}' is not a valid IPv4 address")));
+        };
+        let with = args.text(0, "delimiter")?.unwrap_or_default();
+        Ok(Value::from(address.octets().map(|octet| format!("{octet:02x}")).join(&with)))
     }),
     ("ansible.utils.network_in_usable", |_, value, args| within(value, args, true)),
     ("ansible.utils.network_in_network", |_, value, args| within(value, args, false)),
@@ -42,6 +53,16 @@ pub const TABLE: Table = &[
     ("ansible.utils.macaddr", |_, value, args| hardware(value, &args.text(0, "query")?.unwrap_or_default())),
     ("ansible.utils.slaac", |_, value, args| slaac(value, &args.need_text(0, "query")?)),
 ];
+
+/// An address or network that a test is asked about.
+pub fn network(value: &Value) -> Option<IpNet> {
+    parse(value.as_str()?)
+}
+
+/// Whether text is a hardware address.
+pub fn is_hardware(value: &Value) -> bool {
+    value.as_str().and_then(octets).is_some()
+}
 
 /// An address, with the whole of itself as its network if it has none.
 fn parse(text: &str) -> Option<IpNet> {
@@ -69,11 +90,19 @@ fn each(value: &Value, query: &Value, version: Option<u8>) -> Result<Value, Erro
     if is_list(value) {
         let answers = items(value)?.into_iter().map(|item| each(&item, query, version));
         let kept =
-            answers.filter(|answer| !answer.as_ref().is_ok_and(|answer| *answer == Value::from(false)));
+            answers.filter(|answer| !answer.as_ref().is_ok_and(|a| a.is_none() || *a == Value::from(false)));
         return kept.collect();
     }
     let text = match value.kind() {
-        ValueKind::String => value.as_str().unwrap_or("").to_string(),
+        ValueKind::String => match value.as_str().unwrap_or("") {
+            digits if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                match digits.parse::<u32>() {
+                    Ok(number) => std::net::Ipv4Addr::from(number).to_string(),
+                    Err(_) => return Ok(Value::from(false)),
+                }
+            }
+            text => text.to_string(),
+        },
         ValueKind::Number => match value.as_i64().and_then(|number| u32::try_from(number).ok()) {
             Some(number) => std::net::Ipv4Addr::from(number).to_string(),
             None => return Ok(Value::from(false)),
@@ -100,7 +129,7 @@ fn answer(net: IpNet, text: &str, query: &str) -> Value {
     let (address, prefix) = (net.addr(), net.prefix_len());
     let single = prefix == net.max_prefix_len();
     let is_network = address == net.network();
-    let keep = |yes: bool| if yes { Value::from(text) } else { Value::from(false) };
+    let keep = |yes: bool| if yes { Value::from(text) } else { Value::from(()) };
     let size = 1u128.checked_shl(u32::from(net.max_prefix_len() - prefix)).unwrap_or(u128::MAX);
     let number =
         |number: u128| i64::try_from(number).map_or_else(|_| Value::from(number.to_string()), Value::from);
@@ -108,7 +137,16 @@ fn answer(net: IpNet, text: &str, query: &str) -> Value {
         "" => Value::from(if text.contains('/') { net.to_string() } else { address.to_string() }),
         "address" | "ip" => keep_if(single || !is_network, address.to_string()),
         "host" => keep_if(single || !is_network, net.to_string()),
-        "net" => keep_if(is_network && !single, net.to_string()),
+        "net" if is_network && !single => Value::from(net.to_string()),
+        "net" => Value::from(()),
+        "cidr" | "ip/prefix" => Value::from(net.to_string()),
+        "ip_netmask" => Value::from(format!("{address} {}", net.netmask())),
+        "network_wildcard" => Value::from(format!("{} {}", net.network(), net.hostmask())),
+        "wrap" => Value::from(match address {
+            IpAddr::V6(_) if text.contains('/') => format!("[{address}]/{prefix}"),
+            IpAddr::V6(_) => format!("[{address}]"),
+            IpAddr::V4(_) => text.to_string(),
+        }),
         "network" | "network_id" => Value::from(net.network().to_string()),
         "network/prefix" | "subnet" => Value::from(net.trunc().to_string()),
         "network_netmask" => Value::from(format!("{} {}", net.network(), net.netmask())),
@@ -124,25 +162,32 @@ fn answer(net: IpNet, text: &str, query: &str) -> Value {
             1 | 2 => size,
             size => size - 2,
         }),
-        "first_usable" => nth_in(net, 1).map_or(Value::from(false), |host| Value::from(host.to_string())),
-        "last_usable" => nth_in(net, -2).map_or(Value::from(false), |host| Value::from(host.to_string())),
-        "range_usable" => match (nth_in(net, 1), nth_in(net, -2)) {
-            (Some(first), Some(last)) => Value::from(format!("{first}-{last}")),
-            _ => Value::from(false),
-        },
-        "next_usable" => moved(address, 1).map_or(Value::from(false), |host| Value::from(host.to_string())),
-        "previous_usable" => {
-            moved(address, -1).map_or(Value::from(false), |host| Value::from(host.to_string()))
-        }
+        "first_usable" | "last_usable" | "range_usable" if single => Value::from(()),
+        "first_usable" => Value::from(ends(net).0.to_string()),
+        "last_usable" => Value::from(ends(net).1.to_string()),
+        "range_usable" => Value::from(format!("{}-{}", ends(net).0, ends(net).1)),
+        "next_usable" => moved(address, 1).map_or(Value::from(()), |host| usable(net, host)),
+        "previous_usable" => moved(address, -1).map_or(Value::from(()), |host| usable(net, host)),
         "version" | "type_version" => Value::from(if address.is_ipv4() { 4 } else { 6 }),
         "type" => Value::from(if is_network && !single { "network" } else { "address" }),
-        "int" => Value::from(match address {
-            IpAddr::V4(address) => u32::from(address).to_string(),
-            IpAddr::V6(address) => u128::from(address).to_string(),
-        }),
+        "int" => {
+            let whole = match address {
+                IpAddr::V4(address) => u128::from(u32::from(address)),
+                IpAddr::V6(address) => u128::from(address),
+            };
+            if text.contains('/') { Value::from(format!("{whole}/{prefix}")) } else { number(whole) }
+        }
         "bool" => Value::from(true),
-        "ipv4" | "v4" => keep(address.is_ipv4()),
-        "ipv6" | "v6" => keep(address.is_ipv6()),
+        "ipv4" | "v4" => match address {
+            IpAddr::V6(address) => address
+                .to_ipv4_mapped()
+                .map_or(Value::from(()), |address| Value::from(format!("{address}/32"))),
+            IpAddr::V4(_) => Value::from(text),
+        },
+        "ipv6" | "v6" => match address {
+            IpAddr::V4(address) => Value::from(format!("{}/128", address.to_ipv6_mapped())),
+            IpAddr::V6(_) => Value::from(text),
+        },
         "private" => keep(is_private(address)),
         "public" => keep(!is_private(address) && !address.is_loopback() && !address.is_multicast()),
         "loopback" | "lo" => keep(address.is_loopback()),
@@ -170,6 +215,24 @@ fn answer(net: IpNet, text: &str, query: &str) -> Value {
             (Some(outer), _) => keep(outer.contains(&address)),
             _ => Value::from(false),
         },
+    }
+}
+
+/// The first and the last address that a host may have.
+fn ends(net: IpNet) -> (IpAddr, IpAddr) {
+    match net.max_prefix_len() - net.prefix_len() {
+        0 | 1 => (net.network(), net.broadcast()),
+        _ => (nth_in(net, 1).unwrap_or(net.network()), nth_in(net, -2).unwrap_or(net.broadcast())),
+    }
+}
+
+/// The address if a host of the network may have it.
+fn usable(net: IpNet, host: IpAddr) -> Value {
+    let (first, last) = ends(net);
+    if net.prefix_len() < net.max_prefix_len() && (first..=last).contains(&host) {
+        Value::from(host.to_string())
+    } else {
+        Value::from(())
     }
 }
 
@@ -207,7 +270,7 @@ fn nth_in(net: IpNet, index: i64) -> Option<IpAddr> {
 }
 
 fn nth(value: &Value, index: &Value) -> Result<Value, Error> {
-    let net = address(&python::text(value)?)?;
+    let Some(net) = parse(&python::text(value)?) else { return Ok(Value::from(false)) };
     let host = nth_in(net, integer(index)?);
     Ok(host.map_or(Value::from(false), |host| Value::from(host.to_string())))
 }
@@ -241,15 +304,24 @@ fn subnet(value: &Value, args: &Args) -> Result<Value, Error> {
         return Ok(place.map_or(Value::from(false), |place| Value::from((place + 1).to_string())));
     }
     let prefix = u8::try_from(integer(&query)?).map_err(|_| fault::error("no such prefix"))?;
+    // Of a single address, what is around it is meant.
+    if net.prefix_len() == net.max_prefix_len() && prefix < net.prefix_len() {
+        let size = match index.as_ref().map(integer).transpose()?.unwrap_or(0) {
+            index if index < 0 => i64::from(net.prefix_len()) + index,
+            index => i64::from(prefix) + index,
+        };
+        let size = u8::try_from(size).ok().filter(|size| *size >= prefix && *size < net.prefix_len());
+        let around = size.and_then(|size| IpNet::new(net.addr(), size).ok());
+        return Ok(around.map_or(Value::from(false), |net| Value::from(net.trunc().to_string())));
+    }
+    if prefix < net.prefix_len() {
+        return Err(fault::error(format!("Requested subnet size of {prefix} is invalid")));
+    }
     let count = 1u128.checked_shl(u32::from(prefix.saturating_sub(net.prefix_len()))).unwrap_or(u128::MAX);
     let Some(index) = index else {
-        return Ok(Value::from(if prefix < net.prefix_len() { "0".to_string() } else { count.to_string() }));
+        return Ok(Value::from(count.to_string()));
     };
     let index = integer(&index)?;
-    if prefix < net.prefix_len() {
-        let outer = IpNet::new(net.addr(), prefix).map_err(|error| fault::error(error.to_string()))?;
-        return Ok(Value::from(outer.trunc().to_string()));
-    }
     let size = 1u128.checked_shl(u32::from(net.max_prefix_len() - prefix)).unwrap_or(u128::MAX);
     let place =
         if index < 0 { i128::try_from(count).unwrap_or(i128::MAX) + i128::from(index) } else { index.into() };
@@ -273,7 +345,11 @@ fn merge(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Err
     let nets: Vec<IpNet> =
         items(value)?.iter().map(|item| address(&python::text(item)?)).collect::<Result<_, Error>>()?;
     let merged = IpNet::aggregate(&nets);
-    if args.text(0, "action")?.as_deref() != Some("span") {
+    let action = args.text(0, "action")?.unwrap_or_else(|| "merge".into());
+    if !matches!(action.as_str(), "merge" | "span") {
+        return Err(fault::error(format!("cidr_merge: invalid action '{action}'")));
+    }
+    if action == "merge" {
         return Ok(merged.iter().map(ToString::to_string).collect());
     }
     let mut all = nets.iter();
@@ -302,7 +378,7 @@ fn hardware(value: &Value, query: &str) -> Result<Value, Error> {
     let text = python::text(value)?;
     let Some(bytes) = octets(&text) else {
         return match query {
-            "" | "bool" => Ok(Value::from(false)),
+            "" | "bool" => Ok(Value::from(())),
             _ => Err(fault::error(format!("{text} is not a valid MAC address"))),
         };
     };

@@ -1,25 +1,67 @@
-//! Password hashes as crypt(3) stores them: sha256 (`$5$`) and sha512 (`$6$`). A password, a salt and rounds come in,
-//! the encoded hash goes out.
+//! Password hashes as crypt(3) stores them: sha512 (`$6$`), sha256 (`$5$`), bcrypt (`$2b$`) and md5 (`$1$`), with
+//! passlib's defaults, limits and words. A password, a salt and rounds come in, the encoded hash goes out.
+
+mod bcrypt;
+mod md5;
 
 use rand::Rng;
 use sha2::{Digest, Sha256, Sha512};
 
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Hashes a password; a salt is made up if there is none.
+/// How a password is hashed.
+#[derive(Debug, Default)]
+pub struct Recipe<'a> {
+    /// The scheme: `sha512`, `sha256`, `blowfish`, `md5`, or passlib's names of them.
+    pub kind: &'a str,
+    /// The salt; one is made up if there is none.
+    pub salt: Option<&'a str>,
+    /// How long a salt is that is made up.
+    pub salt_size: Option<i64>,
+    /// How often the hash is stretched.
+    pub rounds: Option<i64>,
+    /// The variant of bcrypt.
+    pub ident: Option<&'a str>,
+}
+
+/// Hashes a password.
 ///
 /// # Errors
-/// The scheme or the salt is not supported.
-pub fn hash(password: &str, kind: &str, salt: Option<&str>, rounds: Option<i64>) -> Result<String, String> {
-    let salt = match salt {
-        Some(salt) => salt.chars().take(16).collect(),
-        None => random_text(16),
+/// There is no such scheme, or the salt or the rounds are not what it takes.
+pub fn hash(password: &str, recipe: &Recipe<'_>) -> Result<String, String> {
+    let name = match recipe.kind {
+        "sha512" | "sha512_crypt" => "sha512_crypt",
+        "sha256" | "sha256_crypt" => "sha256_crypt",
+        "blowfish" | "bcrypt" => "bcrypt",
+        "md5" | "md5_crypt" => "md5_crypt",
+        other => {
+            return Err(format!(
+                "{other} is not in the list of supported passlib algorithms: md5, blowfish, sha256, sha512"
+            ));
+        }
     };
-    if let Some(bad) = salt.bytes().find(|byte| !ALPHABET.contains(byte)) {
-        return Err(format!("invalid character {:?} in salt", char::from(bad)));
+    let salt = salted(name, recipe).map_err(|said| format!("Could not hash the secret: {said}"))?;
+    let rounds = recipe.rounds;
+    let least = match name {
+        "bcrypt" => 4,
+        "md5_crypt" if rounds.is_some() => {
+            return Err("MinimalHandler.using() got an unexpected keyword argument 'rounds'".into());
+        }
+        _ => 1000,
+    };
+    if let Some(rounds) = rounds.filter(|rounds| *rounds < least) {
+        return Err(format!(
+            "Could not hash the secret: {name}: min_desired_rounds ({rounds}) is too low, must be at least {least}"
+        ));
     }
-    match kind {
-        "sha512" | "sha512_crypt" => {
+    let idents = ["2", "2a", "2b", "2y", "$2$", "$2a$", "$2b$", "$2y$"];
+    if let Some(ident) = recipe.ident.filter(|ident| name == "bcrypt" && !idents.contains(ident)) {
+        return Err(format!("Could not hash the secret: invalid ident: '{ident}'"));
+    }
+    match name {
+        "bcrypt" => Ok(bcrypt::hash(password, &salt, rounds, recipe.ident)),
+        "md5_crypt" => Ok(md5::hash(password.as_bytes(), &salt)),
+        "sha512_crypt" => {
             let (lead, count) = rounds_of(rounds, 656_000);
             let digest = stretch::<Sha512>(password.as_bytes(), salt.as_bytes(), count);
             let groups = (0..21).map(|i| {
@@ -30,14 +72,46 @@ pub fn hash(password: &str, kind: &str, salt: Option<&str>, rounds: Option<i64>)
             let body = encode(&digest, groups.chain([([None, None, Some(63)], 2)]));
             Ok(format!("$6${lead}{salt}${body}"))
         }
-        "sha256" | "sha256_crypt" => {
+        _ => {
             let (lead, count) = rounds_of(rounds, 535_000);
             let digest = stretch::<Sha256>(password.as_bytes(), salt.as_bytes(), count);
             let groups = ORDER_256.iter().map(|order| (order.map(Some), 4));
             let body = encode(&digest, groups.chain([([None, Some(31), Some(30)], 3)]));
             Ok(format!("$5${lead}{salt}${body}"))
         }
-        other => Err(format!("crypt does not support '{other}' algorithm: use sha512 or sha256")),
+    }
+}
+
+/// How long a salt of a scheme is.
+pub fn salt_size(kind: &str) -> usize {
+    match kind {
+        "blowfish" | "bcrypt" => 22,
+        "md5" | "md5_crypt" => 8,
+        _ => 16,
+    }
+}
+
+/// The salt of a recipe, or a new one.
+fn salted(name: &str, recipe: &Recipe<'_>) -> Result<String, String> {
+    let (most, exact) = (salt_size(name), name == "bcrypt");
+    if let Some(size) = recipe.salt_size.filter(|size| !exact && *size > 0)
+        && usize::try_from(size).map_or(true, |size| size > most)
+    {
+        return Err(format!("{name}: salt_size ({size}) above max_salt_size ({most})"));
+    }
+    let Some(salt) = recipe.salt else {
+        let size =
+            recipe.salt_size.filter(|size| !exact && *size > 0).and_then(|size| usize::try_from(size).ok());
+        return Ok(random_text(size.unwrap_or(most)));
+    };
+    if salt.bytes().any(|byte| !ALPHABET.contains(&byte)) {
+        return Err(format!("invalid characters in {name} salt"));
+    }
+    let wanted = if exact { format!("exactly {most}") } else { format!("<= {most}") };
+    match salt.len() {
+        length if length > most => Err(format!("salt too large ({name} requires {wanted} chars)")),
+        length if exact && length < most => Err(format!("salt too small ({name} requires {wanted} chars)")),
+        _ => Ok(salt.to_string()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Filters of digests, encodings and vaults.
 
 use super::Table;
+use super::crypt::Recipe;
 use crate::template::arguments::Args;
 use crate::template::{Value, fault, lazy, python, vault};
 use base64::Engine;
@@ -22,8 +23,13 @@ pub const TABLE: Table = &[
     ("to_uuid", to_uuid),
     ("password_hash", password_hash),
     ("vault", |_, value, args| {
-        let id = args.text(2, "vault_id")?;
-        let text = vault::encrypt(&python::text(value)?, &args.need_text(0, "secret")?, id.as_deref());
+        let Some(plain) = value.as_str() else {
+            let kind = python::type_name(value);
+            return Err(fault::error(format!("Can only vault strings, instead we got <class '{kind}'>.")));
+        };
+        let id = args.text(2, "vault_id")?.unwrap_or_else(|| "filter_default".into());
+        let salt = args.text(1, "salt")?;
+        let text = vault::encrypt(plain, &args.need_text(0, "secret")?, &id, salt.as_deref());
         text.map(Value::from).map_err(fault::error)
     }),
     ("unvault", unvault),
@@ -45,6 +51,12 @@ pub fn digest(bytes: &[u8], kind: &str) -> Result<String, Error> {
         "sha256" => hex::encode(sha2::Sha256::digest(bytes)),
         "sha384" => hex::encode(sha2::Sha384::digest(bytes)),
         "sha512" => hex::encode(sha2::Sha512::digest(bytes)),
+        "sha3_224" => hex::encode(sha3::Sha3_224::digest(bytes)),
+        "sha3_256" => hex::encode(sha3::Sha3_256::digest(bytes)),
+        "sha3_384" => hex::encode(sha3::Sha3_384::digest(bytes)),
+        "sha3_512" => hex::encode(sha3::Sha3_512::digest(bytes)),
+        "blake2b" => hex::encode(blake2::Blake2b512::digest(bytes)),
+        "blake2s" => hex::encode(blake2::Blake2s256::digest(bytes)),
         other => return Err(fault::error(format!("unsupported hash type {other}"))),
     })
 }
@@ -63,10 +75,12 @@ fn b64encode(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value,
 }
 
 fn b64decode(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
-    let text: String = python::text(value)?.chars().filter(|c| !c.is_whitespace()).collect();
+    // What is no letter of the alphabet is passed over, as Python does.
+    let text: String =
+        python::text(value)?.chars().filter(|c| c.is_ascii_alphanumeric() || "+/-_=".contains(*c)).collect();
     let encoding = args.text(0, "encoding")?.unwrap_or_else(|| "utf-8".into());
     let text = text.replace('-', "+").replace('_', "/");
-    let bytes = STANDARD.decode(text).map_err(|error| fault::error(format!("Incorrect padding: {error}")))?;
+    let bytes = STANDARD.decode(text).map_err(|_| fault::error("Incorrect padding"))?;
     Ok(match encoding.to_lowercase().as_str() {
         "utf-16-le" | "utf-16le" => {
             let units = bytes.chunks(2).map(|pair| {
@@ -86,18 +100,28 @@ const NAMESPACE: &str = "361E6D51-FAEC-444A-9079-341386DA8E2E";
 
 fn to_uuid(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let namespace = args.text(0, "namespace")?.unwrap_or_else(|| NAMESPACE.into());
-    let namespace = uuid::Uuid::from_str(&namespace)
-        .map_err(|_| fault::error(format!("Invalid value '{namespace}' for 'namespace'")))?;
+    let namespace = uuid::Uuid::from_str(&namespace).map_err(|_| {
+        let why = "badly formed hexadecimal UUID string";
+        fault::error(format!("Invalid value '{namespace}' for 'namespace': {why}"))
+    })?;
     Ok(Value::from(uuid::Uuid::new_v5(&namespace, &bytes(value)?).to_string()))
 }
 
 fn password_hash(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let kind = args.text(0, "hashtype")?.unwrap_or_else(|| "sha512".into());
-    let salt = args.text(1, "salt")?;
-    let rounds = args.int(3, "rounds")?;
-    super::crypt::hash(&python::text(value)?, &kind, salt.as_deref(), rounds)
-        .map(Value::from)
-        .map_err(fault::error)
+    let (salt, ident) = (args.text(1, "salt")?, args.text(4, "ident")?);
+    let recipe = Recipe {
+        kind: &kind,
+        salt: salt.as_deref().filter(|salt| !salt.is_empty()),
+        salt_size: args.int(2, "salt_size")?,
+        rounds: args.int(3, "rounds")?,
+        ident: ident.as_deref(),
+    };
+    let Some(password) = value.as_str() else {
+        let kind = python::type_name(value);
+        return Err(fault::error(format!("secret must be unicode or bytes, not {kind}")));
+    };
+    super::crypt::hash(password, &recipe).map(Value::from).map_err(fault::error)
 }
 
 fn unvault(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {

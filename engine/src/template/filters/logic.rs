@@ -35,6 +35,7 @@ fn mandatory(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value,
 }
 
 fn ternary(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
+    fault::defined(value)?;
     let none = args.get(2, "none_val").filter(|none| !none.is_none());
     match none {
         Some(none) if value.is_none() => Ok(none),

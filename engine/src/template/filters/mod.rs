@@ -1,8 +1,9 @@
 //! Filters: Jinja's own as Ansible has them, Ansible's, and those of collections that playbooks use. Each theme is a
 //! file with a table; here they are registered under their short and full names. A failing filter says its name.
 
-mod addresses;
+pub mod addresses;
 pub mod attributes;
+mod collections;
 pub mod crypt;
 mod data;
 mod dicts;
@@ -34,7 +35,7 @@ pub type Filter = fn(&mut State<'_, '_>, &Value, &Args) -> Result<Value, Error>;
 pub type Table = &'static [(&'static str, Filter)];
 
 /// Filters that take an undefined value.
-const TOLERANT: &[&str] = &["default", "d", "mandatory", "type_debug"];
+const TOLERANT: &[&str] = &["default", "d", "mandatory", "type_debug", "ternary"];
 
 /// Adds all filters and gives their names.
 pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
@@ -54,6 +55,7 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
         times::TABLE,
         random::TABLE,
         addresses::TABLE,
+        collections::TABLE,
     ];
     let mut names = BTreeSet::new();
     for (name, filter) in tables.into_iter().flatten() {

@@ -269,7 +269,11 @@ fn choices(value: &Value, args: &Args, ordered: bool) -> Result<Value, Error> {
         }
     }
     let all = items(value)?;
-    let count = args.int(0, "r")?.and_then(|count| usize::try_from(count).ok()).unwrap_or(all.len());
+    let count = args.int(0, "r")?.and_then(|count| usize::try_from(count).ok());
+    if count.is_none() && !ordered {
+        return Err(fault::error("combinations() missing required argument 'r' (pos 2)"));
+    }
+    let count = count.unwrap_or(all.len());
     let mut out = vec![];
     pick(&all, count, ordered, &mut vec![], &mut out);
     Ok(Value::from(out))

@@ -35,9 +35,22 @@ pub fn find(request: &Request, folder: &str, name: &str) -> Option<PathBuf> {
 
 /// The text of a file, decrypted if it is a vault.
 pub fn read(request: &Request, folder: &str, name: &str, missing: &str) -> Result<String, Error> {
+    read_in(request, folder, name, missing, "utf-8")
+}
+
+/// The same of a file in some encoding.
+pub fn read_in(
+    request: &Request,
+    folder: &str,
+    name: &str,
+    missing: &str,
+    encoding: &str,
+) -> Result<String, Error> {
     let path = find(request, folder, name).ok_or_else(|| not_found(missing, name))?;
     let bytes = std::fs::read(&path).map_err(|error| fault::error(format!("{}: {error}", path.display())))?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let encoding = encoding_rs::Encoding::for_label(encoding.replace('_', "-").as_bytes())
+        .ok_or_else(|| fault::error(format!("unknown encoding: {encoding}")))?;
+    let text = encoding.decode_without_bom_handling(&bytes).0.into_owned();
     if is_vault(&text) { vault::decrypt(&request.core.around, &text).map_err(fault::error) } else { Ok(text) }
 }
 
@@ -81,9 +94,17 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
     let render = |name: &String| {
         let missing = || fault::error(format!("the template file {name} could not be found for the lookup"));
         let path = find(request, "templates", name).ok_or_else(missing)?;
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| fault::error(format!("{name}: {error}")))?;
-        Ok(Value::from(scope.file(&path.display().to_string(), &text, &options)?))
+        let text = read(request, "templates", name, "Unable to access the file")?;
+        let managed = Variable::Known(Value::from("Ansible managed"));
+        let scope = match request.core.names.get("ansible_managed") {
+            Some(_) => scope.clone(),
+            None => scope.with([("ansible_managed".into(), managed)].into_iter().collect()),
+        };
+        // What has no content gives nothing.
+        Ok(match scope.file(&path.display().to_string(), &text, &options)? {
+            empty if empty.is_empty() => Value::from(()),
+            full => Value::from(full),
+        })
     };
     request.texts()?.iter().map(render).collect()
 }

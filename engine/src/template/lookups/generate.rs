@@ -1,27 +1,25 @@
 //! Lookups that make things up: number sequences and passwords.
 
 use super::{Request, Table};
+use crate::template::arguments::{is_list, items};
 use crate::template::filters::crypt;
 use crate::template::filters::paths::expanduser;
 use crate::template::filters::random::Twister;
 use crate::template::{Value, fault, python};
 use minijinja::Error;
 use rand::Rng;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 pub const TABLE: Table = &[("sequence", sequence), ("password", password)];
 
-/// A number in decimal, hexadecimal or octal.
-fn number(text: &str) -> Result<i64, Error> {
-    let refuse = || fault::error(format!("can't parse {text} as integer"));
-    let lower = text.trim().to_lowercase();
-    match (lower.strip_prefix("0x"), lower.strip_prefix('0')) {
-        (Some(hex), _) => i64::from_str_radix(hex, 16).map_err(|_| refuse()),
-        (None, Some(octal)) if !octal.is_empty() => {
-            i64::from_str_radix(octal.trim_start_matches('o'), 8).map_err(|_| refuse())
-        }
-        _ => lower.parse().map_err(|_| refuse()),
-    }
+/// An option that is a whole number.
+fn number(name: &str, text: &str) -> Result<i64, Error> {
+    text.trim().parse().map_err(|_| {
+        fault::error(format!(
+            "Config '{name}' for 'sequence' lookup plugin from 'Direct' has an invalid value: Invalid value provided for 'integer': '{text}'"
+        ))
+    })
 }
 
 #[derive(Default)]
@@ -36,39 +34,43 @@ struct Series {
 impl Series {
     fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
-            "start" => self.start = Some(number(value)?),
-            "end" => self.end = Some(number(value)?),
-            "count" => self.count = Some(number(value)?),
-            "stride" => self.stride = Some(number(value)?),
+            "start" => self.start = Some(number(name, value)?),
+            "end" => self.end = Some(number(name, value)?),
+            "count" => self.count = Some(number(name, value)?),
+            "stride" => self.stride = Some(number(name, value)?),
             "format" => self.format = Some(value.into()),
-            other => return Err(fault::error(format!("unrecognized arguments to with_sequence: {other}"))),
+            other => {
+                return Err(fault::error(format!("unrecognized arguments to with_sequence: ['{other}']")));
+            }
         }
         Ok(())
     }
 
     /// `5`, `5-8`, `2-10/2`, `4:host%02d`.
-    fn short(term: &str) -> Option<Self> {
+    fn short(term: &str) -> Result<Option<Self>, Error> {
         let (term, format) = term.split_once(':').map_or((term, None), |(term, format)| (term, Some(format)));
         let (term, stride) = term.split_once('/').map_or((term, None), |(term, stride)| (term, Some(stride)));
-        let (start, end) = match term.split_once('-') {
-            Some((start, end)) => (number(start).ok()?, end),
-            None => (1, term),
+        let (start, end) = term.split_once('-').map_or((None, term), |(start, end)| (Some(start), end));
+        let written = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, 'x' | 'X'))
         };
-        let stride = stride.map(number).transpose().ok()?;
-        Some(Self {
-            start: Some(start),
-            end: Some(number(end).ok()?),
+        if !written(end) || ![start, stride].into_iter().flatten().all(written) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            start: Some(start.map_or(Ok(1), |start| number("start", start))?),
+            end: Some(number("end", end)?),
             count: None,
-            stride,
+            stride: stride.map(|stride| number("stride", stride)).transpose()?,
             format: format.map(String::from),
-        })
+        }))
     }
 }
 
 fn sequence(request: &Request) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
     for term in request.texts()? {
-        let series = match Series::short(term.trim()) {
+        let series = match Series::short(term.trim())? {
             Some(series) => series,
             None => {
                 let mut series = Series::default();
@@ -143,15 +145,27 @@ fn password(request: &Request) -> Result<Vec<Value>, Error> {
         let mut words = term.split_whitespace();
         let path = words.next().unwrap_or("").to_string();
         let own: Vec<(&str, &str)> = words.filter_map(|word| word.split_once('=')).collect();
+        const NAMES: [&str; 5] = ["length", "encrypt", "chars", "ident", "seed"];
+        let unknown: Vec<&str> = own.iter().map(|(name, _)| *name).filter(|n| !NAMES.contains(n)).collect();
+        if !unknown.is_empty() {
+            let names = unknown.join(", ");
+            return Err(fault::error(format!("Unrecognized parameter(s) given to password lookup: {names}")));
+        }
         let get = |name: &str| {
             let own = own.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
             own.map_or_else(|| request.option(name), |value| Ok(Some(value)))
         };
         let length = get("length")?
             .map_or(Ok(20), |text| text.parse().map_err(|_| fault::error("length must be a number")))?;
-        let chars = letters(&get("chars")?.unwrap_or_else(|| "ascii_letters,digits,.,,:,-,_".into()));
+        let chars = match request.options.named("chars").filter(is_list) {
+            Some(list) => {
+                letters(&items(&list)?.iter().map(python::text).collect::<Result<Vec<_>, _>>()?.join(","))
+            }
+            None => letters(&get("chars")?.unwrap_or_else(|| "ascii_letters,digits,.,,:,-,_".into())),
+        };
         let seed = get("seed")?;
-        one(&path, length, &chars, seed.as_deref(), get("encrypt")?.as_deref())
+        let (encrypt, ident) = (get("encrypt")?.filter(|kind| !kind.is_empty()), get("ident")?);
+        one(&path, length, &chars, seed.as_deref(), encrypt.as_deref(), ident.as_deref())
     };
     request.texts()?.iter().map(make).collect()
 }
@@ -163,6 +177,7 @@ fn one(
     chars: &[char],
     seed: Option<&str>,
     encrypt: Option<&str>,
+    ident: Option<&str>,
 ) -> Result<Value, Error> {
     let path = PathBuf::from(expanduser(path));
     let unusable = |error: std::io::Error| fault::error(format!("{}: {error}", path.display()));
@@ -191,18 +206,19 @@ fn one(
     let salted = match (encrypt, salt.clone()) {
         (None, _) => None,
         (Some(_), Some(salt)) => Some(salt),
-        (Some(_), None) => Some(crypt::random_text(16)),
+        (Some(kind), None) => Some(crypt::random_text(crypt::salt_size(kind))),
     };
     if path.as_os_str() != "/dev/null" && (new || (salted.is_some() && salt.is_none())) {
         if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir).map_err(unusable)?;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
         }
         let line = salted.as_ref().map_or_else(|| word.clone(), |salt| format!("{word} salt={salt}"));
         keep(&path, &(line + "\n")).map_err(unusable)?;
     }
     match encrypt {
         Some(kind) => {
-            crypt::hash(&word, kind, salted.as_deref(), None).map(Value::from).map_err(fault::error)
+            let recipe = crypt::Recipe { kind, salt: salted.as_deref(), ident, ..Default::default() };
+            crypt::hash(&word, &recipe).map(Value::from).map_err(fault::error)
         }
         None => Ok(Value::from(word)),
     }

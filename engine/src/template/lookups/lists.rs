@@ -33,9 +33,21 @@ pub const TABLE: Table = &[
     ("cartesian", nested),
     ("together", together),
     ("subelements", |request| {
-        let [list, key, rest @ ..] = request.terms.as_slice() else {
-            return Err(fault::error("subelements lookup expects a list of two or three items"));
+        let refuse = |why: &str| {
+            fault::error(format!("subelements lookup expects a list of two or three items, {why}"))
         };
+        let [list, key, rest @ ..] = request.terms.as_slice() else { return Err(refuse("")) };
+        if !(is_list(list) || list.kind() == ValueKind::Map) || key.as_str().is_none() {
+            return Err(refuse("first a dict or a list, second a string pointing to the subkey"));
+        }
+        let known = |flags: &Value| {
+            flags.kind() == ValueKind::Map
+                && entries(flags)
+                    .is_ok_and(|all| all.iter().all(|(name, _)| name.as_str() == Some("skip_missing")))
+        };
+        if !rest.iter().all(known) || rest.len() > 1 {
+            return Err(refuse("the optional third item must be a dict with flags ('skip_missing',)"));
+        }
         let mut given = vec![key.clone()];
         if let Some(flags) = rest.first() {
             given.push(flags.get_attr("skip_missing")?);
@@ -141,8 +153,19 @@ fn varnames(request: &Request) -> Result<Vec<Value>, Error> {
     let mut names = request.core.names.names();
     names.sort();
     let mut out = vec![];
-    for pattern in request.texts()? {
-        let pattern = regex(&pattern, Flags::default())?;
+    for term in &request.terms {
+        let Some(pattern) = term.as_str() else {
+            let (text, kind) = (python::text(term)?, python::type_name(term));
+            return Err(fault::error(format!(
+                "Invalid setting identifier, \"{text}\" is not a string, it is a <class '{kind}'>"
+            )));
+        };
+        if pattern.starts_with(['*', '+', '?']) {
+            return Err(fault::error(format!(
+                "Unable to use \"{pattern}\" as a search parameter: nothing to repeat at position 0"
+            )));
+        }
+        let pattern = regex(pattern, Flags::default())?;
         for name in &names {
             if pattern.is_match(name.as_ref()).unwrap_or(false) {
                 out.push(Value::from(name.as_ref()));

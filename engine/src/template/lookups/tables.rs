@@ -1,6 +1,6 @@
 //! Lookups in CSV and INI files.
 
-use super::files::read;
+use super::files::read_in;
 use super::{Request, Table};
 use crate::template::filters::regex::{Flags, regex};
 use crate::template::{Value, fault, python};
@@ -47,7 +47,8 @@ fn csvfile(request: &Request) -> Result<Vec<Value>, Error> {
             text.parse::<usize>().map_err(|_| fault::error(format!("'{text}' is no column number")))
         };
         let (col, keycol) = (column("col", "1")?, column("keycol", "0")?);
-        let text = read(request, "files", &get("file", "ansible.csv")?, "Unable to access the file")?;
+        let (file, encoding) = (get("file", "ansible.csv")?, get("encoding", "utf-8")?);
+        let text = read_in(request, "files", &file, "Unable to access the file", &encoding)?;
         let rows = text.lines().map(|line| cells(line, delimiter));
         let found = rows.into_iter().find(|row| row.get(keycol) == Some(&key));
         match found.and_then(|row| row.get(col).cloned()) {
@@ -85,15 +86,20 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
     for term in &request.terms {
         let term = if term.kind() == ValueKind::Map { String::new() } else { python::text(term)? };
-        let (key, own) = settings(&term, &["section", "file", "type", "re", "default", "case_sensitive"]);
+        let (key, own) =
+            settings(&term, &["section", "file", "type", "re", "default", "case_sensitive", "encoding"]);
         let get = |name: &str, otherwise: &str| setting(request, &own, name, otherwise);
         let properties = get("type", "ini")? == "properties";
-        let text = read(request, "files", &get("file", "ansible.ini")?, "Unable to access the file")?;
+        let (file, encoding) = (get("file", "ansible.ini")?, get("encoding", "utf-8")?);
+        let text = read_in(request, "files", &file, "Unable to access the file", &encoding)?;
         let exact = request.is("case_sensitive", false);
+        let own_default =
+            own.iter().find(|(name, _)| name == "default").map(|(_, v)| Value::from(v.as_str()));
+        let otherwise = own_default.or_else(|| request.options.named("default"));
         let wanted = if properties { String::new() } else { get("section", "global")? };
         let (pairs, there) = section(&text, &wanted, exact);
         if !there && !properties {
-            out.extend(request.options.named("default"));
+            out.extend(otherwise);
             continue;
         }
         if request.is("re", false)
@@ -107,7 +113,7 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
         let fold = |name: &str| if exact { name.to_string() } else { name.to_lowercase() };
         match pairs.iter().rev().find(|(name, _)| *name == fold(&key)) {
             Some((_, value)) => out.push(Value::from(value.as_str())),
-            None => out.push(request.options.named("default").unwrap_or_else(|| Value::from(""))),
+            None => out.push(otherwise.unwrap_or_else(|| Value::from(""))),
         }
     }
     Ok(out)

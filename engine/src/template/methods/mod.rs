@@ -1,12 +1,12 @@
 //! Python's methods of strings, lists, mappings and numbers. A value, a name and arguments come in; what Python gives
-//! goes out. Only what a template made itself may change (`owned`): elsewhere such methods are refused, with advice.
+//! goes out. What changes in place is the evaluation's own copy (`owned`): no variable ever does.
 
 mod collection;
 pub mod text;
 
+use super::Value;
 use super::arguments::Args;
-use super::owned::CHANGING;
-use super::{Value, fault, python};
+use super::owned::{CHANGING, is_owned, owned};
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State};
 
@@ -14,8 +14,8 @@ use minijinja::{Error, ErrorKind, State};
 ///
 /// # Errors
 /// There is no such method, or it fails.
-pub fn call(_: &mut State<'_, '_>, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
-    let args = Args::new(args.to_vec());
+pub fn call(state: &mut State<'_, '_>, value: &Value, name: &str, given: &[Value]) -> Result<Value, Error> {
+    let args = Args::new(given.to_vec());
     args.defined()?;
     let answer = match value.kind() {
         ValueKind::String => text::call(value.as_str().unwrap_or(""), name, &args)?,
@@ -27,17 +27,17 @@ pub fn call(_: &mut State<'_, '_>, value: &Value, name: &str, args: &[Value]) ->
         ValueKind::Number => number(value, name),
         _ => None,
     };
-    answer.ok_or_else(|| match name {
-        _ if CHANGING.contains(&name)
-            && matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) =>
-        {
-            let kind = python::type_name(value);
-            fault::error(format!(
-                "'{name}' would change a {kind} in place: write `{{% set x = x + [item] %}}`, use `combine`, or keep it in a `namespace()`"
-            ))
+    match answer {
+        Some(answer) => Ok(answer),
+        // What nobody holds a name of may change as well: only the answer is seen.
+        None if CHANGING.contains(&name) && matches!(value.kind(), ValueKind::Seq | ValueKind::Map) => {
+            match owned(value.clone())? {
+                own if is_owned(&own) && !is_owned(value) => own.call_method(state, name, given),
+                _ => Err(Error::from(ErrorKind::UnknownMethod)),
+            }
         }
-        _ => Error::from(ErrorKind::UnknownMethod),
-    })
+        None => Err(Error::from(ErrorKind::UnknownMethod)),
+    }
 }
 
 fn number(value: &Value, name: &str) -> Option<Value> {

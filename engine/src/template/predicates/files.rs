@@ -1,7 +1,7 @@
 //! Tests of files on this machine.
 
 use super::Table;
-use crate::template::{Value, python};
+use crate::template::{Value, fault, python};
 use minijinja::Error;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,14 @@ pub const TABLE: Table = &[
     ("is_mount", |_, value, _| Ok(is_mount(&path(value)?))),
     ("abs", |_, value, _| Ok(path(value)?.is_absolute())),
     ("is_abs", |_, value, _| Ok(path(value)?.is_absolute())),
-    ("same_file", |_, value, args| Ok(is_same(&path(value)?, &path(&args.need(0, "other")?)?))),
-    ("is_same_file", |_, value, args| Ok(is_same(&path(value)?, &path(&args.need(0, "other")?)?))),
+    ("same_file", |_, value, args| is_same(&path(value)?, &path(&args.need(0, "other")?)?)),
+    ("is_same_file", |_, value, args| is_same(&path(value)?, &path(&args.need(0, "other")?)?)),
     ("vaulted_file", |_, value, _| {
-        let start = std::fs::read(path(value)?).unwrap_or_default();
+        let path = path(value)?;
+        let start = std::fs::read(&path).map_err(|error| {
+            let (name, why) = (path.display(), no(&error));
+            fault::error(format!("Cannot test if the file '{name}' is a vault: {why}: b'{name}'"))
+        })?;
         Ok(start.starts_with(b"$ANSIBLE_VAULT"))
     }),
 ];
@@ -37,9 +41,18 @@ fn is_mount(path: &Path) -> bool {
     !here.is_symlink() && (here.dev() != above.dev() || here.ino() == above.ino())
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
-    match (one.metadata(), other.metadata()) {
-        (Ok(one), Ok(other)) => one.dev() == other.dev() && one.ino() == other.ino(),
-        _ => false,
-    }
+fn is_same(one: &Path, other: &Path) -> Result<bool, Error> {
+    let about = |path: &Path| {
+        let refuse = |error| fault::error(format!("{}: '{}'", no(&error), path.display()));
+        path.metadata().map_err(refuse)
+    };
+    let (one, other) = (about(one)?, about(other)?);
+    Ok(one.dev() == other.dev() && one.ino() == other.ino())
+}
+
+/// An error of the system as Python names it.
+fn no(error: &std::io::Error) -> String {
+    let words = error.to_string();
+    let words = words.split(" (os error").next().unwrap_or("");
+    format!("[Errno {}] {words}", error.raw_os_error().unwrap_or(0))
 }

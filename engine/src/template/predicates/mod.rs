@@ -1,6 +1,7 @@
 //! Jinja tests: Jinja's own as Ansible has them, Ansible's, and those of collections. Each theme is a file with a
 //! table; here they are registered under their short and full names. A failing test says its name.
 
+mod addresses;
 mod files;
 mod results;
 pub mod types;
@@ -24,7 +25,8 @@ pub type Table = &'static [(&'static str, Predicate)];
 /// Adds all tests and gives their names.
 pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for table in [types::TABLE, words::TABLE, results::TABLE, files::TABLE, versions::TABLE] {
+    for table in [types::TABLE, words::TABLE, results::TABLE, files::TABLE, versions::TABLE, addresses::TABLE]
+    {
         for (name, predicate) in table {
             let (name, predicate) = (*name, *predicate);
             for full in full_names(name) {

@@ -1,7 +1,7 @@
 //! Tests of what a task answered.
 
 use super::Table;
-use crate::template::{Value, fault, python};
+use crate::template::{Value, fault};
 use minijinja::Error;
 use minijinja::value::ValueKind;
 
@@ -30,8 +30,7 @@ pub const TABLE: Table = &[
 
 fn key(value: &Value, test: &str, name: &str) -> Result<Value, Error> {
     if value.kind() != ValueKind::Map {
-        let kind = python::type_name(value);
-        return Err(fault::error(format!("The '{test}' test expects a dictionary, got '{kind}'")));
+        return Err(fault::error(format!("The '{test}' test expects a dictionary")));
     }
     fault::valid(value.get_item(&Value::from(name))?)
 }

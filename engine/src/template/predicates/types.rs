@@ -99,9 +99,7 @@ fn truthy(value: &Value, args: &Args, wanted: bool) -> Result<bool, Error> {
 
 fn nan(value: &Value) -> Result<bool, Error> {
     let number = python::number(value).and_then(|number| f64::try_from(number).ok());
-    number
-        .map(f64::is_nan)
-        .ok_or_else(|| fault::error(format!("must be real number, not {}", python::type_name(value))))
+    Ok(number.is_some_and(f64::is_nan))
 }
 
 /// Identity, as far as values have one.
@@ -134,7 +132,10 @@ pub fn within(item: &Value, all: &Value) -> Result<bool, Error> {
             }
         },
         ValueKind::Map => Ok(!all.get_item(item)?.is_undefined()),
-        _ => Ok(items(all)?.contains(item)),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Bytes | ValueKind::Undefined => {
+            Ok(items(all)?.contains(item))
+        }
+        _ => Err(fault::error(format!("argument of type '{}' is not iterable", python::type_name(all)))),
     }
 }
 

@@ -51,7 +51,7 @@ fn version(value: &Value, args: &Args) -> Result<bool, Error> {
         "!=" | "<>" | "ne" => order != Ordering::Equal,
         other => {
             return Err(fault::error(format!(
-                "Invalid operator type ({other}). Must be one of ==, =, eq, <, lt, <=, le, >, gt, >=, ge, !=, <>, ne"
+                "Invalid operator type ({other}). Must be one of '==', '=', 'eq', '<', 'lt', '<=', 'le', '>', 'gt', '>=', 'ge', '!=', '<>', 'ne'"
             )));
         }
     })

@@ -1,9 +1,10 @@
 //! Tests of text: patterns, case, addresses in the web.
 
 use super::Table;
+use crate::node::{Kind, Node};
 use crate::template::arguments::Args;
 use crate::template::filters::regex::{Flags, regex};
-use crate::template::{Value, fault, python};
+use crate::template::{Value, Variable, fault, lazy, python};
 use minijinja::Error;
 
 pub const TABLE: Table = &[
@@ -19,13 +20,19 @@ pub const TABLE: Table = &[
     ("endingwith", |_, value, args| Ok(python::text(value)?.ends_with(&args.need_text(0, "other")?))),
     ("url", |_, value, args| url(value, args)),
     ("uri", |_, value, args| {
-        let (scheme, rest) = parts(value);
-        Ok(!scheme.is_empty() && !rest.is_empty() && allowed(args, &scheme)?)
+        // Anything may be one: a scheme may be implied, a path empty.
+        Ok(value.as_str().is_some() && allowed(args, &parts(value).0)?)
     }),
+    ("vault_encrypted", |_, _, args| is_vaulted(args)),
     ("urn", |_, value, _| Ok(parts(value).0 == "urn")),
-    // A vault is opened when it is touched, and text that only looks like one is none.
-    ("vault_encrypted", |_, _, _| Ok(false)),
 ];
+
+/// Whether the variable of that name is written as a vault: opened, it is a text like any other.
+fn is_vaulted(args: &Args) -> Result<bool, Error> {
+    let Some(name) = args.text(0, "name")? else { return Ok(false) };
+    let variable = lazy::current().and_then(|core| core.names.get(&name));
+    Ok(matches!(variable, Some(Variable::Written(Node { kind: Kind::Vault(_), .. }))))
+}
 
 /// Whether text is encrypted.
 pub fn is_vault(text: &str) -> bool {
@@ -34,7 +41,10 @@ pub fn is_vault(text: &str) -> bool {
 
 fn matches(value: &Value, args: &Args, at: usize, kind: &str) -> Result<bool, Error> {
     let text = python::text(value)?;
-    let pattern = args.text(at, "pattern")?.unwrap_or_default();
+    let pattern = args.get(at, "pattern").unwrap_or_else(|| Value::from(""));
+    let Some(pattern) = pattern.as_str().map(str::to_string) else {
+        return Err(fault::error("first argument must be string or compiled pattern"));
+    };
     let flags = Flags {
         ignorecase: args.truth(at + 1, "ignorecase", false),
         multiline: args.truth(at + 2, "multiline", false),

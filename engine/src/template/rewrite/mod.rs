@@ -10,7 +10,9 @@
 //! | `l % r`, `l < r`             | `(l )\|_m_mod( r)`, `(l )\|_m_lt( r)`                       | as Python does                  |
 //! | `{{ x }}` (maybe alone)      | `{{ (x)\|_m_out }}`                                         | keeps the native value          |
 //! | `+x`; `for i in 1, 2`        | ` x`; `for i in (1, 2)`                                     | (token step)                    |
-//! | `{% set x = [] %}`, `x.append(1)` somewhere | `{% set x =( [] )\|_m_own %}` | a list that may change |
+//! | `{% set x = y %}`, `x.append([])` somewhere | `{% set x =( y )\|_m_own %}`, `x.append(([])\|_m_own)` | a list that may change |
+//! | `macro m(a)` reading `varargs`, `m(1, 2)` | `macro m(a, varargs=[], kwargs={})`, `_m_macro(m, 1, 2)` | takes what it does not name |
+//! | `for c in s`, `loop.` somewhere | `for c in( s)\|_m_each` | text that says how long it is |
 //! | `{{ "\d" }}` in a playbook   | `{{ "\\d" }}`                                               | (token step)                    |
 
 mod chain;
@@ -92,6 +94,8 @@ pub struct Rewritten {
     pub named: Vec<Named>,
     /// Whether it includes, imports or extends other templates.
     pub includes: bool,
+    /// Whether a method that changes its object is called: then variables are read as copies that may change.
+    pub changes: bool,
     steps: [Step; 2],
 }
 
@@ -164,7 +168,7 @@ pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewrit
         }
         Tree::Template(_) => {}
     }
-    let Walk { edits, mut reads, mut named, includes, .. } = walk;
+    let Walk { edits, mut reads, mut named, includes, changes, .. } = walk;
     let (new, second) = apply(text, edits);
     if let Shape::Sole(range) = &mut shape {
         range.end = new.len() - (text.len() - range.end); // nothing is edited outside of it
@@ -172,7 +176,7 @@ pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewrit
     let back = |at: &mut Range<usize>| *at = first.back(at.start, false)..first.back(at.end, true);
     reads.iter_mut().for_each(|read| back(&mut read.at));
     named.iter_mut().for_each(|named| back(&mut named.at));
-    Ok(Rewritten { text: new.into_owned(), shape, reads, named, includes, steps: [first, second] })
+    Ok(Rewritten { text: new.into_owned(), shape, reads, named, includes, changes, steps: [first, second] })
 }
 
 enum Tree<'s> {

@@ -1,11 +1,12 @@
 //! The filters that rewritten text calls, all named `_m_...`. Values come in and go out; an undefined value keeps its
 //! origin on the way, so that a later error still names the right variable.
 
+use crate::template::arguments::Args;
 use crate::template::filters::times;
 use crate::template::owned::owned;
 use crate::template::predicates::types::within;
 use crate::template::{fault, python};
-use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::cmp::Ordering;
 
@@ -74,6 +75,13 @@ pub fn install(env: &mut Environment<'_>) {
         });
     }
     env.add_filter("_m_own", owned);
+    env.add_filter("_m_each", |value: Value| match value.as_str() {
+        Some(text) => text.chars().map(|c| Value::from(c.to_string())).collect(),
+        None => value,
+    });
+    env.add_function("_m_macro", |state: &mut State, value: Value, rest: Rest<ValueOrKwargs>| {
+        sorted_call(state, &value, Args::new(rest.into_values()))
+    });
     env.add_filter("_m_out", |state: &mut State, value: Value| {
         state.get_or_insert_extension(Emitted::default()).0.push(value.clone());
         value
@@ -115,6 +123,33 @@ fn get(mut value: Value, keys: Rest<Value>) -> Result<Value, Error> {
     Ok(value)
 }
 
+/// Calls a macro; what it does not name goes to its `varargs` and `kwargs`.
+fn sorted_call(state: &mut State, value: &Value, args: Args) -> Result<Value, Error> {
+    let names = value.get_attr("arguments")?;
+    let names: Vec<String> = match names.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            names.try_iter()?.filter_map(|name| name.as_str().map(String::from)).collect()
+        }
+        _ => vec![],
+    };
+    let takes = |name: &str| names.iter().any(|known| known == name);
+    let mut named = args.pairs();
+    let mut given = args.given;
+    if takes("varargs") && takes("kwargs") {
+        let own = names.iter().filter(|name| !matches!(name.as_str(), "varargs" | "kwargs")).count();
+        let more: Vec<Value> = given.drain(own.min(given.len())..).collect();
+        let (known, extra): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|(name, _)| name == "caller" || takes(name));
+        named = known;
+        named.push(("varargs".into(), Value::from(more)));
+        named.push(("kwargs".into(), Value::from_pairs(extra)));
+    }
+    if !named.is_empty() {
+        given.push(Value::from(named.into_iter().collect::<Kwargs>()));
+    }
+    value.call(state, &given)
+}
+
 fn call(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
     if value.is_undefined() {
         return Ok(value.clone());
@@ -128,6 +163,10 @@ fn modulo(state: &mut State, l: Value, r: Value) -> Result<Value, Error> {
     fault::defined(&r)?;
     if l.kind() == ValueKind::String {
         return python::printf(l.as_str().unwrap_or(""), &r).map(Value::from);
+    }
+    if r == Value::from(0) && python::number(&l).is_some() {
+        let float = !l.is_integer() || !r.is_integer();
+        return Err(fault::error(if float { "float modulo" } else { "integer modulo by zero" }));
     }
     state.env().compile_expression("l % r")?.eval(minijinja::context! { l, r })
 }

@@ -16,6 +16,12 @@ pub struct Walk<'s> {
     pub reads: Vec<Read>,
     pub named: Vec<Named>,
     pub includes: bool,
+    /// Whether a method that changes its object is called somewhere.
+    pub changes: bool,
+    /// Whether macros of the text take more than they name.
+    variadic: bool,
+    /// The names of macros, and of modules of them.
+    macros: Vec<String>,
     /// Names bound in the template.
     known: Vec<String>,
     /// How many guards (`default`, `is defined`) are around.
@@ -54,7 +60,20 @@ fn items<'x, 's>(expr: &'x ast::Expr<'s>) -> Option<&'x [ast::Expr<'s>]> {
 
 impl<'s> Walk<'s> {
     pub fn new(source: &'s str) -> Self {
-        Self { source, edits: vec![], reads: vec![], named: vec![], includes: false, known: vec![], guard: 0 }
+        let changes = CHANGING.iter().any(|method| source.contains(&format!(".{method}(")));
+        let variadic = source.contains("varargs") || source.contains("kwargs");
+        Self {
+            source,
+            edits: vec![],
+            reads: vec![],
+            named: vec![],
+            includes: false,
+            changes,
+            variadic,
+            macros: vec![],
+            known: vec![],
+            guard: 0,
+        }
     }
 
     pub fn edit(&mut self, at: Range<usize>, text: impl Into<Cow<'static, str>>) {
@@ -101,7 +120,7 @@ impl<'s> Walk<'s> {
             S::Template(template) => self.stmts(&template.children),
             S::EmitExpr(emit) => self.expr(&emit.expr, false),
             S::ForLoop(each) => {
-                self.expr(&each.iter, false);
+                self.iterated(each);
                 self.scoped(&["loop"], |walk| {
                     walk.declare(&each.target);
                     each.filter_expr.iter().for_each(|filter| walk.expr(filter, false));
@@ -143,6 +162,7 @@ impl<'s> Walk<'s> {
             S::Do(act) => self.call(&act.call, false),
             S::Macro(decl) => {
                 self.known.push(decl.name.to_string());
+                self.signature(decl, decl.span().start_offset as usize);
                 self.macro_body(decl);
             }
             S::CallBlock(block) => {
@@ -152,19 +172,68 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// `{% set x = [] %}` where the text has an `x.append(..)`: the list is the template's own, and may change.
+    /// Where the loop is asked about, text is a list of letters: it says how many there are.
+    fn iterated(&mut self, each: &ast::ForLoop<'_>) {
+        let (sign, stop) = (self.skip(end(&each.target)), self.skip(end(&each.iter)));
+        let asked = self.source.contains("loop.") && !each.recursive && self.rest(sign).starts_with("in");
+        if asked {
+            self.edit(sign + 2..sign + 2, " (");
+        }
+        self.expr(&each.iter, false);
+        if asked {
+            self.edit(stop..stop, ")|_m_each ");
+        }
+    }
+
+    /// `macro m(a)` becomes `macro m(a, varargs=[], kwargs={})` where those are read; `_m_macro` calls it.
+    fn signature(&mut self, decl: &ast::Macro<'_>, from: usize) {
+        if !self.variadic {
+            return;
+        }
+        let Some(open) = self.rest(from).find('(').map(|at| from + at) else { return };
+        let mut depth = 0usize;
+        let close = self.rest(open).char_indices().find(|(_, c)| {
+            match c {
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0
+        });
+        let Some((length, _)) = close else { return };
+        let comma = if decl.args.is_empty() { "" } else { ", " };
+        self.edit(open + length..open + length, format!("{comma}varargs=[], kwargs={{}}"));
+        self.macros.push(decl.name.to_string());
+    }
+
+    /// A call of a macro that may be given more than it names.
+    fn macro_call(&mut self, call: &ast::Call<'_>) -> bool {
+        let root = match &call.expr {
+            ast::Expr::Var(var) => var.id,
+            ast::Expr::GetAttr(attr) => match &attr.expr {
+                ast::Expr::Var(var) => var.id,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        if !self.macros.iter().any(|name| name == root) {
+            return false;
+        }
+        let (start, stop) = (self.start(&call.expr), end(&call.expr));
+        let Some(paren) = self.rest(stop).find('(').map(|at| stop + at) else { return false };
+        self.edit(start..start, "_m_macro(");
+        self.edit(stop..paren + 1, if call.args.is_empty() { "" } else { "," });
+        self.args(&call.args, false);
+        true
+    }
+
+    /// `{% set x = y %}` where a method changes something: what is named is the evaluation's own, and may change.
     fn set(&mut self, set: &ast::Set<'_>) {
         let sign = self.skip(end(&set.target));
         let stop = self.skip(end(&set.expr));
         let ends = ["%}", "-%}", "+%}"].iter().any(|mark| self.rest(stop).starts_with(mark));
-        let changes = match &set.target {
-            ast::Expr::Var(var) => {
-                let changed = |method: &&str| self.source.contains(&format!("{}.{method}(", var.id));
-                CHANGING.iter().any(changed)
-            }
-            _ => false,
-        };
-        if !changes || !ends || !self.rest(sign).starts_with('=') {
+        let named = matches!(&set.target, ast::Expr::Var(_) | ast::Expr::GetAttr(_));
+        if !self.changes || !named || !ends || !self.rest(sign).starts_with('=') {
             return self.expr(&set.expr, true);
         }
         self.edit(sign + 1..sign + 1, "(");
@@ -179,11 +248,18 @@ impl<'s> Walk<'s> {
             S::Import(import) => {
                 self.expr(&import.expr, false);
                 self.declare(&import.name);
+                if let ast::Expr::Var(var) = &import.name {
+                    self.macros.push(var.id.to_string());
+                }
             }
             S::FromImport(import) => {
                 self.expr(&import.expr, false);
                 for (name, alias) in &import.names {
-                    self.declare(alias.as_ref().unwrap_or(name));
+                    let name = alias.as_ref().unwrap_or(name);
+                    self.declare(name);
+                    if let ast::Expr::Var(var) = name {
+                        self.macros.push(var.id.to_string());
+                    }
                 }
             }
             S::Extends(extends) => self.expr(&extends.name, false),
@@ -208,6 +284,9 @@ impl<'s> Walk<'s> {
     }
 
     pub fn call(&mut self, call: &ast::Call<'_>, soft: bool) {
+        if self.macro_call(call) {
+            return;
+        }
         match &call.expr {
             ast::Expr::Var(_) => {} // a function
             ast::Expr::GetAttr(attr) => self.expr(&attr.expr, soft),
@@ -282,15 +361,33 @@ impl<'s> Walk<'s> {
                 let from = self.skip(end(&test.expr));
                 let written = self.rest(from).find(test.name).map_or(at.start, |p| from + p);
                 self.name(Plugin::Test, test.name, written);
+                if let (E::Var(var), "vault_encrypted") = (&test.expr, short(test.name)) {
+                    let stop = written + test.name.len();
+                    self.edit(stop..stop, format!("(\"{}\")", var.id));
+                }
                 self.args(&test.args, false);
             }
             E::List(_) | E::Tuple(_) => {
+                let own = self.changes && matches!(expr, E::List(_)) && self.rest(at.start).starts_with('[');
+                if own {
+                    self.edit(at.start..at.start, "(");
+                }
                 items(expr).into_iter().flatten().for_each(|item| self.expr(item, true));
+                if own {
+                    self.edit(at.end..at.end, "|_m_own)");
+                }
             }
             E::Map(map) => {
+                let own = self.changes && self.rest(at.start).starts_with('{');
+                if own {
+                    self.edit(at.start..at.start, "(");
+                }
                 for (key, value) in map.keys.iter().zip(&map.values) {
                     self.expr(key, false);
                     self.expr(value, true);
+                }
+                if own {
+                    self.edit(at.end..at.end, "|_m_own)");
                 }
             }
             _ if soft && chainable(expr) => {

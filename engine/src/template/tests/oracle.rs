@@ -8,11 +8,6 @@ use serde_json::Value as Json;
 const DIFFERENT: &[&str] = &[
     // Ansible's own slip with its lazy lists.
     "{{ l.count(1) }}",
-    // Values do not change in place; the error says what to write instead.
-    "{{ l.append(4) }}",
-    "{{ d.update({'z':1}) }}",
-    "{% set x = [] %}{% set _ = x.append(1) %}{{ x }}",
-    "{% set d2 = {} %}{% for k, v in d.items() %}{% set _ = d2.update({k: v * 2}) %}{% endfor %}{{ d2 }}",
     // More is accepted than Ansible accepts.
     "{{ range(3) }}",
     "{{ x is defined is true }}",
@@ -28,9 +23,8 @@ const DIFFERENT: &[&str] = &[
     "{{ '/etc/passw*' | fileglob }}",
     // A zone has a name.
     "{{ now(utc=true).strftime('%Z') | length }}",
-    // Calls fail where they stand, and strings do not say how long they are.
+    // Calls fail where they stand.
     "{{ undef(hint='boo') | default('x') }}",
-    "{% for i in 'abc' %}{{ i }}{{ loop.revindex }}{% endfor %}",
 ];
 
 fn same(a: &Json, b: &Json) -> bool {
