@@ -12,6 +12,7 @@ pub use muster_engine::plan::Gathering;
 use crate::report::Format;
 use kinds::Setting;
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics};
+use muster_engine::playbook::Strategy;
 use std::path::{Path, PathBuf};
 
 /// One line of the table: how a setting is called and what it is.
@@ -161,7 +162,7 @@ settings! {
     /// Tags to skip.
     skip_tags: Vec<String> = "", env ["ANSIBLE_SKIP_TAGS"], ini ["tags" "skip"];
     /// The strategy of plays that name none.
-    strategy: String = "linear", env ["ANSIBLE_STRATEGY"], ini ["defaults" "strategy"];
+    strategy: Strategy = "linear", env ["ANSIBLE_STRATEGY"], ini ["defaults" "strategy"];
     /// Whether one host's failure ends the play for all.
     any_errors_fatal: bool = "false", env ["ANSIBLE_ANY_ERRORS_FATAL"], ini ["defaults" "any_errors_fatal"];
     /// Whether an undefined variable is an error; it always is.
@@ -174,6 +175,16 @@ settings! {
         ini ["defaults" "error_on_missing_handler"];
     /// When facts are gathered.
     gathering: Gathering = "implicit", env ["ANSIBLE_GATHERING"], ini ["defaults" "gathering"];
+    /// Where facts are kept from one run to the next: memory (nowhere) or jsonfile.
+    fact_caching: String = "memory", env ["ANSIBLE_CACHE_PLUGIN"], ini ["defaults" "fact_caching"];
+    /// The directory of kept facts.
+    fact_caching_connection: Option<PathBuf> = "", env ["ANSIBLE_CACHE_PLUGIN_CONNECTION"],
+        ini ["defaults" "fact_caching_connection"];
+    /// What the names of files of kept facts begin with.
+    fact_caching_prefix: String = "", env ["ANSIBLE_CACHE_PLUGIN_PREFIX"], ini ["defaults" "fact_caching_prefix"];
+    /// Seconds that facts are kept; 0 for ever.
+    fact_caching_timeout: u64 = "86400", env ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"],
+        ini ["defaults" "fact_caching_timeout"];
     /// Which facts are gathered.
     gather_subset: Vec<String> = "", env ["ANSIBLE_GATHER_SUBSET"], ini ["defaults" "gather_subset"];
     /// Seconds that gathering may take.
@@ -203,6 +214,8 @@ settings! {
     /// Whether failures go to stderr.
     display_failed_stderr: bool = "false", env ["ANSIBLE_DISPLAY_FAILED_STDERR"],
         ini ["defaults" "display_failed_stderr"];
+    /// What lines a run shows: default, minimal, oneline or yaml.
+    stdout_callback: String = "default", env ["ANSIBLE_STDOUT_CALLBACK"], ini ["defaults" "stdout_callback"];
     /// How results are written: json, yaml, or (ours) konvoy.
     callback_result_format: Option<ResultFormat> = "", env ["ANSIBLE_CALLBACK_RESULT_FORMAT"],
         ini ["defaults" "callback_result_format"];

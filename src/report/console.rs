@@ -2,9 +2,12 @@
 //! play and again whenever results of another step follow (free). What a host sends is made harmless; warnings go to
 //! stderr, each once.
 
+mod bare;
+mod origin;
+
 use super::result::{self, cleaned, dumped, is_shown};
 use super::style::harmless;
-use super::{Colour, Look, Report, diff, findings, recap};
+use super::{Colour, Look, Report, Shape, diff, findings, recap};
 use muster_engine::event::{Event, EventKind, Outcome, Status, StepInfo};
 use muster_engine::module::Map;
 use muster_engine::recap::Recap;
@@ -212,6 +215,7 @@ impl<O: Write, E: Write> Console<O, E> {
         self.heading(step)?;
         self.warnings(&outcome.result)?;
         if word == "failed" {
+            self.origin(step, outcome)?;
             let result = result::failed(&result, &self.look);
             let text = format!("failed: [{}] (item={item}) => {result}", who.label(&outcome.result));
             return self.failure(colour, &text);
@@ -262,11 +266,13 @@ impl<O: Write, E: Write> Console<O, E> {
             }
             Status::Failed => {
                 if !looped {
+                    self.origin(step, outcome)?;
                     self.fatal(step, "FAILED", Colour::Failed, who, &result)?;
                 }
                 self.ignoring(outcome)
             }
             Status::Unreachable => {
+                self.origin(step, outcome)?;
                 self.fatal(step, "UNREACHABLE", Colour::Unreachable, who, &result)?;
                 self.ignoring(outcome)
             }
@@ -364,6 +370,9 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn write(&mut self, event: &Event, recap: &Recap) -> io::Result<()> {
+        if self.look.shape != Shape::Default && self.bare(event)? {
+            return Ok(());
+        }
         match &event.kind {
             EventKind::RunStarted { playbooks, .. } => self.start(playbooks),
             EventKind::StageStarted { name } => self.stage(name),

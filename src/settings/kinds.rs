@@ -2,6 +2,7 @@
 //! start at the file they are written in.
 
 use muster_engine::plan::Gathering;
+use muster_engine::playbook::Strategy;
 use std::path::{Path, PathBuf};
 
 /// Where relative paths start.
@@ -152,6 +153,19 @@ impl Setting for Gathering {
             "implicit" => Ok(Self::Implicit),
             "explicit" => Ok(Self::Explicit),
             "smart" => Ok(Self::Smart),
+            _ => Err(Self::KIND.into()),
+        }
+    }
+}
+
+impl Setting for Strategy {
+    const KIND: &'static str = "linear, free or host_pinned";
+
+    fn from_text(text: &str, _: &Base<'_>) -> Result<Self, String> {
+        match text.strip_prefix("ansible.builtin.").unwrap_or(text) {
+            "linear" => Ok(Self::Linear),
+            "free" => Ok(Self::Free),
+            "host_pinned" => Ok(Self::HostPinned),
             _ => Err(Self::KIND.into()),
         }
     }

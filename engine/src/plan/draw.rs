@@ -38,7 +38,11 @@ impl<'a> Draw<'a> {
         identities: &mut Vec<String>,
         diagnostics: &mut Diagnostics,
     ) -> Drawing {
-        let wait = if play.strategy == Strategy::Linear { Wait::AllHosts } else { Wait::SameHost };
+        let wait = if play.strategy.unwrap_or_default() == Strategy::Linear {
+            Wait::AllHosts
+        } else {
+            Wait::SameHost
+        };
         let mut drawing = Drawing::new(wait);
         let draw = Draw {
             site,

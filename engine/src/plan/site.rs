@@ -59,6 +59,17 @@ pub enum Gathering {
     Smart,
 }
 
+/// Where facts are kept from one run to the next.
+#[derive(Clone, Debug)]
+pub struct FactCache {
+    /// The directory of the hosts' files.
+    pub dir: PathBuf,
+    /// What their names begin with.
+    pub prefix: String,
+    /// How long they are good; zero for ever.
+    pub timeout: Duration,
+}
+
 /// What command line and configuration say where a playbook does not.
 #[derive(Clone, Debug)]
 pub struct Defaults {
@@ -86,6 +97,20 @@ pub struct Defaults {
     pub become_user: Option<String>,
     /// `--ask-become-pass`.
     pub become_password: Option<Secret>,
+    /// `become_flags`.
+    pub become_flags: Option<String>,
+    /// `become_exe`.
+    pub become_exe: Option<String>,
+    /// `--flush-cache`.
+    pub flush_cache: bool,
+    /// `fact_caching`.
+    pub fact_cache: Option<FactCache>,
+    /// `inject_facts_as_vars`: whether facts are variables too.
+    pub inject_facts: bool,
+    /// `task_timeout`, in seconds.
+    pub task_timeout: Option<i64>,
+    /// `no_log`.
+    pub no_log: bool,
     /// `--check`.
     pub check_mode: bool,
     /// `--diff`.
@@ -127,6 +152,13 @@ impl Default for Defaults {
             become_method: None,
             become_user: None,
             become_password: None,
+            become_flags: None,
+            become_exe: None,
+            flush_cache: false,
+            fact_cache: None,
+            inject_facts: true,
+            task_timeout: None,
+            no_log: false,
             check_mode: false,
             diff: false,
             forks: 500,

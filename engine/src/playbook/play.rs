@@ -104,7 +104,7 @@ pub struct Play {
     /// `serial`: numbers, percentages or templates.
     pub serial: Vec<Node>,
     /// `strategy`.
-    pub strategy: Strategy,
+    pub strategy: Option<Strategy>,
     /// `order`.
     pub order: Order,
     /// The directory of the file it is written in.

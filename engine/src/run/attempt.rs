@@ -79,7 +79,8 @@ impl Attempts<'_> {
         let sight = Sight { scope: &there, host, keywords, defaults };
         let (target, escalation) = (sight.target()?, sight.escalation()?);
         let environment = sight.environment(scope)?;
-        let timeout = number(keywords.timeout.as_ref(), scope)?.filter(|seconds| *seconds > 0);
+        let timeout = number(keywords.timeout.as_ref(), scope)?.or(defaults.task_timeout);
+        let timeout = timeout.filter(|seconds| *seconds > 0);
         let module = self.module()?;
         let args = self.arguments(module.as_ref())?;
         let cx = self.context(target, escalation, environment)?;
@@ -216,7 +217,14 @@ impl Attempts<'_> {
             let Some(map) = node.as_map() else { continue };
             for (key, node) in map.iter() {
                 let Some(key) = key.as_str() else { continue };
-                let meant = key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short);
+                let meant = match key.strip_prefix("group/") {
+                    Some(group) => {
+                        let unit = self.unit;
+                        let members = unit.world.site.loader.action_group(group, &unit.scene.play.dir);
+                        members.iter().any(|member| member == full)
+                    }
+                    None => key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short),
+                };
                 if meant && let Json::Object(more) = to_json(&self.scope.render(node)?)? {
                     all.extend(more);
                 }
@@ -245,7 +253,9 @@ impl Attempts<'_> {
             timeout: None,
             check_mode: flag(keywords.check_mode.as_ref(), self.scope)?.unwrap_or(defaults.check_mode),
             diff: flag(keywords.diff.as_ref(), self.scope)?.unwrap_or(defaults.diff),
-            no_log: flag(keywords.no_log.as_ref(), self.scope).unwrap_or(Some(true)).unwrap_or(false),
+            no_log: flag(keywords.no_log.as_ref(), self.scope)
+                .unwrap_or(Some(true))
+                .unwrap_or(defaults.no_log),
             verbosity: defaults.verbosity,
             scope: self.scope.clone(),
             written,

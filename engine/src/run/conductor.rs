@@ -258,8 +258,7 @@ impl Conductor {
         }
         if let Act::Facts(_) = act
             && self.plan.site.defaults.gathering == Gathering::Smart
-            && run.play().gather_facts.is_none()
-            && !self.world.learned(&host).facts.is_empty()
+            && self.world.learned(&host).facts.contains_key("module_setup")
         {
             run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
             return;
@@ -354,10 +353,7 @@ impl Conductor {
             return;
         }
         match meta {
-            Meta::ClearFacts => self.world.learn(host, |learned| {
-                learned.facts.clear();
-                learned.injected.clear();
-            }),
+            Meta::ClearFacts => self.world.forget_facts(host),
             Meta::RefreshInventory => self.world.refresh_inventory(),
             Meta::ResetConnection => self.pool.forget_host(host),
             _ => {}

@@ -5,7 +5,8 @@ use super::magic;
 use super::scene::Scene;
 use super::world::{Learned, World};
 use crate::plan::{PlannedTask, VarsFile, role_defaults, role_vars};
-use crate::template::{Layer, Names, Scope, Surroundings, Variable};
+use crate::template::{Layer, Names, Scope, Surroundings, Value, Variable};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -83,6 +84,11 @@ impl HostNames {
         })
     }
 
+    /// Facts under the names they have as variables, if they have any.
+    fn injected(&self) -> Option<&HashMap<Arc<str>, Value>> {
+        self.world.site.defaults.inject_facts.then_some(&self.learned.injected)
+    }
+
     /// What the play says; `hostvars` knows of no play.
     fn in_play(&self, name: &str) -> Option<Variable> {
         if self.outside {
@@ -122,7 +128,7 @@ impl Names for HostNames {
             .or_else(|| self.learned.included.get(name).cloned())
             .or_else(|| task.and_then(|task| within(&task.middle, name)))
             .or_else(|| self.in_play(name))
-            .or_else(|| self.learned.injected.get(name).map(known))
+            .or_else(|| self.injected()?.get(name).map(known))
             .or_else(|| within(self.inventory(), name))
             .or_else(|| task.and_then(|task| within(&task.weak, name)))
             .or_else(|| {
@@ -160,7 +166,7 @@ impl Names for HostNames {
         add(self.inventory());
         names.extend(self.learned.set.keys().cloned());
         names.extend(self.learned.included.keys().cloned());
-        names.extend(self.learned.injected.keys().cloned());
+        names.extend(self.injected().into_iter().flat_map(|facts| facts.keys().cloned()));
         names.into_iter().collect()
     }
 }

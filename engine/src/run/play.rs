@@ -108,7 +108,7 @@ impl PlayRun {
         {
             return false;
         }
-        if self.play().strategy == Strategy::HostPinned && !self.begun.contains(&begin.host) {
+        if self.play().strategy == Some(Strategy::HostPinned) && !self.begun.contains(&begin.host) {
             let under_way = self.begun.iter().filter(|host| !self.batch.is_host_through(**host)).count();
             if under_way >= forks {
                 return false;
@@ -156,6 +156,7 @@ impl PlayRun {
             handler,
             action: task.map(|task| task.action().to_string()).unwrap_or_default(),
             place,
+            origin: task.filter(|_| !matches!(step.act, Act::Facts(_))).map(|task| task.task.span),
             check_mode,
             no_log: task.is_some_and(|task| task.keywords.no_log.is_some()),
         });

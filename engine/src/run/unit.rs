@@ -255,7 +255,8 @@ impl Unit {
         done.ignore_errors = yes(keywords.ignore_errors.as_ref());
         done.ignore_unreachable = yes(keywords.ignore_unreachable.as_ref());
         // A `no_log` that cannot be evaluated hides: better too much than too little.
-        done.no_log = flag(keywords.no_log.as_ref(), scope).unwrap_or(Some(true)).unwrap_or(false);
+        let hidden = self.world.site.defaults.no_log;
+        done.no_log = flag(keywords.no_log.as_ref(), scope).unwrap_or(Some(true)).unwrap_or(hidden);
     }
 
     fn file(&self, task: &PlannedTask, scope: &Scope) -> Result<Done, Fault> {

@@ -34,6 +34,7 @@ impl Stage {
             handler: false,
             action: action.into(),
             place: "a.yml:3".into(),
+            origin: None,
             check_mode: false,
             no_log: false,
         })))

@@ -2,6 +2,7 @@
 //! shared results; what is wrong in them goes into the caller's bag, once, however often they are asked for.
 
 mod files;
+mod groups;
 mod playbook;
 mod role;
 mod search;
@@ -34,6 +35,7 @@ pub struct Loader {
     tasks: Cache<(PathBuf, bool, bool), Arc<[Entry]>>,
     roles: Cache<(PathBuf, RoleFrom), Arc<Role>>,
     vars: Cache<PathBuf, Layer>,
+    groups: Cache<(String, PathBuf), Arc<[String]>>,
 }
 
 impl fmt::Debug for Loader {
@@ -56,7 +58,8 @@ impl Loader {
         collections_path: Vec<PathBuf>,
     ) -> Self {
         let (tasks, roles, vars) = (Cache::default(), Cache::default(), Cache::default());
-        Self { sources, secrets, extra, roles_path, collections_path, tasks, roles, vars }
+        let groups = Cache::default();
+        Self { sources, secrets, extra, roles_path, collections_path, tasks, roles, vars, groups }
     }
 
     /// The tasks, or handlers, of a file; nothing if it cannot be read as such.

@@ -191,7 +191,7 @@ fn plays_know_all_their_keywords() {
          vars_prompt: [{name: secret, confirm: yes}]\n  user: me\n  environment: {A: b}\n  handlers:\n  - name: h\n    \
          listen: topic\n    debug:\n",
     );
-    assert_eq!(play.strategy, Strategy::Free);
+    assert_eq!(play.strategy, Some(Strategy::Free));
     assert_eq!(play.serial.iter().map(show).collect::<Vec<_>>(), ["1", "30%"]);
     assert!(matches!(play.max_fail_percentage, Some(Setting::Fixed(30.0))));
     assert_eq!(play.vars_files.len(), 2);

@@ -172,7 +172,7 @@ fn vaulted_files_are_read_and_their_values_never_told() {
     let vars = loader.vars(&site.path().join("vars.yml"), &mut diagnostics).unwrap();
     assert!(vars.get("password").is_some() && diagnostics.0.is_empty());
     let playbook = loader.playbook(&site.path().join("site.yml"), &mut diagnostics);
-    assert_eq!(playbook.plays[0].strategy, crate::playbook::Strategy::Free);
+    assert_eq!(playbook.plays[0].strategy, Some(crate::playbook::Strategy::Free));
     assert!(loader.sources.get(diagnostics.0[0].labels[0].span.source).sealed);
     let said = site.said(&loader, &diagnostics);
     assert!(said.contains("a string could not be converted") && !said.contains("hunter2"), "{said}");
