@@ -118,6 +118,12 @@ pub struct Inventory {
     /// As YAML rather than JSON.
     #[arg(short = 'y', long)]
     pub yaml: bool,
+    /// As TOML; refused.
+    #[arg(long, hide = true)]
+    pub toml: bool,
+    /// Forgets cached facts; none are shown.
+    #[arg(long, hide = true)]
+    pub flush_cache: bool,
     /// Variables in the graph too.
     #[arg(long)]
     pub vars: bool,

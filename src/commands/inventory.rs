@@ -56,6 +56,15 @@ type Variables<'a> = BTreeMap<Arc<str>, Variable>;
 
 /// Shows what was asked for.
 pub fn run(session: &Session, asked: &Asked) -> Result<Exit, Exit> {
+    if asked.toml {
+        let help = "`--yaml` and JSON are written; an inventory in TOML is read";
+        return Err(session.stop(
+            Class::Error,
+            "muster::cli::unsupported",
+            "`--toml` is not supported",
+            help,
+        ));
+    }
     let given = Given::read(session, &asked.site)?.weighed(session)?;
     let dir = asked.playbook_dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let view = View {

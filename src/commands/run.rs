@@ -7,6 +7,7 @@ use crate::exit::{Exit, INTERRUPTED};
 use crate::given::Given;
 use crate::report::console::Console;
 use crate::report::json::Json;
+use crate::report::logged::{Log, Logged};
 use crate::report::progress::Progress;
 use crate::report::{Format, Look, Palette, Report, Shape};
 use crate::session::Session;
@@ -43,7 +44,14 @@ pub fn run(session: &Session, playbooks: &[PathBuf], options: &Options) -> Resul
 
 /// Runs a plan to its end, and shows what happens.
 pub fn show(session: &Session, plan: Plan, look: Look, output: Output) -> Result<(Recap, bool), Exit> {
-    begin(session, plan, report(look, output))
+    let log = match &session.settings.log_path {
+        Some(path) => Some(Log::open(path).map_err(|error| {
+            let message = format!("cannot write the log `{}`: {error}", path.display());
+            session.stop(Class::Error, "muster::settings::log_path", message, "")
+        })?),
+        None => None,
+    };
+    begin(session, plan, report(look, output, log))
 }
 
 fn begin(session: &Session, plan: Plan, report: Box<dyn Report>) -> Result<(Recap, bool), Exit> {
@@ -87,12 +95,12 @@ async fn stopped(signals: &mut (Signal, Signal)) {
     }
 }
 
-fn report(look: Look, output: Output) -> Box<dyn Report> {
-    let out = BufWriter::new(io::stdout());
+fn report(look: Look, output: Output, log: Option<Log>) -> Box<dyn Report> {
+    let out = Logged::new(BufWriter::new(io::stdout()), log.clone(), "INFO");
     match output {
         Output::Json => Box::new(Json(out)),
         Output::Console => {
-            let console = Console::new(out, io::stderr(), look);
+            let console = Console::new(out, Logged::new(io::stderr(), log, "WARNING"), look);
             if terminal::is_watched() { Box::new(Progress::new(console)) } else { Box::new(console) }
         }
     }

@@ -6,6 +6,7 @@ pub mod diagnostic;
 mod diff;
 mod findings;
 pub mod json;
+pub mod logged;
 pub mod progress;
 mod recap;
 mod result;

@@ -5,7 +5,7 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 41] = [
+const HARMLESS: [&str; 39] = [
     "action_warnings",
     "agnostic_become_prompt",
     "allow_broken_conditionals",
@@ -23,7 +23,6 @@ const HARMLESS: [&str; 41] = [
     "devel_warning",
     "display_args_to_stdout",
     "duplicate_dict_key",
-    "force_valid_group_names",
     "home",
     "host_pattern_mismatch",
     "interpreter_python",
@@ -46,7 +45,6 @@ const HARMLESS: [&str; 41] = [
     "syslog_facility",
     "system_warnings",
     "transfer_method",
-    "unparsed_is_failed",
 ];
 
 /// Sections about programs that do not exist here.
@@ -54,13 +52,12 @@ const ELSEWHERE: [&str; 6] =
     ["galaxy", "colors", "persistent_connection", "paramiko_connection", "netconf_connection", "selinux"];
 
 /// Variables of the environment that would change what a run does, and do not.
-const CHANGING: [&str; 8] = [
+const CHANGING: [&str; 7] = [
     "ANSIBLE_ACTION_PLUGINS",
     "ANSIBLE_CONNECTION_PLUGINS",
     "ANSIBLE_ENABLE_TASK_DEBUGGER",
     "ANSIBLE_FILTER_PLUGINS",
     "ANSIBLE_INVENTORY_PLUGINS",
-    "ANSIBLE_LOG_PATH",
     "ANSIBLE_LOOKUP_PLUGINS",
     "ANSIBLE_STRATEGY_PLUGINS",
 ];

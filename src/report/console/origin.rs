@@ -85,9 +85,10 @@ fn snippet(sources: &Sources, span: Span) -> Option<String> {
     let width = place.line.to_string().len();
     let first = place.line.saturating_sub(BEFORE).max(1);
     for (number, line) in source.text.lines().enumerate().skip(first - 1).take(place.line + 1 - first) {
-        _ = writeln!(out, "{:>width$} {line}", number + 1);
+        out.push_str(format!("{:>width$} {line}", number + 1).trim_end());
+        out.push('\n');
     }
     let indent = width + place.column;
-    _ = writeln!(out, "{:indent$}^ column {}", "", place.column);
+    _ = write!(out, "{:indent$}^ column {}", "", place.column);
     Some(out)
 }
