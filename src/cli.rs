@@ -101,7 +101,6 @@ pub enum PlanFormat {
 
 /// `muster inventory`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("action").required(true).args(["list", "host", "graph"]))]
 pub struct Inventory {
     /// Shows everything.
     #[arg(long)]

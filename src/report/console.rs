@@ -94,11 +94,14 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn failure(&mut self, colour: Colour, text: &str) -> io::Result<()> {
+        let bare = text.trim_end_matches('\n');
+        let ends = text.get(bare.len()..).filter(|ends| !ends.is_empty()).unwrap_or("\n");
+        let text = format!("{}{ends}", self.look.palette.paint(colour, bare));
         if !self.look.failed_stderr {
-            return self.painted(colour, text);
+            return self.line(&text);
         }
         self.out.flush()?;
-        writeln!(self.err, "{}", self.look.palette.paint(colour, text))
+        self.err.write_all(text.as_bytes())
     }
 
     fn stage(&mut self, name: &str) -> io::Result<()> {
@@ -252,6 +255,7 @@ impl<O: Write, E: Write> Console<O, E> {
         self.heading(step)?;
         self.warnings(&outcome.result)?;
         let result = self.cleaned(step, outcome);
+        self.in_background(step, who, outcome)?;
         match outcome.status {
             Status::Ok | Status::Changed if looped => Ok(()),
             Status::Ok => {
@@ -265,7 +269,11 @@ impl<O: Write, E: Write> Console<O, E> {
                 self.went(Colour::Skipped, format!("skipping: [{}]", harmless(who.host)), &result)
             }
             Status::Failed => {
-                if !looped {
+                // Of a loop of `debug` nothing but its message is kept, so that it looks like no loop.
+                let action = self.steps.get(&step).map_or("", |info| info.action.as_str());
+                if looped && action.rsplit('.').next() == Some("debug") {
+                    self.fatal(step, "FAILED", Colour::Failed, who, &result)?;
+                } else if !looped {
                     self.origin(step, outcome)?;
                     self.fatal(step, "FAILED", Colour::Failed, who, &result)?;
                 }
@@ -277,6 +285,23 @@ impl<O: Write, E: Write> Console<O, E> {
                 self.ignoring(outcome)
             }
         }
+    }
+
+    /// A task that was waited for in the background says so, with its job's number.
+    fn in_background(&mut self, step: usize, who: &Who<'_>, outcome: &Outcome) -> io::Result<()> {
+        let polled = self.steps.get(&step).is_some_and(|info| !info.action.ends_with("async_status"));
+        let job = |map: &Map| map.get("ansible_job_id").and_then(Json::as_str).map(str::to_string);
+        let result = &outcome.result;
+        let inner = result.get("async_result").and_then(Json::as_object);
+        let ended =
+            |map: &&Map| map.get("finished") == Some(&Json::Bool(true)) || outcome.status == Status::Failed;
+        let Some(id) = Some(result).filter(ended).and_then(job).or_else(|| job(inner?)).filter(|_| polled)
+        else {
+            return Ok(());
+        };
+        let word = if outcome.status == Status::Failed { "FAILED" } else { "OK" };
+        let text = format!("ASYNC {word} on {}: jid={}", harmless(who.host), harmless(&id));
+        self.painted(Colour::Quiet, &text)
     }
 
     fn went(&mut self, colour: Colour, mut text: String, result: &Map) -> io::Result<()> {

@@ -13,6 +13,7 @@ use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, matches_start};
+use crate::playbook::Setting;
 use crate::template::from_json;
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -209,8 +210,12 @@ impl Conductor {
     }
 
     async fn tell_play(&mut self, play: usize, hosts: &[Arc<str>]) {
-        let name = self.plan.plays.get(play).map(|p| p.name.clone()).unwrap_or_default();
-        let check_mode = self.plan.site.defaults.check_mode;
+        let planned = self.plan.plays.get(play);
+        let name = planned.map(|p| p.name.clone()).unwrap_or_default();
+        let check_mode = match planned.and_then(|planned| planned.play.keywords.check_mode.as_ref()) {
+            Some(Setting::Fixed(written)) => *written,
+            _ => self.plan.site.defaults.check_mode,
+        };
         self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode }).await;
     }
 
@@ -236,6 +241,14 @@ impl Conductor {
             run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Ok), &mut run.advisor);
             return;
         };
+        // Before the step has a number: it begins with the first host that takes it.
+        if let Act::Facts(_) = act
+            && self.plan.site.defaults.gathering == Gathering::Smart
+            && self.world.learned(&host).facts.contains_key("module_setup")
+        {
+            run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
+            return;
+        }
         let fresh = !self.numbers.contains_key(&(index, begin.step)) || begin.first;
         if fresh {
             self.numbers.insert((index, begin.step), self.steps);
@@ -255,13 +268,6 @@ impl Conductor {
                 return;
             }
             self.seeking = !found;
-        }
-        if let Act::Facts(_) = act
-            && self.plan.site.defaults.gathering == Gathering::Smart
-            && self.world.learned(&host).facts.contains_key("module_setup")
-        {
-            run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
-            return;
         }
         *run.running.entry(begin.step).or_default() += 1;
         let unit = Unit {

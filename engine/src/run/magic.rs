@@ -84,7 +84,16 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
             let all = roles.iter().flat_map(|role| role.dependencies.iter().chain(std::iter::once(role)));
             list(&distinct(all.map(|role| role.role.name.clone())))
         }
-        "role_name" | "ansible_role_name" => text(&*role()?.role.name),
+        "ansible_role_name" => text(&*role()?.role.name),
+        "role_name" => {
+            let role = &role()?.role;
+            text(
+                role.collection()
+                    .and_then(|name| role.name.strip_prefix(name)?.strip_prefix('.'))
+                    .unwrap_or(&role.name),
+            )
+        }
+        "ansible_collection_name" => text(role()?.role.collection()?),
         "role_path" => text(role()?.role.dir.display().to_string()),
         "ansible_parent_role_names" => {
             list(&includers()?.iter().map(|p| p.role.name.clone()).collect::<Vec<_>>())
