@@ -38,7 +38,12 @@ impl FactCache {
 
     /// Keeps all facts of a host.
     pub(super) fn write(&self, host: &str, facts: &Map) {
-        let text = json!({ PAYLOAD: Json::Object(facts.clone()).to_string() }).to_string();
+        let mut facts = facts.clone();
+        if facts.contains_key("module_setup") {
+            // By this Ansible knows that it need not gather again.
+            facts.insert("_ansible_facts_gathered".into(), json!(true));
+        }
+        let text = json!({ PAYLOAD: Json::Object(facts).to_string() }).to_string();
         let file = self.file(host);
         let new = file.with_extension("new");
         let kept = std::fs::create_dir_all(&self.dir)
