@@ -22,6 +22,8 @@ pub struct Event {
 /// A step as reports show it.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepInfo {
+    /// The number of its play.
+    pub play: usize,
     /// Its number in the plan; a step that runs again (another batch, another flush) has another.
     pub step: usize,
     /// Its name, rendered: `role : task`, or the module's name when it has none.
@@ -78,6 +80,8 @@ pub enum EventKind {
     RunStarted {
         /// The playbooks as given.
         playbooks: Vec<String>,
+        /// How many plays each has.
+        plays: Vec<usize>,
         /// Whether nothing may change.
         check_mode: bool,
     },
@@ -157,6 +161,19 @@ pub enum EventKind {
         /// How long it took.
         took: Duration,
     },
+    /// A `meta` task was done, or skipped, on a host.
+    MetaFinished {
+        /// The step.
+        step: Arc<StepInfo>,
+        /// The host.
+        host: Arc<str>,
+        /// Whether hosts go through the play together: each then has a banner.
+        linear: bool,
+        /// What was done, in words.
+        said: String,
+        /// Why not, for a condition that did not hold.
+        skipped: Option<Map>,
+    },
     /// A file or role was included for some hosts: each counts one `ok`.
     Included {
         /// The file, absolute, or the role's name.
@@ -166,11 +183,16 @@ pub enum EventKind {
         /// The loop item's label, if it was a loop.
         label: Option<String>,
     },
-    /// A changed task notified a handler.
+    /// A changed task notified a handler, which waits for a flush.
+    HandlerSaved {
+        /// The handler's name or topic.
+        handler: String,
+    },
+    /// A flush found a handler that was notified.
     HandlerNotified {
         /// The host.
         host: Arc<str>,
-        /// The handler's name or topic.
+        /// The handler's name.
         handler: String,
     },
     /// No host is left: the run stops here.
@@ -193,6 +215,11 @@ pub enum EventKind {
         host: Arc<str>,
         /// The line.
         line: String,
+    },
+    /// The run cannot go on: nothing is counted.
+    RunFailed {
+        /// One or more sentences.
+        text: String,
     },
     /// A person asked the run to stop.
     RunCancelling,

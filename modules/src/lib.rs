@@ -2,6 +2,7 @@
 //! it is about. Modules know the engine's interfaces and nothing of plays, ssh or the terminal.
 
 pub mod command;
+pub mod etcd;
 pub mod files;
 pub mod flow;
 pub mod net;
@@ -15,6 +16,7 @@ use muster_engine::module::Registry;
 #[must_use]
 pub fn builtin() -> Registry {
     let registry = command::add(Registry::default());
+    let registry = etcd::add(registry);
     let registry = files::register(registry);
     let registry = flow::add(registry);
     let registry = net::add(registry);

@@ -28,8 +28,10 @@ pub(crate) async fn run(cx: &Context, script: impl Into<String>) -> Result<Compl
     cx.exec(command).await
 }
 
-/// Programs for administration are found even where a login has no path to them.
-const SBIN: &str = "PATH=$PATH:/sbin:/usr/sbin:/usr/local/sbin; export PATH LC_ALL=C LANG=C\n";
+/// Programs for administration are found even where a login has no path to them, the usual ones even where a task has
+/// spoilt its path.
+const SBIN: &str = "for d in /sbin /usr/sbin /usr/local/sbin; do case :$PATH: in *:$d:*) ;; *) [ -d $d ] && PATH=$PATH:$d ;; esac; done\n\
+    case :$PATH: in *:/usr/bin:*) ;; *) PATH=$PATH:/usr/bin:/bin ;; esac; export PATH LC_ALL=C LANG=C\n";
 
 /// The exit code that says a program is missing.
 const MISSING: i32 = 94;

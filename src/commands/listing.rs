@@ -62,7 +62,7 @@ fn one(out: &mut String, number: usize, play: &PlannedPlay, select: &Select) {
     }
     let mut all = BTreeSet::new();
     for task in tasks(play) {
-        let tags: BTreeSet<String> = written(&task.keywords.tags).into_iter().collect();
+        let tags = task.tags.clone();
         if select.list_tasks {
             let shown: Vec<&str> = tags.iter().map(String::as_str).collect();
             _ = writeln!(out, "      {}\tTAGS: [{}]", harmless(&task.title()), harmless(&shown.join(", ")));

@@ -33,6 +33,11 @@ pub struct Console<O, E> {
     running: usize,
     /// Whether anything was written.
     begun: bool,
+    /// The play under whose banner lines go, and the banners of all.
+    play: usize,
+    plays: HashMap<usize, (String, bool)>,
+    /// Whether the run broke off: there is nothing to count.
+    failed: bool,
     /// Warnings given.
     said: HashSet<String>,
 }
@@ -71,6 +76,9 @@ impl<O: Write, E: Write> Console<O, E> {
             waiting: None,
             running: 0,
             begun: false,
+            play: 0,
+            plays: HashMap::new(),
+            failed: false,
             said: HashSet::new(),
         }
     }
@@ -109,9 +117,17 @@ impl<O: Write, E: Write> Console<O, E> {
         self.line(&format!("{gap}STAGE [{}]", harmless(name)))
     }
 
-    fn play(&mut self, name: &str, check_mode: bool) -> io::Result<()> {
-        self.steps.clear();
-        (self.shown, self.waiting, self.running) = (None, None, 0);
+    fn play(&mut self, play: usize, name: &str, check_mode: bool) -> io::Result<()> {
+        self.play = play;
+        self.plays.insert(play, (name.to_string(), check_mode));
+        (self.shown, self.waiting) = (None, None);
+        if self.plays.len() == 1 || self.running == 0 {
+            self.steps.clear();
+        }
+        self.play_banner(name, check_mode)
+    }
+
+    fn play_banner(&mut self, name: &str, check_mode: bool) -> io::Result<()> {
         let marker = self.marker(check_mode);
         match name.trim() {
             "" => self.banner(&format!("PLAY{marker}")),
@@ -140,6 +156,13 @@ impl<O: Write, E: Write> Console<O, E> {
         self.shown = Some(step);
         self.waiting = self.waiting.filter(|waiting| *waiting != step);
         let Some(info) = self.steps.get(&step).cloned() else { return Ok(()) };
+        // Plays that run side by side take turns.
+        if info.play != self.play
+            && let Some((name, check_mode)) = self.plays.get(&info.play).cloned()
+        {
+            self.play = info.play;
+            self.play_banner(&name, check_mode)?;
+        }
         let kind = if info.handler { "RUNNING HANDLER" } else { "TASK" };
         let marker = self.marker(info.check_mode);
         self.banner(&format!("{kind} [{}]{marker}", info.name.trim()))?;
@@ -269,12 +292,12 @@ impl<O: Write, E: Write> Console<O, E> {
                 self.went(Colour::Skipped, format!("skipping: [{}]", harmless(who.host)), &result)
             }
             Status::Failed => {
-                // Of a loop of `debug` nothing but its message is kept, so that it looks like no loop.
-                let action = self.steps.get(&step).map_or("", |info| info.action.as_str());
-                if looped && action.rsplit('.').next() == Some("debug") {
-                    self.fatal(step, "FAILED", Colour::Failed, who, &result)?;
-                } else if !looped {
-                    self.origin(step, outcome)?;
+                // Of a failed loop of `debug` Ansible shows the end, too.
+                let debug = self.steps.get(&step).is_some_and(|info| info.action.ends_with("debug"));
+                if !looped || debug {
+                    if !looped {
+                        self.origin(step, outcome)?;
+                    }
                     self.fatal(step, "FAILED", Colour::Failed, who, &result)?;
                 }
                 self.ignoring(outcome)
@@ -348,7 +371,32 @@ impl<O: Write, E: Write> Console<O, E> {
         self.painted(Colour::Skipped, &text)
     }
 
+    /// A `meta`: a banner for each host of a linear play.
+    fn meta(
+        &mut self,
+        info: &Arc<StepInfo>,
+        host: &str,
+        linear: bool,
+        said: &str,
+        skipped: Option<&Map>,
+    ) -> io::Result<()> {
+        self.steps.insert(info.step, info.clone());
+        if linear && self.look.show_ok && self.look.show_skipped {
+            self.shown = None;
+            self.heading(info.step)?;
+        }
+        if self.look.verbosity >= 2 {
+            self.painted(Colour::Verbose, &format!("META: {}", harmless(said)))?;
+        }
+        let Some(result) = skipped.filter(|_| self.look.show_skipped) else { return Ok(()) };
+        self.heading(info.step)?;
+        self.went(Colour::Skipped, format!("skipping: [{}]", harmless(host)), result)
+    }
+
     fn end(&mut self, recap: &Recap, stats: &Map) -> io::Result<()> {
+        if self.failed {
+            return Ok(());
+        }
         self.banner("PLAY RECAP")?;
         for line in recap::lines(recap, self.look.palette) {
             self.line(&line)?;
@@ -380,15 +428,16 @@ impl<O: Write, E: Write> Console<O, E> {
         self.line("\n")
     }
 
-    fn start(&mut self, playbooks: &[String]) -> io::Result<()> {
+    fn start(&mut self, playbooks: &[String], plays: &[usize]) -> io::Result<()> {
         if self.look.verbosity > 0 && !self.look.settings.is_empty() {
             let text = harmless(&self.look.settings).into_owned();
             self.painted(Colour::Verbose, &text)?;
         }
         if self.look.verbosity > 1 {
-            for playbook in playbooks {
+            for (playbook, plays) in playbooks.iter().zip(plays) {
                 let name = Path::new(playbook).file_name().map(|name| name.to_string_lossy());
                 self.banner(&format!("PLAYBOOK: {}", name.as_deref().unwrap_or(playbook)))?;
+                self.painted(Colour::Verbose, &format!("{plays} plays in {}", harmless(playbook)))?;
             }
         }
         if self.look.check_mode && self.look.check_markers { self.banner("DRY RUN") } else { Ok(()) }
@@ -399,9 +448,9 @@ impl<O: Write, E: Write> Console<O, E> {
             return Ok(());
         }
         match &event.kind {
-            EventKind::RunStarted { playbooks, .. } => self.start(playbooks),
+            EventKind::RunStarted { playbooks, plays, .. } => self.start(playbooks, plays),
             EventKind::StageStarted { name } => self.stage(name),
-            EventKind::PlayStarted { name, check_mode, .. } => self.play(name, *check_mode),
+            EventKind::PlayStarted { play, name, check_mode, .. } => self.play(*play, name, *check_mode),
             EventKind::NoHostsMatched { .. } => self.painted(Colour::Skipped, "skipping: no hosts matched"),
             EventKind::NoHostsRemaining { .. } | EventKind::NoMoreHosts => self.banner("NO MORE HOSTS LEFT"),
             EventKind::StepStarted(info) => self.begin(info),
@@ -431,14 +480,27 @@ impl<O: Write, E: Write> Console<O, E> {
                 let text = format!("NOTIFIED HANDLER {} for {}", harmless(handler), harmless(host));
                 self.painted(Colour::Verbose, &text)
             }
+            EventKind::HandlerSaved { handler } if self.look.verbosity > 1 => {
+                let text = format!("Notification for handler {} has been saved.", harmless(handler));
+                self.painted(Colour::Verbose, &text)
+            }
             EventKind::Warning { text } => self.warn(Colour::Warning, &format!("[WARNING]: {text}")),
             EventKind::Deprecated { text } => {
                 self.warn(Colour::Deprecated, &format!("[DEPRECATION WARNING]: {text}"))
             }
+            EventKind::MetaFinished { step, host, linear, said, skipped } => {
+                self.meta(step, host, *linear, said, skipped.as_ref())
+            }
+            EventKind::RunFailed { text } => {
+                self.failed = true;
+                self.warn(Colour::Failed, &format!("[ERROR]: {text}"))
+            }
             EventKind::RunCancelling => self
                 .warn(Colour::Failed, "[ERROR]: User interrupted execution; press Ctrl-C again to stop now"),
             EventKind::RunFinished { stats, .. } => self.end(recap, stats),
-            EventKind::HandlerNotified { .. } | EventKind::UnitOutput { .. } => Ok(()),
+            EventKind::HandlerNotified { .. }
+            | EventKind::HandlerSaved { .. }
+            | EventKind::UnitOutput { .. } => Ok(()),
         }
     }
 }

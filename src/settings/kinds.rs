@@ -146,6 +146,19 @@ impl Setting for Vec<Text> {
     }
 }
 
+impl Setting for Strategy {
+    const KIND: &'static str = "linear, free or host_pinned";
+
+    fn from_text(text: &str, _base: &Base<'_>) -> Result<Self, String> {
+        match text.trim().strip_prefix("ansible.builtin.").unwrap_or(text.trim()) {
+            "linear" => Ok(Self::Linear),
+            "free" => Ok(Self::Free),
+            "host_pinned" => Ok(Self::HostPinned),
+            _ => Err("one of `linear`, `free` or `host_pinned`".into()),
+        }
+    }
+}
+
 impl Setting for Gathering {
     const KIND: &'static str = "implicit, explicit or smart";
 
@@ -168,19 +181,6 @@ impl Setting for GroupNames {
             "never" | "false" | "False" => Ok(Self::Warned),
             "ignore" => Ok(Self::Kept),
             "silently" => Ok(Self::ReplacedSilently),
-            _ => Err(Self::KIND.into()),
-        }
-    }
-}
-
-impl Setting for Strategy {
-    const KIND: &'static str = "linear, free or host_pinned";
-
-    fn from_text(text: &str, _: &Base<'_>) -> Result<Self, String> {
-        match text.strip_prefix("ansible.builtin.").unwrap_or(text) {
-            "linear" => Ok(Self::Linear),
-            "free" => Ok(Self::Free),
-            "host_pinned" => Ok(Self::HostPinned),
             _ => Err(Self::KIND.into()),
         }
     }

@@ -38,10 +38,7 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         check_mode: options.check,
         become_flags: settings.become_flags.clone(),
         become_exe: settings.become_exe.clone(),
-        task_timeout: i64::try_from(settings.task_timeout).ok().filter(|seconds| *seconds > 0),
-        no_log: settings.no_log,
         flush_cache: options.flush_cache,
-        inject_facts: settings.inject_facts_as_vars,
         diff: options.show.diff || settings.diff_always,
         forks: forks.and_then(|forks| usize::try_from(forks).ok()).unwrap_or(base.forks).max(1),
         verbosity: settings.verbosity.saturating_add(options.show.verbose),
@@ -50,6 +47,12 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         gathering: settings.gathering,
         gather_subset: settings.gather_subset.clone(),
         gather_timeout: settings.gather_timeout,
+        strategy: settings.strategy,
+        task_timeout: i64::try_from(settings.task_timeout).ok().filter(|seconds| *seconds > 0),
+        poll_interval: i64::try_from(settings.poll_interval).unwrap_or(base.poll_interval),
+        no_log: settings.no_log,
+        inject_facts: settings.inject_facts_as_vars,
+        executable: settings.executable.clone(),
         error_on_missing_handler: settings.error_on_missing_handler,
         special: special(session),
         ..base
@@ -98,12 +101,24 @@ fn ssh_arguments(session: &Session, options: &Options) -> Vec<String> {
     given.into_iter().flatten().cloned().chain(retries).collect()
 }
 
+/// A Python of this machine, for playbooks that name one for `localhost`; nothing here runs it.
+fn python() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join("python3")).find(|path| path.is_file());
+    found.map_or_else(|| "/usr/bin/python3".into(), |path| path.display().to_string())
+}
+
 /// Special variables that only this side of the program knows.
 fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
     let [major, minor, revision] = LANGUAGE;
     let full = format!("{major}.{minor}.{revision}");
     let version = json!({"full": full, "major": major, "minor": minor, "revision": revision, "string": full});
     let file = session.settings.file.as_ref().map(|file| file.display().to_string());
-    let all = [("ansible_version", version), ("ansible_config_file", json!(file))];
+    let python = json!(python());
+    let all = [
+        ("ansible_version", version),
+        ("ansible_config_file", json!(file)),
+        ("ansible_playbook_python", python),
+    ];
     all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
 }

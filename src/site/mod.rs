@@ -89,9 +89,6 @@ impl Prepared {
             counts.push((path, read.plays.len()));
             playbook.plays.extend(read.plays);
         }
-        for play in playbook.plays.iter_mut().filter(|play| play.strategy.is_none()) {
-            Arc::make_mut(play).strategy = Some(session.settings.strategy);
-        }
         let passwords = if found.has_errors() {
             Passwords::default()
         } else {

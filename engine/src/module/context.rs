@@ -104,10 +104,20 @@ impl Context {
         if let Some(found) = tried.iter().find(|path| path.exists()) {
             return Ok(found.clone());
         }
-        let searched: Vec<String> = tried.iter().map(|path| path.display().to_string()).collect();
+        let searched: String = match (PathBuf::from(name).is_absolute(), self.scope.around().search.len()) {
+            (true, _) => String::new(),
+            // A play's own directory is searched first and last.
+            (false, 1) => tried.iter().chain(&tried).map(listed).collect(),
+            (false, _) => tried.iter().map(listed).collect(),
+        };
+        let heading = if searched.is_empty() { "" } else { "\nSearched in:" };
         Err(Failure::new(format!(
-            "Could not find or access '{name}' on the controller. Searched in:\n\t{}",
-            searched.join("\n\t")
+            "Could not find or access '{name}'{heading}{searched} on the Ansible Controller.\n\
+             If you are using a module and expect the file to exist on the remote, see the remote_src option"
         )))
     }
+}
+
+fn listed(path: &PathBuf) -> String {
+    format!("\n\t{}", path.display())
 }

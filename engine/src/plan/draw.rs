@@ -11,7 +11,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::Node;
 use crate::playbook::{self, Action, Entry, Play, Setting, Strategy, Task};
 use crate::source::Span;
-use crate::template::{Layer, Scope, Surroundings};
+use crate::template::{Layer, Scope, Surroundings, is_template};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub struct Draw<'a> {
     pub(super) importing: Vec<PathBuf>,
     /// Identities of the roles in use; their places are their ids.
     pub(super) identities: &'a mut Vec<String>,
+    /// Whether the run goes on already: what is wrong with a task fails that task alone.
+    pub(super) growing: bool,
 }
 
 impl<'a> Draw<'a> {
@@ -38,11 +41,8 @@ impl<'a> Draw<'a> {
         identities: &mut Vec<String>,
         diagnostics: &mut Diagnostics,
     ) -> Drawing {
-        let wait = if play.strategy.unwrap_or_default() == Strategy::Linear {
-            Wait::AllHosts
-        } else {
-            Wait::SameHost
-        };
+        let strategy = play.strategy.unwrap_or(site.defaults.strategy);
+        let wait = if strategy == Strategy::Linear { Wait::AllHosts } else { Wait::SameHost };
         let mut drawing = Drawing::new(wait);
         let draw = Draw {
             site,
@@ -52,6 +52,7 @@ impl<'a> Draw<'a> {
             diagnostics,
             importing: vec![],
             identities,
+            growing: false,
         };
         draw.whole();
         drawing
@@ -70,7 +71,7 @@ impl<'a> Draw<'a> {
         }
         let force = match &play.force_handlers {
             Some(Setting::Fixed(force)) => *force,
-            Some(Setting::Template(node)) => self.renders_true(node, &around),
+            Some(Setting::Template { node, .. }) => self.renders_true(node, &around),
             None => self.site.defaults.force_handlers,
         };
         let mut sections = vec![];
@@ -113,7 +114,7 @@ impl<'a> Draw<'a> {
         }
         match &self.play.gather_facts {
             Some(Setting::Fixed(gather)) => *gather,
-            Some(Setting::Template(node)) => self.renders_true(node, around),
+            Some(Setting::Template { node, .. }) => self.renders_true(node, around),
             None => self.site.defaults.gathering != Gathering::Explicit,
         }
     }
@@ -126,7 +127,7 @@ impl<'a> Draw<'a> {
     pub(super) fn scope(&self, around: &Around) -> Scope {
         let names = Layers::around(&self.site.extra, self.play, self.play_layers, around);
         let search = Arc::from(self.search(around, &self.play.dir));
-        names.scope(Surroundings { search, secrets: self.site.loader.secrets.clone() })
+        names.scope(Surroundings { search, secrets: self.site.loader.secrets.clone(), sources: None })
     }
 
     pub(super) fn search(&self, around: &Around, dir: &Path) -> Vec<PathBuf> {
@@ -191,6 +192,8 @@ impl<'a> Draw<'a> {
         for (steps, (part, entries)) in parts.iter_mut().zip(written_parts) {
             for entry in entries {
                 let place = Place { block, part };
+                let guarded = part == Part::Body && !written.rescue.is_empty();
+                let inside = Around { guarded: inside.guarded || guarded, ..inside.clone() };
                 match entry {
                     Entry::Block(inner) => self.written_block(inner, &inside, place, false, steps),
                     Entry::Task(task) => self.task(task, &inside, place, steps),
@@ -223,11 +226,9 @@ impl<'a> Draw<'a> {
             }
             _ => {
                 let planned = self.planned(task, around);
-                let keep = around.handler || {
-                    let tags = tags::rendered(&planned.keywords.tags, &self.scope(around));
-                    self.site.selection.wants(&tags)
-                };
+                let keep = around.handler || self.site.selection.wants(&planned.tags);
                 if keep {
+                    self.judge(&planned);
                     out.push(Step { role: around.listing, ..step(place, Act::of(Arc::new(planned))) });
                 }
             }
@@ -238,15 +239,11 @@ impl<'a> Draw<'a> {
     pub(super) fn planned(&mut self, task: &Arc<Task>, around: &Around) -> PlannedTask {
         let keywords = task.keywords.within(&around.keywords);
         let module = match &task.action {
+            // A module whose name is a template is known to the run alone.
+            Action::Module { name, .. } if is_template(name) => None,
             Action::Module { name, span, .. } => self.module(name, *span, around),
             _ => None,
         };
-        if let (Some(module), Action::Module { args, .. }) = (&module, &task.action)
-            && keywords.module_defaults.is_empty()
-            && args.spread.is_none()
-        {
-            super::validate::arguments(module.as_ref(), args, self.diagnostics);
-        }
         let role = around.role.as_deref();
         let params = role.into_iter().flat_map(role_params);
         let vars = role.map(role_vars).unwrap_or_default();
@@ -258,11 +255,24 @@ impl<'a> Draw<'a> {
             strong: around.include_vars.iter().cloned().chain(params).collect(),
             middle: keywords.vars.iter().cloned().chain(vars).collect(),
             weak: role.map(role_defaults).unwrap_or_default(),
+            tags: if keywords.tags.is_empty() {
+                BTreeSet::new()
+            } else {
+                tags::rendered(&keywords.tags, &self.scope(around))
+            },
             keywords,
         }
     }
 
     fn import_tasks(&mut self, file: &Node, task: &Task, inside: &Around, place: Place, out: &mut Vec<Step>) {
+        if let Some(entries) = self.imported(file, task, inside) {
+            self.runs(&entries, inside, place, false, out);
+            self.importing.pop();
+        }
+    }
+
+    /// The entries of an imported file, which is then being imported.
+    pub(super) fn imported(&mut self, file: &Node, task: &Task, inside: &Around) -> Option<Arc<[Entry]>> {
         let name = match self.scope(inside).text(file) {
             Ok(name) => name,
             Err(fault) => {
@@ -270,23 +280,24 @@ impl<'a> Draw<'a> {
                 let help =
                     "an import is read before any host is asked; use `include_tasks` for names that need one";
                 let text = fault.message;
-                return self.diagnostics.push(
+                self.diagnostics.push(
                     Diagnostic::parse("muster::plan::import_name", message).at(file.span, text).help(help),
                 );
+                return None;
             }
         };
-        let Some(path) = self.file(&name, &task.dir, inside, file.span) else { return };
+        let path = self.file(&name, &task.dir, inside, file.span)?;
         if self.importing.contains(&path) {
             let names = self.importing.iter().chain(std::iter::once(&path)).map(|p| p.display().to_string());
             let chain = names.collect::<Vec<_>>().join(" → ");
             let diagnostic =
                 Diagnostic::parse("muster::plan::import_loop", format!("imports go round: {chain}"));
-            return self.diagnostics.push(diagnostic.at(file.span, "imports itself"));
+            self.diagnostics.push(diagnostic.at(file.span, "imports itself"));
+            return None;
         }
-        let Some(entries) = self.site.loader.tasks(&path, inside.handler, self.diagnostics) else { return };
+        let entries = self.site.loader.tasks(&path, inside.handler, self.diagnostics)?;
         self.importing.push(path);
-        self.runs(&entries, inside, place, false, out);
-        self.importing.pop();
+        Some(entries)
     }
 
     /// The file of tasks that a name means: beside the file that names it, in the role's `tasks`, beside the play.
@@ -322,7 +333,8 @@ impl<'a> Draw<'a> {
         identities: &'a mut Vec<String>,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
-        Self { site, play, play_layers, drawing, diagnostics, importing: vec![], identities }
+        let importing = vec![];
+        Self { site, play, play_layers, drawing, diagnostics, importing, identities, growing: true }
     }
 }
 
@@ -334,6 +346,9 @@ pub fn find_tasks(name: &str, dir: &Path, around: &Around, play_dir: &Path) -> R
     let mut tried = vec![dir.join(name)];
     if let Some(role) = &around.role {
         tried.push(role.role.dir.join(if around.handler { "handlers" } else { "tasks" }).join(name));
+    }
+    if let Some(role) = around.role.as_ref().filter(|_| around.handler) {
+        tried.push(role.role.dir.join("tasks").join(name));
     }
     tried.push(play_dir.join("tasks").join(name));
     tried.push(play_dir.join(name));

@@ -155,6 +155,7 @@ impl PlannedPlay {
         let drawing = Draw::play(site, play, &layers, &mut identities, diagnostics);
         let names = Layers::around(&site.extra, play, &layers, &Around::default());
         let scope = names.with_groups(&site.inventory).scope(Surroundings {
+            sources: None,
             search: Arc::from([play.dir.to_path_buf()]),
             secrets: site.loader.secrets.clone(),
         });
@@ -302,6 +303,7 @@ fn needs(play: &Play, before: &[PlannedPlay], diagnostics: &mut Diagnostics) -> 
 /// `vars_files`: the first of each list of alternatives that is there, the last entry the strongest.
 fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagnostics) -> Vec<VarsFile> {
     let scope = Layers::around(&site.extra, play, vars, &Around::default()).scope(Surroundings {
+        sources: None,
         search: Arc::from([play.dir.to_path_buf()]),
         secrets: site.loader.secrets.clone(),
     });

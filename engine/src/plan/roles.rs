@@ -5,7 +5,7 @@ use super::draw::{Draw, body, step};
 use super::place::Place;
 use super::step::{Act, Ancestor, Around, RoleId, RoleInstance, Step};
 use crate::diagnostic::{Class, Diagnostic};
-use crate::playbook::{Entry, Role, RoleFrom, RoleUse, Setting, Task};
+use crate::playbook::{Action, Entry, Role, RoleFrom, RoleUse, Setting, Task};
 use std::sync::Arc;
 
 /// A role found, with what its tasks stand in.
@@ -13,6 +13,8 @@ struct Found {
     instance: Arc<RoleInstance>,
     around: Around,
     dependencies: Vec<Found>,
+    /// Whether what it was given is checked.
+    validate: bool,
 }
 
 /// How a role comes to be used: only what is listed is done once.
@@ -55,7 +57,7 @@ impl Draw<'_> {
         let silent = self.diagnostics.clone();
         for written in &self.play.roles {
             if let Some(found) = self.find(written, around, &[], &RoleFrom::default(), Use::Listed) {
-                collect(&found, &mut handlers);
+                self.collect(&found, &mut handlers);
             }
         }
         // The same mistakes are found again when the role's tasks are laid out.
@@ -195,7 +197,7 @@ impl Draw<'_> {
             dependencies: dependencies.iter().map(|found| found.instance.clone()).collect(),
         });
         let around = Around { role: Some(instance.clone()), listing: Some(listing), ..base };
-        Some(Found { instance, around, dependencies })
+        Some(Found { instance, around, dependencies, validate: is_fixed(&written.rolespec_validate, true) })
     }
 
     /// The id of a role in use: the same for a use that is the same in every way.
@@ -210,7 +212,7 @@ impl Draw<'_> {
             format!("{by:?}|{}|{from:?}|{params:?}|{vars:?}|{when:?}|{tags:?}", role.dir.display());
         let again = match &written.allow_duplicates {
             Some(Setting::Fixed(again)) => *again,
-            Some(Setting::Template(_)) => true,
+            Some(Setting::Template { .. }) => true,
             None => by == Use::Asked || role.allow_duplicates,
         };
         let id = self.identities.iter().position(|known| *known == identity).unwrap_or_else(|| {
@@ -232,7 +234,7 @@ impl Draw<'_> {
         }
         let block = self.block(place, false);
         let role = found.instance.role.clone();
-        if let Some(argspec) = &role.argspec
+        if let Some(argspec) = role.argspec.as_ref().filter(|_| found.validate)
             && let Some(task) = super::argspec::validation(argspec, &found.instance, &found.around)
         {
             let planned = self.planned(&Arc::new(task), &found.around);
@@ -247,18 +249,56 @@ impl Draw<'_> {
 
     fn define_found(&mut self, found: &Found) {
         let mut handlers = vec![];
-        collect(found, &mut handlers);
+        self.collect(found, &mut handlers);
         handlers.iter().for_each(|handler| self.define(handler));
     }
 
     fn define_entries(&mut self, entries: &[Entry], around: &Around) {
         let mut handlers = vec![];
-        flatten(entries, around, &mut handlers);
+        self.flatten(entries, around, &mut handlers);
         handlers.iter().for_each(|handler| self.define(handler));
+    }
+
+    fn collect(&mut self, found: &Found, handlers: &mut Vec<Defined>) {
+        for dependency in &found.dependencies {
+            self.collect(dependency, handlers);
+        }
+        let around = Around { handler: true, ..found.around.clone() };
+        self.flatten(&found.instance.role.handlers, &around, handlers);
+    }
+
+    /// Handlers out of the blocks and imported files they stand in, with the keywords of those.
+    fn flatten(&mut self, entries: &[Entry], around: &Around, handlers: &mut Vec<Defined>) {
+        let mut first = true;
+        for entry in entries {
+            match entry {
+                Entry::Task(task) => {
+                    if let Action::ImportTasks(import) = &task.action {
+                        let vars = task.keywords.vars.iter().chain(&around.include_vars).cloned().collect();
+                        let keywords = task.keywords.within(&around.keywords);
+                        let inside = Around { keywords, include_vars: vars, ..around.clone() };
+                        if let Some(entries) = self.imported(&import.file, task, &inside) {
+                            self.flatten(&entries, &inside, handlers);
+                            self.importing.pop();
+                        }
+                        first = true;
+                        continue;
+                    }
+                    handlers.push(Defined { task: task.clone(), around: around.clone(), first });
+                    first = false;
+                }
+                Entry::Block(block) => {
+                    first = true;
+                    let keywords = block.keywords.within(&around.keywords);
+                    self.flatten(&block.body, &Around { keywords, ..around.clone() }, handlers);
+                }
+            }
+        }
     }
 
     fn define(&mut self, handler: &Defined) {
         let planned = self.planned(&handler.task, &handler.around);
+        self.judge(&planned);
         self.drawing.define(Arc::new(planned), handler.first);
     }
 }
@@ -269,36 +309,10 @@ fn ancestors(around: &Around) -> Vec<Ancestor> {
     std::iter::once(own).chain(role.parents.iter().cloned()).collect()
 }
 
-fn collect(found: &Found, handlers: &mut Vec<Defined>) {
-    for dependency in &found.dependencies {
-        collect(dependency, handlers);
-    }
-    let around = Around { handler: true, ..found.around.clone() };
-    flatten(&found.instance.role.handlers, &around, handlers);
-}
-
-/// Handlers out of the blocks they stand in, with the blocks' keywords.
-fn flatten(entries: &[Entry], around: &Around, handlers: &mut Vec<Defined>) {
-    let mut first = true;
-    for entry in entries {
-        match entry {
-            Entry::Task(task) => {
-                handlers.push(Defined { task: task.clone(), around: around.clone(), first });
-                first = false;
-            }
-            Entry::Block(block) => {
-                first = true;
-                let inside = Around { keywords: block.keywords.within(&around.keywords), ..around.clone() };
-                flatten(&block.body, &inside, handlers);
-            }
-        }
-    }
-}
-
 fn is_fixed(setting: &Option<Setting<bool>>, otherwise: bool) -> bool {
     match setting {
         Some(Setting::Fixed(value)) => *value,
-        Some(Setting::Template(_)) | None => otherwise,
+        Some(Setting::Template { .. }) | None => otherwise,
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::connection::Secret;
 use crate::inventory::{Inventory, LoadOptions};
 use crate::module::{AnyModule, Registry};
-use crate::playbook::Loader;
+use crate::playbook::{Loader, Strategy};
 use crate::template::{Layer, Value};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -105,12 +105,6 @@ pub struct Defaults {
     pub flush_cache: bool,
     /// `fact_caching`.
     pub fact_cache: Option<FactCache>,
-    /// `inject_facts_as_vars`: whether facts are variables too.
-    pub inject_facts: bool,
-    /// `task_timeout`, in seconds.
-    pub task_timeout: Option<i64>,
-    /// `no_log`.
-    pub no_log: bool,
     /// `--check`.
     pub check_mode: bool,
     /// `--diff`.
@@ -131,6 +125,18 @@ pub struct Defaults {
     pub gather_timeout: Option<u64>,
     /// `fact_path`.
     pub fact_path: Option<String>,
+    /// `strategy` of plays that name none.
+    pub strategy: Strategy,
+    /// `task_timeout`, in seconds.
+    pub task_timeout: Option<i64>,
+    /// `poll_interval`, in seconds; 0 does not wait for tasks in the background.
+    pub poll_interval: i64,
+    /// `no_log` where nothing says so.
+    pub no_log: bool,
+    /// `inject_facts_as_vars`.
+    pub inject_facts: bool,
+    /// `executable`: the shell of targets.
+    pub executable: String,
     /// Whether a notification of a handler that is not there is an error.
     pub error_on_missing_handler: bool,
     /// Values of special variables that only the face knows: `ansible_version`, `ansible_config_file`, ...
@@ -156,9 +162,6 @@ impl Default for Defaults {
             become_exe: None,
             flush_cache: false,
             fact_cache: None,
-            inject_facts: true,
-            task_timeout: None,
-            no_log: false,
             check_mode: false,
             diff: false,
             forks: 500,
@@ -169,6 +172,12 @@ impl Default for Defaults {
             gather_subset: vec![],
             gather_timeout: None,
             fact_path: None,
+            strategy: Strategy::Linear,
+            task_timeout: None,
+            poll_interval: 15,
+            no_log: false,
+            inject_facts: true,
+            executable: "/bin/sh".into(),
             error_on_missing_handler: true,
             special: vec![],
         }

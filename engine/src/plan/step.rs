@@ -7,6 +7,7 @@ use crate::playbook::{Action, Keywords, Role, RoleUse, Task};
 use crate::template::Layer;
 use fixedbitset::FixedBitSet;
 use petgraph::graph::NodeIndex;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,9 +92,12 @@ pub struct Around {
     pub listing: Option<RoleId>,
     /// Whether it stands under `handlers`.
     pub handler: bool,
+    /// Whether some block around it has a `rescue` for what fails here.
+    pub guarded: bool,
 }
 
 /// A task with everything static around it resolved.
+#[derive(Clone)]
 pub struct PlannedTask {
     /// The task as written.
     pub task: Arc<Task>,
@@ -111,6 +115,8 @@ pub struct PlannedTask {
     pub middle: Vec<Layer>,
     /// Its role's defaults.
     pub weak: Vec<Layer>,
+    /// Its tags, rendered.
+    pub tags: BTreeSet<String>,
 }
 
 impl fmt::Debug for PlannedTask {
@@ -229,7 +235,14 @@ impl Meta {
     /// Whether it is asked of the first host alone and means all.
     #[must_use]
     pub fn is_once(self) -> bool {
-        matches!(self, Self::EndBatch | Self::EndPlay | Self::ClearHostErrors | Self::RefreshInventory)
+        matches!(
+            self,
+            Self::EndBatch
+                | Self::EndPlay
+                | Self::ClearHostErrors
+                | Self::ClearFacts
+                | Self::RefreshInventory
+        )
     }
 }
 

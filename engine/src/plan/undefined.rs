@@ -116,7 +116,6 @@ fn beside(site: &Site, dir: &Path) -> VarsDir {
 /// Whether a failure of this step to render cannot be avoided or answered.
 fn is_certain(step: &Step, blocks: &Blocks) -> bool {
     let Some(task) = step.task() else { return false };
-    let keywords = &task.keywords;
     let mut place = Some(step.place);
     let mut answered = false;
     while let Some(Place { block, .. }) = place {
@@ -126,9 +125,7 @@ fn is_certain(step: &Step, blocks: &Blocks) -> bool {
     step.gate == Gate::Open
         && !answered
         && !task.around.handler
-        && keywords.when.is_empty()
-        && keywords.ignore_errors.is_none()
-        && task.task.failed_when.is_empty()
+        && !task.may_be_meant_to_fail()
         && matches!(task.task.action, Action::Module { .. })
 }
 

@@ -1,8 +1,10 @@
 //! The keywords that plays, roles, blocks and tasks share, as written on one level; and how an inner level stands
 //! within an outer one. Nothing is inherited by copying values about: the inner level wins, lists are joined.
 
+use crate::diagnostic::Diagnostic;
 use crate::node::Node;
 use crate::template::{Expr, Layer};
+use std::sync::Arc;
 
 /// A keyword's value: known when read, or a template for each host.
 #[derive(Clone, Debug)]
@@ -10,7 +12,12 @@ pub enum Setting<T> {
     /// Known.
     Fixed(T),
     /// Rendered per host, then converted as Ansible converts it.
-    Template(Node),
+    Template {
+        /// The keyword, for messages.
+        keyword: Arc<str>,
+        /// Its value.
+        node: Node,
+    },
 }
 
 /// Keywords of one level, or of a level with all around it ([`Keywords::within`]).
@@ -68,6 +75,8 @@ pub struct Keywords {
     pub delegate_facts: Option<Setting<bool>>,
     /// `notify` (blocks and tasks): names or templates, joined.
     pub notify: Vec<Node>,
+    /// What is certainly wrong here, and fails the task when it runs: the plan says whether the playbook may run.
+    pub flaws: Vec<Diagnostic>,
 }
 
 impl Keywords {
@@ -107,6 +116,7 @@ impl Keywords {
             delegate_to: or(&self.delegate_to, &outer.delegate_to),
             delegate_facts: or(&self.delegate_facts, &outer.delegate_facts),
             notify: joined(&outer.notify, &self.notify),
+            flaws: joined(&outer.flaws, &self.flaws),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Running a module once or until it will do: delegation, escalation and arguments are settled, then each attempt runs
 //! it and weighs its result by `failed_when`, `changed_when` and `until`.
 
+use super::hostvars::Variables;
 use super::names::HostNames;
 use super::pool::Road;
 use super::result::{self, registered, says};
@@ -10,8 +11,9 @@ use crate::connection::{Escalation, Target};
 use crate::event::EventKind;
 use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Map, Output, Reason};
 use crate::node::Mapping;
+use crate::plan::PlannedTask;
 use crate::playbook::{Action, Args};
-use crate::template::{Expr, Fault, Scope, Variable, from_json, is_template, to_json};
+use crate::template::{Expr, Fault, Scope, Value, Variable, from_json, is_template, to_json};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -36,6 +38,13 @@ pub struct Done {
     pub ignore_unreachable: bool,
     /// `no_log`.
     pub no_log: bool,
+    /// Whether differences are to be shown.
+    pub diff: bool,
+}
+
+/// Whether a module gathers the facts that `environment` may speak of.
+fn gathers_facts(module: &str) -> bool {
+    matches!(module.rsplit('.').next(), Some("setup" | "gather_facts"))
 }
 
 impl Done {
@@ -45,6 +54,9 @@ impl Done {
         Self { result, ..Self::default() }
     }
 }
+
+/// The longest `timeout`.
+const MOST_SECONDS: i64 = 100_000_000;
 
 /// One execution of a module, attempts included.
 pub struct Attempts<'a> {
@@ -62,9 +74,32 @@ impl Attempts<'_> {
     /// # Errors
     /// Something that is settled before the module runs cannot be rendered.
     pub async fn run(self) -> Result<Done, Fault> {
-        let (unit, task, scope) = (self.unit, &*self.unit.task, self.scope);
-        let keywords = &task.keywords;
         let delegate = self.delegate()?;
+        let sees = self.scope.with(self.delegated(delegate.as_ref()));
+        let (unit, task, scope) = (self.unit, &*self.unit.task, &sees);
+        let front = self.front.clone();
+        let this = Attempts { unit, scope, front };
+        this.run_for(delegate, task, scope).await
+    }
+
+    /// `ansible_delegated_vars`: the names of the host that it is delegated to.
+    fn delegated(&self, delegate: Option<&Arc<str>>) -> IndexMap<Arc<str>, Variable> {
+        let Some(host) = delegate else { return IndexMap::new() };
+        let (world, scene) = (self.unit.world.clone(), self.unit.scene.clone());
+        let names = HostNames::new(world, scene, host.clone(), None);
+        let vars = Value::from_object(Variables::new(names));
+        let all = Value::from_pairs([(&**host, vars)]);
+        IndexMap::from([(Arc::from("ansible_delegated_vars"), Variable::Known(all))])
+    }
+
+    async fn run_for(
+        &self,
+        delegate: Option<Arc<str>>,
+        task: &PlannedTask,
+        scope: &Scope,
+    ) -> Result<Done, Fault> {
+        let unit = self.unit;
+        let keywords = &task.keywords;
         let there = match &delegate {
             Some(host) => {
                 let (world, scene) = (unit.world.clone(), unit.scene.clone());
@@ -78,10 +113,17 @@ impl Attempts<'_> {
         let host = delegate.as_ref().unwrap_or(&unit.host);
         let sight = Sight { scope: &there, host, keywords, defaults };
         let (target, escalation) = (sight.target()?, sight.escalation()?);
-        let environment = sight.environment(scope)?;
+        for setting in [&keywords.ignore_errors, &keywords.ignore_unreachable] {
+            flag(setting.as_ref(), scope)?;
+        }
         let timeout = number(keywords.timeout.as_ref(), scope)?.or(defaults.task_timeout);
+        if let Some(seconds) = timeout.filter(|seconds| !(0..=MOST_SECONDS).contains(seconds)) {
+            let message = format!("Timeout {seconds} is invalid, it must be between 0 and {MOST_SECONDS}.");
+            return Err(Fault { message, span: None, undefined: false });
+        }
         let timeout = timeout.filter(|seconds| *seconds > 0);
         let module = self.module()?;
+        let environment = sight.environment(scope, gathers_facts(module.name()))?;
         let args = self.arguments(module.as_ref())?;
         let cx = self.context(target, escalation, environment)?;
         let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {
@@ -90,7 +132,7 @@ impl Attempts<'_> {
         };
         let background = number(task.task.background.as_ref(), scope)?.filter(|seconds| *seconds > 0);
         if let Some(seconds) = background
-            && number(task.task.poll.as_ref(), scope)? == Some(0)
+            && number(task.task.poll.as_ref(), scope)?.unwrap_or(defaults.poll_interval) == 0
             && !cx.check_mode
         {
             let limit = Duration::from_secs(seconds.unsigned_abs());
@@ -107,15 +149,13 @@ impl Attempts<'_> {
             None if !task.task.until.is_empty() => 4,
             None => 1,
         };
-        let delay = setting(task.task.delay.as_ref(), scope, |text| text.trim().parse::<f64>().ok())?;
+        let delay =
+            setting(task.task.delay.as_ref(), scope, "float", |text| text.trim().parse::<f64>().ok())?;
         let delay = Duration::from_secs_f64(delay.map_or(5.0, |delay| if delay < 0.0 { 1.0 } else { delay }));
-        let mut done = Done { delegate, facts_for, ..Done::default() };
+        let mut done = Done { delegate, facts_for, diff: cx.diff, ..Done::default() };
         for attempt in 1..=attempts {
             let output = limit.run(module.as_ref(), args.clone(), &cx).await;
             self.settle(&mut done, output, (attempts > 1).then_some(attempt));
-            if !cx.diff {
-                done.result.remove("diff");
-            }
             if attempts == 1 || says(&done.result, "unreachable") {
                 break;
             }
@@ -133,7 +173,7 @@ impl Attempts<'_> {
                 done.result.insert("failed".into(), json!(true));
                 break;
             }
-            let mut shown = result::shown(&done.result, cx.no_log);
+            let mut shown = result::shown(&done.result, cx.no_log, cx.diff);
             shown.insert("retries".into(), json!(attempts));
             let _ = unit.say.send(EventKind::UnitRetrying {
                 step: unit.step,
@@ -157,7 +197,11 @@ impl Attempts<'_> {
 
     fn module(&self) -> Result<Arc<dyn AnyModule>, Fault> {
         let missing = || Fault {
-            message: format!("no module is called `{}`", self.unit.task.action()),
+            message: format!(
+                "couldn't resolve module/action '{}'. This often indicates a misspelling, missing collection, or \
+                 incorrect module path.",
+                self.unit.task.action()
+            ),
             span: None,
             undefined: false,
         };
@@ -201,6 +245,10 @@ impl Attempts<'_> {
                 let json = to_json(&value).map_err(|fault| finalize(&key, fault))?;
                 all.insert(key, json);
             }
+        }
+        if raw.is_some() && spec.free_form.is_none() && !spec.open {
+            let message = format!("Action '{name}' does not support raw params.");
+            return Err(Fault { message, span: None, undefined: false });
         }
         if let (Some(raw), Some(option)) = (raw, spec.free_form) {
             let text = self.scope.text(raw).map_err(|fault| finalize(option, fault))?;
@@ -350,6 +398,9 @@ impl Attempts<'_> {
     }
 }
 
+/// What Ansible says in the place of where a module was when its time was over.
+const TRACEBACK: &str = "Configure `DISPLAY_TRACEBACK` to see a traceback on timeout errors.";
+
 /// How long a module may run: `timeout`, and `async` with a `poll`.
 struct Limit {
     timeout: Option<i64>,
@@ -375,7 +426,7 @@ impl Limit {
                     .with("changed", false))
             }
             (Err(_), _) => Err(Failure::new(format!("Task failed: Timed out after {seconds} second(s)."))
-                .with("timedout", json!({"period": seconds}))),
+                .with("timedout", json!({"frame": TRACEBACK, "period": seconds}))),
         }
     }
 }

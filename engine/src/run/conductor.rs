@@ -3,6 +3,7 @@
 
 use super::batch::{Answer, Begin, Notice, Verdict};
 use super::lesson::Lesson;
+use super::meta;
 use super::names::HostNames;
 use super::play::PlayRun;
 use super::pool::Pool;
@@ -12,8 +13,8 @@ use super::world::World;
 use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
-use crate::plan::{Act, Gathering, Meta, Plan, StepId, matches_start};
-use crate::playbook::Setting;
+use crate::plan::{Act, Gathering, Meta, Plan, StepId, Wait, matches_start};
+use crate::playbook::{Action, Setting};
 use crate::template::from_json;
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -99,10 +100,15 @@ impl Conductor {
 
     /// Runs to the end and says so.
     pub async fn run(mut self) {
-        let playbooks = self.plan.plays.iter().map(|play| play.play.file.display().to_string());
-        let playbooks = playbooks.collect::<indexmap::IndexSet<_>>().into_iter().collect();
+        let playbooks: Vec<String> =
+            self.plan.plays.iter().map(|play| play.play.file.display().to_string()).collect();
+        let mut counts: indexmap::IndexMap<String, usize> = indexmap::IndexMap::new();
+        for name in playbooks {
+            *counts.entry(name).or_default() += 1;
+        }
+        let (playbooks, plays) = counts.into_iter().unzip();
         let check_mode = self.plan.site.defaults.check_mode;
-        self.tell(EventKind::RunStarted { playbooks, check_mode }).await;
+        self.tell(EventKind::RunStarted { playbooks, plays, check_mode }).await;
         loop {
             self.begin_plays().await;
             self.send_off().await;
@@ -221,11 +227,19 @@ impl Conductor {
 
     /// Sends off every unit that may begin.
     async fn send_off(&mut self) {
+        if self.fatal {
+            return;
+        }
         let forks = self.plan.site.defaults.forks.max(1);
         for index in 0..self.plays.len() {
             while self.units.len() < forks {
                 let Some(State::Running(run)) = self.plays.get_mut(index) else { break };
-                let Some(begin) = run.next(forks) else { break };
+                let begin = run.next(forks);
+                self.report(index).await;
+                let Some(begin) = begin else { break };
+                if self.fatal {
+                    return;
+                }
                 self.begin(index, begin).await;
             }
             self.report(index).await;
@@ -258,7 +272,7 @@ impl Conductor {
         let number = self.numbers.get(&(index, begin.step)).copied().unwrap_or_default();
         let (world, scene) = (self.world.clone(), run.advisor.scene.clone());
         let scope = || HostNames::new(world, scene, host.clone(), Some(task.clone())).scope();
-        let info = run.info(begin.step, number, &self.world, scope);
+        let info = run.info(begin.step, (index, number), &self.world, scope);
         if self.seeking {
             let start = self.plan.site.selection.start_at.clone().unwrap_or_default();
             let found = matches!(act, Act::Module(_) | Act::IncludeTasks(_) | Act::IncludeRole(..))
@@ -280,15 +294,18 @@ impl Conductor {
             step: number,
             say: self.items.0.clone(),
         };
-        let handle = self.units.spawn(unit.run());
         let key = Key { play: index, step: begin.step, host: begin.host, number };
-        self.keys.insert(handle.id(), key);
-        if !matches!(act, Act::Meta(..) | Act::Flush(_)) {
-            if fresh {
-                self.tell(EventKind::StepStarted(info)).await;
-            }
-            self.tell(EventKind::UnitStarted { step: number, host }).await;
+        if matches!(act, Act::Meta(..) | Act::Flush(_)) {
+            // Nobody outside is asked, and hosts are told of in their order.
+            let finished = unit.run().await;
+            return self.taken(key, finished).await;
         }
+        let handle = self.units.spawn(unit.run());
+        self.keys.insert(handle.id(), key);
+        if fresh {
+            self.tell(EventKind::StepStarted(info)).await;
+        }
+        self.tell(EventKind::UnitStarted { step: number, host }).await;
     }
 
     /// Takes a unit's answer.
@@ -302,8 +319,12 @@ impl Conductor {
             Err(error) if error.is_cancelled() => return,
             Err(error) => (error.id(), panicked()),
         };
-        let Some(key) = self.keys.remove(&id) else { return };
-        let mut finished = finished;
+        if let Some(key) = self.keys.remove(&id) {
+            self.taken(key, finished).await;
+        }
+    }
+
+    async fn taken(&mut self, key: Key, mut finished: Finished) {
         if let Some(State::Running(run)) = self.plays.get(key.play) {
             let hosts = run.batch.spoken_for(key.step, key.host);
             let own = run.batch.hosts.get(key.host).map_or("", |host| host);
@@ -325,7 +346,7 @@ impl Conductor {
         let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
         if rescued && let Some(task) = step_task(&act) {
             let result = from_json(&Json::Object(finished.outcome.result.clone()));
-            let about = json!({"name": task.title(), "action": task.action()});
+            let about = about(task);
             self.world.learn(&host, |learned| {
                 learned.set.insert(Arc::from("ansible_failed_result"), result);
                 learned.set.insert(Arc::from("ansible_failed_task"), from_json(&about));
@@ -335,8 +356,15 @@ impl Conductor {
             self.tell(EventKind::Warning { text: text.clone() }).await;
         }
         match &act {
-            Act::Meta(_, meta) => self.meta(*meta, &host, finished.outcome.status),
-            Act::Flush(_) => {}
+            Act::Meta(..) | Act::Flush(_) if !failed => {
+                let skipped = finished.outcome.status == Status::Skipped;
+                if let Act::Meta(_, meta) = &act
+                    && !skipped
+                {
+                    self.meta(key.play, *meta, &host);
+                }
+                self.tell_meta(key.play, key.step, &host, skipped).await;
+            }
             Act::IncludeTasks(_) | Act::IncludeRole(..) if included => {}
             _ => {
                 let outcome = Outcome { rescued, ..finished.outcome };
@@ -354,12 +382,34 @@ impl Conductor {
         self.report(key.play).await;
     }
 
-    fn meta(&mut self, meta: Meta, host: &Arc<str>, status: Status) {
-        if status != Status::Ok {
-            return;
-        }
+    async fn tell_meta(&mut self, play: usize, step: StepId, host: &Arc<str>, skipped: bool) {
+        let numbered = *self.numbers.entry((play, step)).or_insert_with(|| {
+            self.steps += 1;
+            self.steps - 1
+        });
+        let Some(State::Running(run)) = self.plays.get_mut(play) else { return };
+        let Some(task) = run.batch.drawing.step(step).task().cloned() else { return };
+        let word = match &task.task.action {
+            Action::Meta { word, .. } => word.clone(),
+            _ => return,
+        };
+        let (world, scene) = (self.world.clone(), run.advisor.scene.clone());
+        let scope = || HostNames::new(world, scene, host.clone(), Some(task.clone())).scope();
+        let info = run.info(step, (play, numbered), &self.world, scope);
+        let linear = run.batch.drawing.wait == Wait::AllHosts;
+        let role = task.around.role.as_ref().map_or("", |role| &role.role.name);
+        let skipped = skipped.then(|| meta::skipped(&word, host, role));
+        let reason = skipped.as_ref().and_then(|result| result.get("skip_reason")).and_then(Json::as_str);
+        let said = reason.map_or_else(|| meta::done(&word, host, role), str::to_string);
+        self.tell(EventKind::MetaFinished { step: info, host: host.clone(), linear, said, skipped }).await;
+    }
+
+    fn meta(&mut self, play: usize, meta: Meta, host: &Arc<str>) {
         match meta {
-            Meta::ClearFacts => self.world.forget_facts(host),
+            Meta::ClearFacts => {
+                let Some(State::Running(run)) = self.plays.get(play) else { return };
+                run.all.iter().for_each(|host| self.world.forget_facts(host));
+            }
             Meta::RefreshInventory => self.world.refresh_inventory(),
             Meta::ResetConnection => self.pool.forget_host(host),
             _ => {}
@@ -418,8 +468,13 @@ impl Conductor {
                         self.tell(kind).await;
                     }
                 }
+                Notice::Saved { handler } => self.tell(EventKind::HandlerSaved { handler }).await,
                 Notice::Notified { host: i, handler } => {
                     self.tell(EventKind::HandlerNotified { host: host(&i), handler }).await;
+                }
+                Notice::Meta { step, host: i } => {
+                    let name = host(&i);
+                    Box::pin(self.tell_meta(index, step, &name, false)).await;
                 }
                 Notice::NoMoreHosts => self.tell(EventKind::NoMoreHosts).await,
             }
@@ -428,7 +483,7 @@ impl Conductor {
             self.tell(EventKind::Warning { text }).await;
         }
         if let Some(text) = fatal {
-            self.tell(EventKind::Warning { text: format!("ERROR! {text}") }).await;
+            self.tell(EventKind::RunFailed { text }).await;
             self.fatal = true;
         }
     }
@@ -469,6 +524,17 @@ fn step_task(act: &Act) -> Option<&Arc<crate::plan::PlannedTask>> {
         }
         _ => None,
     }
+}
+
+/// `ansible_failed_task`.
+fn about(task: &crate::plan::PlannedTask) -> Json {
+    let written = &task.task;
+    let args = match &written.action {
+        Action::Module { args, .. } => args.named.to_json(),
+        _ => json!({}),
+    };
+    let name = written.name.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
+    json!({"name": name, "action": task.action(), "args": args, "register": written.register.as_deref()})
 }
 
 fn panicked() -> Finished {

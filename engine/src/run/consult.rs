@@ -72,6 +72,11 @@ impl Advisor {
                 None => {}
             }
         }
+        if let Some(role) = &task.around.role {
+            let of_role: Vec<String> =
+                topics.iter().map(|topic| format!("{} : {topic}", role.role.name)).collect();
+            topics.extend(of_role);
+        }
         topics
     }
 }

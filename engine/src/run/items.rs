@@ -25,6 +25,9 @@ pub fn of(task: &PlannedTask, scope: &Scope) -> Result<Option<Vec<Value>>, Fault
         items.checked().collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
     };
     let rendered = scope.render(&repeat.items)?;
+    if Scope::is_omit(&rendered) {
+        return Err(wrong("A template was resolved to an Omit scalar.".into()));
+    }
     match &repeat.loops {
         Loops::Loop => {
             if !matches!(rendered.kind(), ValueKind::Seq | ValueKind::Iterable) {
@@ -75,8 +78,9 @@ impl<'a> Frame<'a> {
     pub fn new(control: Option<&'a LoopControl>, scope: &Scope) -> Result<Self, Fault> {
         let name = |node: Option<&crate::node::Node>| node.map(|node| scope.text(node)).transpose();
         let yes = |keyword, otherwise| Ok::<_, Fault>(flag(keyword, scope)?.unwrap_or(otherwise));
-        let pause =
-            setting(control.and_then(|c| c.pause.as_ref()), scope, |text| text.trim().parse::<f64>().ok())?;
+        let pause = setting(control.and_then(|c| c.pause.as_ref()), scope, "float", |text| {
+            text.trim().parse::<f64>().ok()
+        })?;
         Ok(Self {
             loop_var: Arc::from(
                 name(control.and_then(|c| c.loop_var.as_ref()))?.unwrap_or_else(|| "item".into()),

@@ -67,14 +67,23 @@ impl Lesson {
                         });
                     }
                 }
-                Self::AddHost(host) => grown = Some(world.add_host(host) || grown.unwrap_or(false)),
-                Self::AddGroup(group) => {
-                    grown = Some(world.add_group(own, group) || grown.unwrap_or(false));
+                Self::AddHost(_) | Self::AddGroup(_) => {
+                    world.remember(own, lesson);
+                    grown = Some(lesson.grow(world, own) || grown.unwrap_or(false));
                 }
                 Self::Stats(more) => merge_stats(stats, own, more),
             }
         }
         grown
+    }
+
+    /// Lets the inventory grow; whether it did.
+    pub fn grow(&self, world: &World, own: &str) -> bool {
+        match self {
+            Self::AddHost(host) => world.add_host(host),
+            Self::AddGroup(group) => world.add_group(own, group),
+            _ => false,
+        }
     }
 }
 

@@ -106,6 +106,11 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
             let search = names.task.as_ref()?.search.iter().map(|dir| dir.display().to_string());
             from_json(&json!(search.collect::<Vec<_>>()))
         }
+        "environment" => {
+            let written = names.task.iter().flat_map(|task| &task.keywords.environment);
+            let scope = names.clone().scope();
+            Value::from(written.filter_map(|node| scope.render(node).ok()).collect::<Vec<_>>())
+        }
         "ansible_check_mode" => Value::from(site.defaults.check_mode),
         "ansible_diff_mode" => Value::from(site.defaults.diff),
         "ansible_forks" => Value::from(site.defaults.forks),

@@ -10,6 +10,7 @@ mod items;
 mod kept;
 mod lesson;
 mod magic;
+mod meta;
 mod names;
 mod play;
 mod pool;

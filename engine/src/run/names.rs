@@ -54,7 +54,8 @@ impl HostNames {
 
     fn scope_in(self, search: Arc<[PathBuf]>) -> Scope {
         let secrets = self.world.site.loader.secrets.clone();
-        Scope::new(Arc::new(self), Surroundings { search, secrets })
+        let sources = Some(self.world.site.loader.sources.clone());
+        Scope::new(Arc::new(self), Surroundings { search, secrets, sources })
     }
 
     fn inventory(&self) -> &[Layer] {
@@ -128,7 +129,7 @@ impl Names for HostNames {
             .or_else(|| self.learned.included.get(name).cloned())
             .or_else(|| task.and_then(|task| within(&task.middle, name)))
             .or_else(|| self.in_play(name))
-            .or_else(|| self.injected()?.get(name).map(known))
+            .or_else(|| self.learned.injected.get(name).filter(|_| site.defaults.inject_facts).map(known))
             .or_else(|| within(self.inventory(), name))
             .or_else(|| task.and_then(|task| within(&task.weak, name)))
             .or_else(|| {

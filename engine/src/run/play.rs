@@ -9,7 +9,7 @@ use crate::event::StepInfo;
 use crate::node::{Kind, Node};
 use crate::plan::{Act, PlannedPlay, PlannedTask, StepId};
 use crate::playbook::{Play, Setting, Strategy};
-use crate::template::Scope;
+use crate::template::{Scope, is_template};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -99,16 +99,15 @@ impl PlayRun {
 
     /// `throttle` and `host_pinned`: how many may be under way.
     fn may(&mut self, begin: Begin, forks: usize) -> bool {
-        let throttle =
-            self.batch.drawing.step(begin.step).task().and_then(|task| task.keywords.throttle.clone());
-        if let Some(Setting::Fixed(limit)) = throttle
+        if let Some(limit) = self.throttle(begin)
             && limit > 0
             && self.running.get(&begin.step).copied().unwrap_or(0)
                 >= usize::try_from(limit).unwrap_or(usize::MAX)
         {
             return false;
         }
-        if self.play().strategy == Some(Strategy::HostPinned) && !self.begun.contains(&begin.host) {
+        let strategy = self.play().strategy.unwrap_or(self.advisor.world.site.defaults.strategy);
+        if strategy == Strategy::HostPinned && !self.begun.contains(&begin.host) {
             let under_way = self.begun.iter().filter(|host| !self.batch.is_host_through(**host)).count();
             if under_way >= forks {
                 return false;
@@ -116,6 +115,29 @@ impl PlayRun {
             self.begun.insert(begin.host);
         }
         true
+    }
+
+    /// `throttle`, for the host that begins. One that is no number ends the run.
+    fn throttle(&mut self, begin: Begin) -> Option<i64> {
+        let task = self.batch.drawing.step(begin.step).task()?.clone();
+        match task.keywords.throttle.as_ref()? {
+            Setting::Fixed(limit) => Some(*limit),
+            Setting::Template { node, .. } => {
+                let host = self.batch.hosts.get(begin.host)?.clone();
+                let scene = self.advisor.scene.clone();
+                let names =
+                    super::names::HostNames::new(self.advisor.world.clone(), scene, host, Some(task.clone()));
+                let lead = "Failed to convert the throttle value to an integer";
+                let limit = match names.scope().text(node) {
+                    Ok(text) => text
+                        .trim()
+                        .parse::<i64>()
+                        .map_err(|_| format!("{lead}: invalid literal for int() with base 10: '{text}'")),
+                    Err(fault) => Err(format!("{lead}: {}", fault.message)),
+                };
+                limit.map_err(|said| self.advisor.fatal.get_or_insert(said).clone()).ok()
+            }
+        }
     }
 
     /// Whether the batch has nothing left to do.
@@ -128,7 +150,7 @@ impl PlayRun {
     pub fn info(
         &mut self,
         id: StepId,
-        number: usize,
+        (play, number): (usize, usize),
         world: &World,
         scope: impl FnOnce() -> Scope,
     ) -> Arc<StepInfo> {
@@ -151,10 +173,11 @@ impl PlayRun {
             }
         };
         let info = Arc::new(StepInfo {
+            play,
             step: number,
             name: task.map(|task| title(task, &step.act, scope)).unwrap_or_default(),
             handler,
-            action: task.map(|task| task.action().to_string()).unwrap_or_default(),
+            action: task.map(|task| action(task, scope)).unwrap_or_default(),
             place,
             origin: task.filter(|_| !matches!(step.act, Act::Facts(_))).map(|task| task.task.span),
             check_mode,
@@ -186,8 +209,17 @@ fn in_pieces(name: &Node, scope: &Scope) -> String {
     out + rest
 }
 
+/// The module, which may be named by a template.
+fn action(task: &PlannedTask, scope: &Scope) -> String {
+    let written = task.action();
+    let node = Node { span: task.task.span, kind: Kind::Str(written.into()) };
+    if is_template(written) { scope.text(&node).unwrap_or_default() } else { written.to_string() }
+}
+
 fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
     let name = match &task.task.name {
+        // Nobody renders the name of a `meta`.
+        Some(node) if matches!(act, Act::Meta(..) | Act::Flush(_)) => node.as_str().unwrap_or("").to_string(),
         Some(node) => scope.text(node).unwrap_or_else(|_| in_pieces(node, scope)),
         None => String::new(),
     };
@@ -219,7 +251,7 @@ fn begin(
     scene.set_standing(scene.all.iter().filter(up).cloned().collect());
     let limit = match &planned.play.max_fail_percentage {
         Some(Setting::Fixed(percentage)) => Some(*percentage),
-        Some(Setting::Template(node)) => {
+        Some(Setting::Template { node, .. }) => {
             let first = hosts.first().cloned().unwrap_or_else(|| Arc::from("localhost"));
             let names = super::names::HostNames::new(world.clone(), scene.clone(), first, None);
             names.scope().text(node).ok().and_then(|text| text.trim().trim_end_matches('%').parse().ok())

@@ -102,16 +102,36 @@ pub fn registered(result: &Map) -> Map {
     if !clean.contains_key("skipped") && !clean.contains_key("failed") {
         clean.insert("failed".into(), json!(false));
     }
+    let items = clean.contains_key("results");
+    if !items {
+        excuse(&mut clean);
+    }
+    if let Some(Json::Array(items)) = clean.get_mut("results") {
+        items.iter_mut().filter_map(Json::as_object_mut).for_each(excuse);
+    }
     clean
 }
 
-/// What a report may show of a result.
+/// Says beside a failure that there is no traceback of it; beside one that `failed_when` took back, under another name.
+fn excuse(result: &mut Map) {
+    const NONE: &str = "(traceback unavailable)";
+    if has_failed(result) {
+        result.entry("exception").or_insert_with(|| json!(NONE));
+    } else if result.contains_key("failed_when_result")
+        && result.get("rc").and_then(Json::as_i64).is_some_and(|rc| rc != 0)
+    {
+        result.entry("failed_when_suppressed_exception").or_insert_with(|| json!(NONE));
+    }
+}
+
+/// What a report may show of a result; differences only if they are asked for.
 #[must_use]
-pub fn shown(result: &Map, no_log: bool) -> Map {
+pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
     if !no_log {
         // The status says these; Ansible does not show them either.
         let said = |key: &str| {
             matches!(key, "failed" | "skipped")
+                || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_") && key != "_ansible_verbose_always")
         };
         return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -127,7 +147,8 @@ pub fn shown(result: &Map, no_log: bool) -> Map {
         }
     }
     if let Some(Json::Array(items)) = result.get("results") {
-        let items = items.iter().filter_map(Json::as_object).map(|item| Json::Object(shown(item, true)));
+        let items =
+            items.iter().filter_map(Json::as_object).map(|item| Json::Object(shown(item, true, diff)));
         censored.insert("results".into(), items.collect());
     }
     censored

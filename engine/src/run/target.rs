@@ -2,7 +2,7 @@
 //! the configuration say, as Ansible orders them. Delegation is another host's names and nothing else.
 
 use crate::connection::{Escalation, Method, Secret, Target};
-use crate::node::{Kind, Node};
+use crate::node::{Kind, Mapping, Node};
 use crate::plan::Defaults;
 use crate::playbook::{Keywords, Setting};
 use crate::template::{Fault, Scope, Value, to_json};
@@ -50,19 +50,22 @@ pub fn truth(text: &str) -> Option<bool> {
 pub fn setting<T: Clone>(
     setting: Option<&Setting<T>>,
     scope: &Scope,
+    kind: &str,
     convert: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, Fault> {
     match setting {
         None => Ok(None),
         Some(Setting::Fixed(value)) => Ok(Some(value.clone())),
-        Some(Setting::Template(node)) => {
-            let value = scope.render(node)?;
+        Some(Setting::Template { keyword, node }) => {
+            let lead = format!("Error processing keyword '{keyword}': ");
+            let failed = |fault: Fault| Fault { message: format!("{lead}{}", fault.message), ..fault };
+            let value = scope.render(node).map_err(failed)?;
             if Scope::is_omit(&value) {
                 return Ok(None);
             }
             let Some(text) = text(&value) else { return Ok(None) };
             let wrong = || Fault {
-                message: format!("the value '{text}' cannot be converted to what the keyword takes"),
+                message: format!("{lead}The value '{text}' could not be converted to '{kind}'."),
                 span: Some(node.span),
                 undefined: false,
             };
@@ -76,7 +79,7 @@ pub fn setting<T: Clone>(
 /// # Errors
 /// As [`setting`].
 pub fn flag(keyword: Option<&Setting<bool>>, scope: &Scope) -> Result<Option<bool>, Fault> {
-    setting(keyword, scope, truth)
+    setting(keyword, scope, "bool", truth)
 }
 
 /// A keyword that is a number.
@@ -84,7 +87,7 @@ pub fn flag(keyword: Option<&Setting<bool>>, scope: &Scope) -> Result<Option<boo
 /// # Errors
 /// As [`setting`].
 pub fn number(keyword: Option<&Setting<i64>>, scope: &Scope) -> Result<Option<i64>, Fault> {
-    setting(keyword, scope, |text| text.trim().parse().ok())
+    setting(keyword, scope, "int", |text| text.trim().parse().ok())
 }
 
 impl Sight<'_> {
@@ -102,7 +105,7 @@ impl Sight<'_> {
     }
 
     fn word(&self, keyword: Option<&Setting<String>>) -> Result<Option<String>, Fault> {
-        setting(keyword, self.scope, |text| Some(text.to_string()))
+        setting(keyword, self.scope, "str", |text| Some(text.to_string()))
     }
 
     /// Where to connect.
@@ -171,7 +174,7 @@ impl Sight<'_> {
     }
 
     fn shell(&self) -> Result<String, Fault> {
-        Ok(self.first(&["ansible_shell_executable"])?.unwrap_or_else(|| "/bin/sh".into()))
+        Ok(self.first(&["ansible_shell_executable"])?.unwrap_or_else(|| self.defaults.executable.clone()))
     }
 
     /// This machine.
@@ -232,16 +235,31 @@ impl Sight<'_> {
         }
     }
 
-    /// `environment`, rendered: inner mappings win.
+    /// `environment`, rendered: inner mappings win. Where facts are only being gathered, what needs the facts of the
+    /// environment is left out.
     ///
     /// # Errors
     /// A template fails, or gives something that is no mapping.
-    pub fn environment(&self, names: &Scope) -> Result<Vec<(String, String)>, Fault> {
+    pub fn environment(&self, names: &Scope, gathers: bool) -> Result<Vec<(String, String)>, Fault> {
         let mut all = indexmap::IndexMap::new();
         for node in &self.keywords.environment {
             let nodes = node.as_seq().unwrap_or_else(|| std::slice::from_ref(node));
             for node in nodes {
-                let value = names.render(node)?;
+                let value = match names.render(node) {
+                    Err(fault) if gathers && of_environment(&fault) => {
+                        for (name, value) in node.as_map().into_iter().flat_map(Mapping::iter) {
+                            match (name.as_str(), names.render(value)) {
+                                (Some(name), Ok(value)) => {
+                                    all.insert(name.to_string(), plain(&to_json(&value)?));
+                                }
+                                (_, Err(fault)) if !of_environment(&fault) => return Err(fault),
+                                _ => {}
+                            }
+                        }
+                        continue;
+                    }
+                    rendered => rendered?,
+                };
                 if Scope::is_omit(&value) {
                     continue;
                 }
@@ -257,6 +275,11 @@ impl Sight<'_> {
         }
         Ok(all.into_iter().collect())
     }
+}
+
+/// Whether it is the facts of the environment that are missing.
+fn of_environment(fault: &Fault) -> bool {
+    fault.undefined && ["ansible_env", "ansible_facts.env"].iter().any(|name| fault.message.contains(name))
 }
 
 fn is_blank(node: &Node) -> bool {

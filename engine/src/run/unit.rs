@@ -15,8 +15,8 @@ use crate::event::{EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::node::Node;
 use crate::plan::{Act, PlannedTask, find_tasks};
-use crate::playbook::{Action, RoleUse};
-use crate::template::{Fault, Scope, Value, Variable, Vars, from_json, to_json};
+use crate::playbook::{Action, RoleUse, Task};
+use crate::template::{Fault, Scope, Value, Variable, Vars, from_json, is_template, to_json};
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -75,8 +75,9 @@ impl Finished {
 
 impl Unit {
     /// Runs it to its end.
-    pub async fn run(self) -> Finished {
+    pub async fn run(mut self) -> Finished {
         let began = Instant::now();
+        self.name_module();
         let names = HostNames::new(
             self.world.clone(),
             self.scene.clone(),
@@ -95,6 +96,26 @@ impl Unit {
         finished
     }
 
+    /// Settles which module a task means that names it with a template.
+    fn name_module(&mut self) {
+        let Action::Module { name, span, args } = &self.task.task.action else { return };
+        if self.task.module.is_some() || !is_template(name) {
+            return;
+        }
+        let names = HostNames::new(
+            self.world.clone(),
+            self.scene.clone(),
+            self.host.clone(),
+            Some(self.task.clone()),
+        );
+        let node = Node { span: *span, kind: crate::node::Kind::Str(name.clone()) };
+        let Ok(meant) = names.scope().text(&node) else { return };
+        let module = self.world.site.module(&meant, &self.task.around, &self.scene.play.dir);
+        let action = Action::Module { name: Arc::from(meant), span: *span, args: args.clone() };
+        let task = Arc::new(Task { action, ..(*self.task.task).clone() });
+        self.task = Arc::new(PlannedTask { task, module, ..(*self.task).clone() });
+    }
+
     async fn single(&self, scope: &Scope, loop_fault: Option<Fault>) -> Finished {
         let done = self.execute(scope, loop_fault, IndexMap::new()).await;
         let mut lessons = vec![];
@@ -106,6 +127,7 @@ impl Unit {
     /// A loop over what is no list.
     fn loopless(&self, scope: &Scope, fault: &Fault) -> Finished {
         let mut done = Done::of(result::failure(&fault.message));
+        done.result.shift_remove("changed");
         self.weigh(&mut done, scope);
         self.finished(done, vec![], vec![], false)
     }
@@ -147,7 +169,7 @@ impl Unit {
                         "msg".into(),
                         json!(format!("Failed to template loop_control.label: {}", fault.message)),
                     );
-                    String::new()
+                    "None".to_string()
                 }
             };
             self.lessons(&done, &mut lessons);
@@ -196,8 +218,12 @@ impl Unit {
             Status::Unreachable => done.ignore_unreachable,
             _ => false,
         };
-        let outcome =
-            Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
+        let outcome = Outcome {
+            status,
+            ignored,
+            rescued: false,
+            result: result::shown(&done.result, done.no_log, done.diff),
+        };
         let label = if done.no_log { "(censored due to no_log)".to_string() } else { label };
         let _ = self.say.send(EventKind::ItemFinished {
             step: self.step,
@@ -251,12 +277,14 @@ impl Unit {
     /// What the task ignores and hides.
     fn weigh(&self, done: &mut Done, scope: &Scope) {
         let keywords = &self.task.keywords;
-        let yes = |setting| flag(setting, scope).ok().flatten().unwrap_or(false);
+        // What is no boolean but says something counts as yes; the task has failed for it anyway.
+        let yes = |setting: Option<&_>| flag(setting, scope).unwrap_or(Some(true)).unwrap_or(false);
         done.ignore_errors = yes(keywords.ignore_errors.as_ref());
         done.ignore_unreachable = yes(keywords.ignore_unreachable.as_ref());
         // A `no_log` that cannot be evaluated hides: better too much than too little.
-        let hidden = self.world.site.defaults.no_log;
-        done.no_log = flag(keywords.no_log.as_ref(), scope).unwrap_or(Some(true)).unwrap_or(hidden);
+        done.no_log = flag(keywords.no_log.as_ref(), scope)
+            .unwrap_or(Some(true))
+            .unwrap_or(self.world.site.defaults.no_log);
     }
 
     fn file(&self, task: &PlannedTask, scope: &Scope) -> Result<Done, Fault> {
@@ -396,8 +424,12 @@ impl Unit {
             matches!(verdict, Verdict::Failed { ignored: true } | Verdict::Unreachable { ignored: true });
         let delegate = self.elsewhere(&done);
         let answer = Answer { verdict, notify: done.notify, inclusions, ignores_errors: done.ignore_errors };
-        let outcome =
-            Outcome { status, ignored, rescued: false, result: result::shown(&done.result, done.no_log) };
+        let outcome = Outcome {
+            status,
+            ignored,
+            rescued: false,
+            result: result::shown(&done.result, done.no_log, done.diff),
+        };
         Finished { outcome, answer, lessons, delegate, looped, took: std::time::Duration::ZERO, warnings }
     }
 }

@@ -1,6 +1,7 @@
 //! What a run knows: the inventory as it grows and what hosts learned. Written by the dispatcher alone; units read
 //! shared snapshots. Nothing is copied per host but what the host itself learned.
 
+use super::lesson::Lesson;
 use crate::inventory::{Inventory, VarsDir};
 use crate::module::Jobs;
 use crate::plan::Site;
@@ -44,6 +45,8 @@ pub struct World {
     groups: RwLock<Option<Value>>,
     learned: RwLock<HashMap<Arc<str>, Arc<Learned>>>,
     dirs: RwLock<HashMap<PathBuf, VarsDir>>,
+    /// What `add_host` and `group_by` added, with the host that did: it outlives a refresh.
+    added: RwLock<Vec<(Arc<str>, Lesson)>>,
     /// Tasks in the background.
     pub jobs: Arc<Jobs>,
 }
@@ -76,6 +79,7 @@ impl World {
             groups: RwLock::new(None),
             learned: RwLock::default(),
             dirs: RwLock::default(),
+            added: RwLock::default(),
             jobs: Arc::default(),
         }
     }
@@ -94,6 +98,11 @@ impl World {
         answer
     }
 
+    /// Remembers what grew the inventory.
+    pub fn remember(&self, host: &str, lesson: &Lesson) {
+        write(&self.added).push((Arc::from(host), lesson.clone()));
+    }
+
     /// `meta: refresh_inventory`: reads the sources again.
     pub fn refresh_inventory(&self) {
         let site = &self.site;
@@ -102,6 +111,9 @@ impl World {
         let fresh =
             Inventory::load(&site.loader.sources, &site.inventory_sources, &options, &mut diagnostics);
         self.change_inventory(|inventory| *inventory = fresh);
+        for (host, lesson) in read(&self.added).iter() {
+            lesson.grow(self, host);
+        }
     }
 
     /// The `groups` variable.

@@ -26,6 +26,14 @@ pub(super) enum Code {
     Expression(Arc<Compiled>, Arc<Node>),
     /// `{{ ... }}`: rendered first.
     Embedded(Arc<Compiled>, Arc<Node>),
+    /// Does not parse: whoever evaluates it fails with this.
+    Broken(Arc<str>),
+}
+
+/// Why a node is no expression: for its author, and for a task that evaluates it all the same.
+struct Unread {
+    found: Diagnostic,
+    said: String,
 }
 
 impl Expr {
@@ -34,6 +42,22 @@ impl Expr {
     /// # Errors
     /// The expression does not parse, or the node is a collection.
     pub fn parse(node: &Node) -> Result<Self, Diagnostic> {
+        Self::read(node).map_err(|unread| unread.found)
+    }
+
+    /// As [`Expr::parse`], but what does not parse is an expression too, which fails when it is evaluated.
+    #[must_use]
+    pub fn parse_anyway(node: &Node) -> (Self, Option<Diagnostic>) {
+        match Self::read(node) {
+            Ok(expr) => (expr, None),
+            Err(Unread { found, said }) => {
+                let text = node.as_str().unwrap_or_default().into();
+                (Self { text, span: node.span, code: Code::Broken(said.into()) }, Some(found))
+            }
+        }
+    }
+
+    fn read(node: &Node) -> Result<Self, Unread> {
         let text: Arc<str> = match &node.kind {
             Kind::Bool(value) => return Ok(Self::literal(*value, node.span)),
             Kind::Int(value) => return Ok(Self::literal(*value, node.span)),
@@ -42,7 +66,8 @@ impl Expr {
             Kind::Null => return Err(empty(node.span)),
             _ => {
                 let message = format!("a conditional expression must be a string, not {}", node.describe());
-                return Err(Diagnostic::parse("muster::template::syntax", message).at(node.span, ""));
+                let found = Diagnostic::parse("muster::template::syntax", message).at(node.span, "");
+                return Err(Unread { found, said: "Conditional expressions must be strings.".into() });
             }
         };
         let trimmed = text.trim();
@@ -52,7 +77,7 @@ impl Expr {
         let shared = Arc::new(node.clone());
         let code = if trimmed.starts_with("{{") && trimmed.ends_with("}}") {
             let compiled =
-                compile(&text, Mode::Playbook).map_err(|broken| diagnose(node, &broken, "template"))?;
+                compile(&text, Mode::Playbook).map_err(|broken| unread(node, &broken, "template"))?;
             match compiled.rewritten.shape {
                 Shape::Sole(_) => Ok(Code::Embedded(compiled, shared)),
                 _ => compile(&text, Mode::Condition).map(|compiled| Code::Expression(compiled, shared)),
@@ -60,7 +85,7 @@ impl Expr {
         } else {
             compile(&text, Mode::Condition).map(|compiled| Code::Expression(compiled, shared))
         };
-        let code = code.map_err(|broken| diagnose(node, &broken, "expression"))?;
+        let code = code.map_err(|broken| unread(node, &broken, "expression"))?;
         Ok(Self { text, span: node.span, code })
     }
 
@@ -75,15 +100,21 @@ impl Expr {
     #[must_use]
     pub fn reads(&self) -> Vec<Use> {
         match &self.code {
-            Code::Literal(_) => vec![],
+            Code::Literal(_) | Code::Broken(_) => vec![],
             Code::Expression(compiled, node) | Code::Embedded(compiled, node) => reads::of(compiled, node),
         }
     }
 }
 
-fn empty(span: Span) -> Diagnostic {
-    Diagnostic::parse("muster::template::syntax", "empty conditional expressions are not allowed")
-        .at(span, "")
+fn empty(span: Span) -> Unread {
+    let said = "Empty conditional expressions are not allowed.".to_owned();
+    let message = "empty conditional expressions are not allowed";
+    Unread { found: Diagnostic::parse("muster::template::syntax", message).at(span, ""), said }
+}
+
+fn unread(node: &Node, broken: &Broken, what: &str) -> Unread {
+    let said = format!("Syntax error in {what}: {}", broken.message);
+    Unread { found: diagnose(node, broken, what), said }
 }
 
 /// A broken text as a diagnostic.

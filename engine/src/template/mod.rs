@@ -59,6 +59,7 @@ mod json;
 mod lazy;
 mod lookups;
 mod methods;
+mod origin;
 mod owned;
 mod place;
 mod predicates;

@@ -169,15 +169,30 @@ impl Scope {
         }
         let truth = if value.is_true() { "True" } else { "False" };
         let kind = python::type_name(&value);
+        let place = self.core.around.sources.as_ref().map(|sources| {
+            let place = sources.place(self.origin(expr));
+            let path = std::path::absolute(&place.path).unwrap_or(place.path);
+            format!(" at '{}:{}:{}'", path.display(), place.line, place.column)
+        });
+        let place = place.unwrap_or_default();
         fail(format!(
-            "Conditional result ({truth}) was derived from value of type '{kind}'. Conditionals must have a boolean result."
+            "Conditional result ({truth}) was derived from value of type '{kind}'{place}. Conditionals must have a boolean result."
         ))
+    }
+
+    /// Where the value of an expression is written: where its variable is, if it is nothing but one.
+    fn origin(&self, expr: &Expr) -> Span {
+        super::origin::of(&*self.core.names, super::origin::inside(&expr.text), super::origin::DEPTH)
+            .unwrap_or(expr.span)
     }
 
     /// The value of an expression as evaluation left it.
     fn raw(&self, expr: &Expr) -> Result<(Value, Option<Arc<Compiled>>), Fault> {
         let (compiled, node) = match &expr.code {
             Code::Literal(value) => return Ok((value.clone(), None)),
+            Code::Broken(said) => {
+                return Err(Fault { message: said.to_string(), span: Some(expr.span), undefined: false });
+            }
             Code::Expression(compiled, node) | Code::Embedded(compiled, node) => (compiled, node),
         };
         let value = compiled.eval(&self.core).map_err(|error| {

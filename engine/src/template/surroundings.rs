@@ -1,5 +1,6 @@
 //! What rendering may look at besides names: where lookups and includes find files, and how to open a vault.
 
+use crate::source::Sources;
 use crate::vault::Secrets;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,4 +13,6 @@ pub struct Surroundings {
     pub search: Arc<[PathBuf]>,
     /// Vault passwords.
     pub secrets: Arc<Secrets>,
+    /// The texts that places are in; without them no place is told.
+    pub sources: Option<Arc<Sources>>,
 }

@@ -33,6 +33,28 @@ pub(crate) const CREATES: Opt =
 pub(crate) const REMOVES: Opt =
     Opt::new("removes", Kind::Path, "A path or glob on the target; when it does not exist, nothing runs.");
 
+/// The options of `command` and `shell`, behind a module's own.
+macro_rules! with_command {
+    ($($option:expr),* $(,)?) => {{
+        &[
+            $($option,)*
+            Opt::new("_raw_params", Kind::Str, "The free-form text: a program and its words."),
+            Opt::new("argv", Kind::List, "The program and its words as a list, for words that hold spaces.")
+                .elements(Kind::Str),
+            CHDIR,
+            Opt::new("cmd", Kind::Str, "The free-form text under a name."),
+            CREATES,
+            Opt::new("executable", Kind::Path, "The shell, as an absolute path; `command` has none to choose."),
+            REMOVES,
+            Opt::new("stdin", Kind::Str, "Text for standard input."),
+            Opt::new("stdin_add_newline", Kind::Bool, "Whether a newline follows that text.").default("true"),
+            Opt::new("strip_empty_ends", Kind::Bool, "Whether empty lines at the ends of the output are cut off.")
+                .default("true"),
+        ]
+    }};
+}
+use with_command;
+
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
     registry.with(Command).with(Shell).with(Raw).with(Script).with(AsyncStatus).with(Git)
@@ -41,7 +63,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
 /// `ansible.builtin.command`: runs a program without a shell.
 pub struct Command;
 
-/// What a task gives to [`Command`].
+/// What a task gives to [`Command`] and [`Shell`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Args {
@@ -60,23 +82,14 @@ pub struct Args {
 
 impl Module for Command {
     const NAME: &'static str = "ansible.builtin.command";
-    const SPEC: Spec = Spec::new("Runs a program on the target, its words given to it as they are, without a shell.", &[
-        Opt::new("_raw_params", Kind::Str, "The free-form text: a program and its words, quoted as for a shell."),
-        Opt::new("_uses_shell", Kind::Bool, "Of no effect here; `shell` is the module for that.").default("false"),
-        Opt::new("argv", Kind::List, "The program and its words as a list, for words that hold spaces.")
-            .elements(Kind::Str),
-        CHDIR,
-        Opt::new("cmd", Kind::Str, "The program and its words as one text."),
-        CREATES,
-        Opt::new("executable", Kind::Str, "Of no effect; there is no shell to choose."),
-        Opt::new("expand_argument_vars", Kind::Bool, "Whether `$NAME` and a leading `~` in words are the target's.")
-            .default("true"),
-        REMOVES,
-        Opt::new("stdin", Kind::Str, "Text for the program's standard input."),
-        Opt::new("stdin_add_newline", Kind::Bool, "Whether a newline follows that text.").default("true"),
-        Opt::new("strip_empty_ends", Kind::Bool, "Whether empty lines at the ends of the output are cut off.")
-            .default("true"),
-    ])
+    const SPEC: Spec = Spec::new(
+        "Runs a program on the target, its words given to it as they are, without a shell.",
+        with_command![
+            Opt::new("_uses_shell", Kind::Bool, "Of no effect here; `shell` is the module for that.").default("false"),
+            Opt::new("expand_argument_vars", Kind::Bool, "Whether `$NAME` and a leading `~` in words are the target's.")
+                .default("true"),
+        ],
+    )
     .free_form("_raw_params")
     .exclusive(&[&["_raw_params", "cmd", "argv"]])
     .one_of(&[&["_raw_params", "cmd", "argv"]])

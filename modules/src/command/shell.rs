@@ -1,51 +1,17 @@
 //! `ansible.builtin.shell`: a text for a shell on the target.
 
 use super::exec::{self, Asked, Program};
-use super::{CHDIR, CREATES, REMOVES, words};
+use super::{Args, CHDIR, CREATES, REMOVES, with_command, words};
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
-use serde::Deserialize;
 
 /// `ansible.builtin.shell`: runs a text through a shell.
 pub struct Shell;
-
-/// What a task gives to [`Shell`].
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Args {
-    _raw_params: Option<String>,
-    cmd: Option<String>,
-    argv: Option<Vec<String>>,
-    chdir: Option<String>,
-    creates: Option<String>,
-    removes: Option<String>,
-    stdin: Option<String>,
-    stdin_add_newline: bool,
-    strip_empty_ends: bool,
-    executable: Option<String>,
-}
 
 impl Module for Shell {
     const NAME: &'static str = "ansible.builtin.shell";
     const SPEC: Spec = Spec::new(
         "Runs a text through a shell on the target: pipes, redirections and variables work.",
-        &[
-            Opt::new("_raw_params", Kind::Str, "The free-form text for the shell."),
-            Opt::new("argv", Kind::List, "Words that are joined to the text, each quoted.")
-                .elements(Kind::Str),
-            CHDIR,
-            Opt::new("cmd", Kind::Str, "The text for the shell."),
-            CREATES,
-            Opt::new("executable", Kind::Path, "The shell, as an absolute path; `/bin/sh` without it."),
-            REMOVES,
-            Opt::new("stdin", Kind::Str, "Text for its standard input."),
-            Opt::new("stdin_add_newline", Kind::Bool, "Whether a newline follows that text.").default("true"),
-            Opt::new(
-                "strip_empty_ends",
-                Kind::Bool,
-                "Whether empty lines at the ends of the output are cut off.",
-            )
-            .default("true"),
-        ],
+        with_command![],
     )
     .free_form("_raw_params")
     .exclusive(&[&["_raw_params", "cmd", "argv"]])

@@ -77,12 +77,7 @@ impl Module for Assemble {
             word(&args.src)
         );
         let wanted = &args.wanted;
-        let mut facts = Look::at(&args.dest)
-            .ids(wanted.owner.as_deref(), wanted.group.as_deref())
-            .checksum("sha1")
-            .then(&then)
-            .run(cx)
-            .await?;
+        let mut facts = Look::at(&args.dest).wanted(wanted).checksum("sha1").then(&then).run(cx).await?;
         let mut answer = std::mem::replace(&mut facts.rest, Answer::new(vec![]));
         let source = answer.field()?;
         match answer.field()?.as_str() {
@@ -114,7 +109,7 @@ impl Module for Assemble {
         let manner = Manner {
             backup: args.backup && facts.seen.exists(),
             validate: args.validate.clone(),
-            parents: false,
+            ..Manner::default()
         };
         let edit = Edit::new(&facts, wanted, differs.then_some(content), manner)?;
         output = output.with("changed", !edit.is_nothing());
@@ -128,7 +123,7 @@ impl Module for Assemble {
 
     async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
         let (edit, mut output) = match change {
-            Change::Here(change) => return one::apply(*change, cx).await,
+            Change::Here(change) => return one::apply(*change, cx).await.map(single),
             Change::There(edit, output) => (edit, output),
         };
         let path = output.result.get("dest").and_then(Json::as_str).unwrap_or("").to_string();
@@ -152,7 +147,7 @@ impl Module for Assemble {
 
 /// Fragments from beside the playbook.
 async fn here(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
-    let found = cx.find("files", &args.src)?;
+    let found = local::find(cx, &args.src, "Task failed: ")?;
     let unread = |error: std::io::Error| Failure::new(format!("{}: {error}", found.display()));
     if !found.is_dir() {
         return Err(Failure::new(format!("Source ({}) is not a directory", found.display())));
@@ -165,7 +160,6 @@ async fn here(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
             fragments.push((name, local::read(cx, &path, args.decrypt).await?));
         }
     }
-    args.wanted.refuse()?;
     let asked = one::Asked {
         dest: &args.dest,
         wanted: args.wanted.clone(),
@@ -178,11 +172,21 @@ async fn here(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
     };
     let source = one::Source { bytes: joined(args, fragments)?.into(), name: None, shown: None };
     Ok(match one::check(&asked, source, cx).await? {
-        Check::Done(output) => Check::Done(output),
+        Check::Done(output) => Check::Done(single(output)),
         Check::Would { change, foreseen } => {
             Check::Would { change: Change::Here(Box::new(change)), foreseen }
         }
     })
+}
+
+/// The answer with its one difference, where `copy` has a list.
+fn single(mut output: Output) -> Output {
+    if let Some(list) = output.result.get("diff").and_then(Json::as_array) {
+        let first = list.first().cloned();
+        output.result.remove("diff");
+        output = first.into_iter().fold(output, |output, first| output.with("diff", first));
+    }
+    output
 }
 
 /// The fragments in order, with what goes between them.

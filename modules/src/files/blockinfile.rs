@@ -3,7 +3,7 @@
 use super::attributes::{Wanted, with_attributes};
 use super::diff::edited;
 use super::facts::{Content, Look};
-use super::pattern::{Flags, Pattern};
+use super::pattern::{Flags, Pattern, raised};
 use super::text::{Edit, Manner, not_editable};
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -86,15 +86,14 @@ impl Module for BlockInFile {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
         let wanted = &args.wanted;
-        let facts = Look::at(&args.path)
-            .ids(wanted.owner.as_deref(), wanted.group.as_deref())
-            .content(Content::All)
-            .run(cx)
-            .await?;
+        let facts = Look::at(&args.path).wanted(wanted).content(Content::All).run(cx).await?;
         if let Some(failure) = not_editable(&facts) {
             return Err(failure);
         }
         let (path, exists) = (&facts.path, facts.seen.exists());
+        if !exists && args.create && args.state == "absent" {
+            return Ok(Check::Done(Output::new(false).with("msg", format!("File {path} not present"))));
+        }
         if !exists && !args.create {
             return Err(Failure::new(format!("Path {path} does not exist !")).with("rc", 257));
         }
@@ -105,8 +104,12 @@ impl Module for BlockInFile {
         };
         let (after, message) = args.edited(before, exists)?;
         let content = after.clone();
-        let manner =
-            Manner { backup: args.backup && exists, validate: args.validate.clone(), parents: !exists };
+        let manner = Manner {
+            backup: args.backup && exists,
+            validate: args.validate.clone(),
+            parents: !exists,
+            ..Manner::default()
+        };
         let edit = Edit::new(&facts, wanted, after, manner)?;
         let attributes = (edit.plan.before.clone(), edit.plan.after.clone());
         let shown = content.as_deref().unwrap_or(before);
@@ -138,75 +141,124 @@ impl Args {
             line.into_bytes()
         };
         let (begin, end) = (mark(&self.marker_begin), mark(&self.marker_end));
-        let present = self.state == "present" && !self.block.is_empty();
+        let present = self.state == "present";
         let mut lines: Vec<Vec<u8>> = before.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
-        // The last line may be without an end; compare and insert as if it had one.
-        let bare = |line: &[u8]| line.strip_suffix(b"\n").unwrap_or(line).to_vec();
-        let is = |line: &[u8], marker: &[u8]| bare(line) == bare(marker);
-        let first = lines.iter().rposition(|line| is(line, &begin));
-        let last = lines.iter().rposition(|line| is(line, &end));
-        let at = match (first, last) {
-            (Some(a), Some(b)) if a < b => {
-                lines.drain(a..=b);
-                a
-            }
+        let first = lines.iter().rposition(|line| *line == begin);
+        let last = lines.iter().rposition(|line| *line == end);
+        let mut at = match (first, last) {
             (Some(a), Some(b)) => {
-                lines.remove(a);
-                lines.remove(b);
-                b
+                // Markers that are alike, or in the wrong order, are a block too.
+                lines.drain(a.min(b)..=a.max(b));
+                a.min(b)
             }
-            _ => self.place(&lines)?,
+            _ => self.place(before, &lines)?,
         };
-        if present {
+        let above = at.checked_sub(1).and_then(|i| lines.get_mut(i));
+        let mut apart = true;
+        if let Some(line) = above {
+            if !line.ends_with(b"\n") {
+                line.push(b'\n');
+            }
+            apart = line == b"\n";
+        }
+        if self.prepend_newline && present && !apart {
+            lines.insert(at.min(lines.len()), b"\n".to_vec());
+            at += 1;
+        }
+        let mut new = vec![];
+        if present && !self.block.is_empty() {
             let mut block = self.block.clone().into_bytes();
             if !block.ends_with(b"\n") {
                 block.push(b'\n');
             }
-            let mut new = vec![begin];
+            new.push(begin);
             new.extend(block.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec));
             new.push(end);
-            let empty = |line: Option<&Vec<u8>>| line.is_none_or(|line| bare(line).is_empty());
-            if self.prepend_newline && at > 0 && !empty(lines.get(at - 1)) {
-                new.insert(0, b"\n".to_vec());
-            }
-            if self.append_newline && !empty(lines.get(at)) {
-                new.push(b"\n".to_vec());
-            }
-            if let Some(line) = at.checked_sub(1).and_then(|i| lines.get_mut(i))
-                && !line.ends_with(b"\n")
-            {
-                line.push(b'\n');
-            }
-            lines.splice(at..at, new);
         }
+        let (empty, at) = (new.is_empty(), at.min(lines.len()));
+        if self.append_newline && present && lines.get(at).is_some_and(|line| line != b"\n") {
+            new.push(b"\n".to_vec());
+        }
+        lines.splice(at..at, new);
         let after = lines.concat();
-        if after == before {
+        if exists && after == before {
             return Ok((None, ""));
         }
         let message = match () {
             () if !exists => "File created",
-            () if !present => "Block removed",
+            () if empty => "Block removed",
             () => "Block inserted",
         };
         Ok((Some(after), message))
     }
 
-    /// Where a new block goes.
-    fn place(&self, lines: &[Vec<u8>]) -> Result<usize, Failure> {
-        let (text, before) = match (&self.insertbefore, &self.insertafter) {
+    /// Before which line a new block goes. A pattern that says `(?m)` is searched in the whole file, others in every line.
+    fn place(&self, before: &[u8], lines: &[Vec<u8>]) -> Result<usize, Failure> {
+        let (text, after) = match (&self.insertbefore, &self.insertafter) {
             (Some(text), _) if text == "BOF" => return Ok(0),
-            (Some(text), _) => (text, true),
-            (None, Some(text)) if text != "EOF" => (text, false),
+            (Some(text), _) => (text, false),
+            (None, Some(text)) if text != "EOF" => (text, true),
             _ => return Ok(lines.len()),
         };
-        let pattern = Pattern::bytes(text, Flags::default())
-            .map_err(|error| Failure::new(format!("the pattern `{text}` does not compile: {error}")))?;
-        let mut at = None;
-        for (i, line) in lines.iter().enumerate() {
-            if pattern.matches(&Pattern::spread(line)).map_err(Failure::new)? {
-                at = Some(if before { i } else { i + 1 });
+        let pattern = Pattern::bytes(text, Flags::default()).map_err(raised)?;
+        let at = if pattern.multiline() {
+            let whole = Pattern::spread(before);
+            let found = pattern.captures(&whole).map_err(Failure::new)?.and_then(|found| {
+                let found = found.get(0)?;
+                whole.get(..if after { found.end() } else { found.start() })
+            });
+            found.map(|above| above.matches('\n').count())
+        } else {
+            let mut at = None;
+            for (i, line) in lines.iter().enumerate() {
+                if pattern.matches(&Pattern::spread(line)).map_err(Failure::new)? {
+                    at = Some(i);
+                }
             }
-        }
-        Ok(at.unwrap_or(lines.len()))
+            at
+        };
+        Ok(at.map_or(lines.len(), |at| if after { at + 1 } else { at }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn edited(text: &str, more: serde_json::Value) -> (String, &'static str) {
+        let mut args = json!({
+            "path": "/x", "state": "present", "marker": "# {mark}", "marker_begin": "B", "marker_end": "E", "block": "x",
+            "create": false, "backup": false, "append_newline": false, "prepend_newline": false,
+        });
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let args: Args = serde_json::from_value(args).unwrap();
+        let (after, message) = args.edited(text.as_bytes(), true).unwrap();
+        (after.map_or_else(|| text.to_string(), |after| String::from_utf8(after).unwrap()), message)
+    }
+
+    #[test]
+    fn markers_that_are_alike_or_swapped_are_a_block_too() {
+        assert_eq!(edited("a\n# E\nold\n# B\nz\n", json!({})).0, "a\n# B\nx\n# E\nz\n");
+        let (once, _) = edited("a\n", json!({"marker": "#"}));
+        assert_eq!(once, "a\n#\nx\n#\n");
+        assert_eq!(edited(&once, json!({"marker": "#"})).0, "a\n#\nx\n#\nx\n#\n");
+    }
+
+    #[test]
+    fn a_pattern_for_many_lines_is_searched_in_the_whole_file() {
+        let text = "one\ntwo\nthree\n";
+        assert_eq!(edited(text, json!({"insertafter": "(?m)one\\ntw"})).0, "one\ntwo\n# B\nx\n# E\nthree\n");
+        assert_eq!(edited(text, json!({"insertbefore": "(?m)two\\nth"})).0, "one\n# B\nx\n# E\ntwo\nthree\n");
+        assert_eq!(edited(text, json!({"insertafter": "one\\ntw"})).0, format!("{text}# B\nx\n# E\n"));
+    }
+
+    #[test]
+    fn empty_lines_go_around_a_block_only_between_others() {
+        let both = json!({"append_newline": true, "prepend_newline": true, "insertafter": "a"});
+        assert_eq!(edited("a\nb\n", both.clone()).0, "a\n\n# B\nx\n# E\n\nb\n");
+        assert_eq!(edited("a\n", both.clone()).0, "a\n\n# B\nx\n# E\n");
+        let (text, _) = edited("a\nb\n", both.clone());
+        assert_eq!(edited(&text, both).0, text);
     }
 }

@@ -109,11 +109,7 @@ impl Module for LineInFile {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
         let wanted = &args.wanted;
-        let facts = Look::at(&args.path)
-            .ids(wanted.owner.as_deref(), wanted.group.as_deref())
-            .content(Content::All)
-            .run(cx)
-            .await?;
+        let facts = Look::at(&args.path).wanted(wanted).content(Content::All).run(cx).await?;
         if let Some(failure) = not_editable(&facts) {
             return Err(failure);
         }
@@ -161,8 +157,12 @@ impl Module for LineInFile {
             let attributes = (edit.plan.before.clone(), edit.plan.after.clone());
             edited(path, before, after, cx.diff, attributes)
         };
-        let manner =
-            Manner { backup: args.backup && exists, validate: args.validate.clone(), parents: !exists };
+        let manner = Manner {
+            backup: args.backup && exists,
+            validate: args.validate.clone(),
+            parents: !exists,
+            ..Manner::default()
+        };
         let edit = Edit::new(&facts, wanted, content.clone(), manner)?;
         output = output.with("changed", !edit.is_nothing());
         if !present {

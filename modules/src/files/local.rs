@@ -16,6 +16,14 @@ pub(super) fn md5(bytes: &[u8]) -> String {
     hex::encode(md5::Md5::digest(bytes))
 }
 
+/// A file that an argument names, with what Ansible says before its words if there is none.
+pub(super) fn find(cx: &Context, name: &str, before: &str) -> Result<PathBuf, Failure> {
+    cx.find("files", name).map_err(|failure| {
+        let message = format!("{before}{}", failure.message());
+        failure.with("msg", message)
+    })
+}
+
 /// A file's bytes; a file in a vault is opened if `decrypt` says so.
 pub(super) async fn read(cx: &Context, path: &Path, decrypt: bool) -> Result<Vec<u8>, Failure> {
     let bytes = tokio::fs::read(path)

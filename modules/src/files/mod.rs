@@ -7,11 +7,13 @@ pub(crate) mod attributes;
 mod blockinfile;
 mod copy;
 pub(crate) mod diff;
+mod encoding;
 pub(crate) mod facts;
 mod fetch;
 mod file;
 mod find;
 mod get_url;
+mod ini_file;
 mod lineinfile;
 mod local;
 mod mode;
@@ -43,6 +45,7 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(find::Find)
         .with(assemble::Assemble)
         .with(get_url::GetUrl)
+        .with(ini_file::IniFile)
         .with(unarchive::Unarchive)
         .with(lineinfile::LineInFile)
         .with(blockinfile::BlockInFile)

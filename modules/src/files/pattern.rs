@@ -3,6 +3,7 @@
 //! UTF-8 are searched as exactly as others.
 
 use fancy_regex::{Captures, Regex, RegexBuilder};
+use muster_engine::module::Failure;
 use std::borrow::Cow;
 
 /// A compiled pattern.
@@ -10,6 +11,12 @@ use std::borrow::Cow;
 pub(super) struct Pattern {
     regex: Regex,
     bytes: bool,
+    multiline: bool,
+}
+
+/// The failure of a module whose pattern does not compile, as Ansible words what Python raises.
+pub(super) fn raised(error: String) -> Failure {
+    Failure::new(format!("Task failed: Module failed: {error}"))
 }
 
 /// How a pattern is read.
@@ -40,12 +47,17 @@ impl Pattern {
     }
 
     fn compile(text: &str, flags: Flags, bytes: bool) -> Result<Self, String> {
-        let translated = Translator::new(text, flags, bytes).run()?;
+        let (translated, multiline) = Translator::new(text, flags, bytes).run()?;
         let regex = RegexBuilder::new(&translated)
             .backtrack_limit(100_000_000)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { regex, bytes })
+        Ok(Self { regex, bytes, multiline })
+    }
+
+    /// Whether `^` and `$` match at every line.
+    pub fn multiline(&self) -> bool {
+        self.multiline
     }
 
     /// Bytes as the text this pattern searches; other text stays as it is.
@@ -72,7 +84,11 @@ impl Pattern {
     }
 
     /// All matches replaced, and how many there were.
+    ///
+    /// # Errors
+    /// The template is wrong, whether anything matches or not.
     pub fn replace_all(&self, text: &str, template: &str) -> Result<(String, usize), String> {
+        self.fill(template, &|_| Some(""))?;
         let (mut out, mut last, mut count) = (String::with_capacity(text.len()), 0, 0);
         for captures in self.regex.captures_iter(text) {
             let captures = captures.map_err(|error| error.to_string())?;
@@ -91,13 +107,30 @@ impl Pattern {
     /// # Errors
     /// It names a group that there is not, or ends in a backslash.
     pub fn expand(&self, captures: &Captures<'_, str>, template: &str) -> Result<String, String> {
+        self.fill(template, &|group| match group {
+            Group::Number(number) => captures.get(number).map(|m| m.as_str()),
+            Group::Name(name) => captures.name(name).map(|m| m.as_str()),
+        })
+    }
+
+    /// A template with what `matched` gives for its groups.
+    fn fill<'t>(
+        &self,
+        template: &str,
+        matched: &dyn Fn(Group<'_>) -> Option<&'t str>,
+    ) -> Result<String, String> {
         let spread: Cow<'_, str> =
             if self.bytes { Self::spread(template.as_bytes()) } else { template.into() };
-        let group = |name: &str| match name.parse::<usize>() {
-            Ok(index) if index < captures.len() => Ok(captures.get(index).map_or("", |m| m.as_str())),
-            Ok(index) => Err(format!("invalid group reference {index}")),
+        let length = spread.chars().count();
+        // Where the backslash is that stands this many characters before the end.
+        let position = |left: &str| length - left.chars().count();
+        let group = |name: &str, at: usize| match name.parse::<usize>() {
+            Ok(number) if number < self.regex.captures_len() => {
+                Ok(matched(Group::Number(number)).unwrap_or(""))
+            }
+            Ok(number) => Err(format!("invalid group reference {number} at position {at}")),
             Err(_) if self.regex.capture_names().flatten().any(|known| known == name) => {
-                Ok(captures.name(name).map_or("", |m| m.as_str()))
+                Ok(matched(Group::Name(name)).unwrap_or(""))
             }
             Err(_) => Err(format!("unknown group name '{name}'")),
         };
@@ -106,13 +139,16 @@ impl Pattern {
         while let Some((before, after)) = rest.split_once('\\') {
             out.push_str(before);
             let mut chars = after.chars();
-            let Some(c) = chars.next() else { return Err("bad escape (end of pattern)".into()) };
+            let at = position(after);
+            let Some(c) = chars.next() else {
+                return Err(format!("bad escape (end of pattern) at position {}", at - 1));
+            };
             rest = chars.as_str();
             match c {
                 'g' => {
                     let inner = rest.strip_prefix('<').and_then(|r| r.split_once('>'));
-                    let (name, left) = inner.ok_or("missing <")?;
-                    out.push_str(group(name)?);
+                    let (name, left) = inner.ok_or_else(|| format!("missing < at position {}", at + 1))?;
+                    out.push_str(group(name, at + 2)?);
                     rest = left;
                 }
                 '0' => {
@@ -126,7 +162,7 @@ impl Pattern {
                     let two = rest.chars().next().filter(char::is_ascii_digit);
                     let name = two.map_or_else(|| c.to_string(), |d| format!("{c}{d}"));
                     rest = rest.get(two.map_or(0, char::len_utf8)..).unwrap_or("");
-                    out.push_str(group(&name)?);
+                    out.push_str(group(&name, at)?);
                 }
                 'n' => out.push('\n'),
                 't' => out.push('\t'),
@@ -136,7 +172,9 @@ impl Pattern {
                 'a' => out.push('\x07'),
                 'b' => out.push('\x08'),
                 '\\' => out.push('\\'),
-                c if c.is_ascii_alphabetic() => return Err(format!("bad escape \\{c}")),
+                c if c.is_ascii_alphabetic() => {
+                    return Err(format!("bad escape \\{c} at position {}", at - 1));
+                }
                 c => {
                     out.push('\\');
                     out.push(c);
@@ -148,20 +186,41 @@ impl Pattern {
     }
 }
 
-/// Rewrites what Python and the engine here read differently.
+/// A group that a template names.
+enum Group<'a> {
+    Number(usize),
+    Name(&'a str),
+}
+
+/// What a repetition would repeat.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Item,
+    Repetition,
+}
+
+/// Rewrites what Python and the engine here read differently, and finds what Python would not read.
 struct Translator {
     chars: Vec<char>,
     at: usize,
     multiline: bool,
     dotall: bool,
     bytes: bool,
+    /// Spaces and comments do not count: what is wrong is then left for the engine to say.
+    verbose: bool,
+    /// Where the groups begin that are open.
+    open: Vec<usize>,
+    before: Before,
     out: String,
 }
 
 impl Translator {
     fn new(text: &str, flags: Flags, bytes: bool) -> Self {
         let chars = text.chars().collect();
-        Self { chars, at: 0, multiline: flags.multiline, dotall: flags.dotall, bytes, out: String::new() }
+        let Flags { multiline, dotall } = flags;
+        let (open, before) = (vec![], Before::Nothing);
+        Self { chars, at: 0, multiline, dotall, bytes, verbose: false, open, before, out: String::new() }
     }
 
     fn peek(&self, ahead: usize) -> Option<char> {
@@ -174,18 +233,49 @@ impl Translator {
         Some(c)
     }
 
-    fn run(mut self) -> Result<String, String> {
+    /// The pattern, and whether lines count in it.
+    fn run(mut self) -> Result<(String, bool), String> {
         let whole: String = self.chars.iter().collect();
         // Flags at the start hold for the whole pattern; `$` depends on one of them.
         if let Some(letters) = whole.strip_prefix("(?").and_then(|r| r.split_once(')')).map(|(l, _)| l) {
             let flags = !letters.is_empty() && letters.chars().all(|c| "aiLmsux".contains(c));
             self.multiline |= flags && letters.contains('m');
+            self.verbose = flags && letters.contains('x');
         }
         while let Some(c) = self.take() {
+            let begun = self.at - 1;
+            let before = std::mem::replace(&mut self.before, Before::Item);
             match c {
                 '\\' => self.escape(false)?,
                 '[' => self.class()?,
-                '(' => self.group(),
+                '(' => {
+                    self.before = Before::Nothing;
+                    self.group(begun);
+                }
+                ')' => {
+                    if self.open.pop().is_none() && !self.verbose {
+                        return Err(format!("unbalanced parenthesis at position {begun}"));
+                    }
+                    self.out.push(c);
+                }
+                '|' | '^' => {
+                    self.before = Before::Nothing;
+                    self.out.push(c);
+                }
+                '*' | '+' | '?' => {
+                    self.before = Before::Repetition;
+                    match before {
+                        _ if self.verbose => self.out.push(c),
+                        Before::Nothing => return Err(format!("nothing to repeat at position {begun}")),
+                        Before::Repetition => return Err(format!("multiple repeat at position {begun}")),
+                        Before::Item => self.out.push(c),
+                    }
+                    // Lazy, or possessive.
+                    if let Some(c) = self.peek(0).filter(|c| matches!(c, '?' | '+')) {
+                        self.at += 1;
+                        self.out.push(c);
+                    }
+                }
                 '{' => self.brace(),
                 '}' => self.out.push_str("\\}"),
                 ']' => self.out.push_str("\\]"),
@@ -193,22 +283,28 @@ impl Translator {
                 c => self.out.push(c),
             }
         }
+        if let Some(begun) = self.open.last().filter(|_| !self.verbose) {
+            return Err(format!("missing ), unterminated subpattern at position {begun}"));
+        }
         let flags = match (self.multiline, self.dotall) {
             (true, true) => "(?ms)",
             (true, false) => "(?m)",
             (false, true) => "(?s)",
             (false, false) => "",
         };
-        Ok(format!("{flags}{}", self.out))
+        Ok((format!("{flags}{}", self.out), self.multiline))
     }
 
-    fn group(&mut self) {
+    fn group(&mut self, begun: usize) {
         self.out.push('(');
+        self.open.push(begun);
         if self.peek(0) != Some('?') {
             return;
         }
         if self.peek(1) == Some('#') {
             self.out.pop();
+            self.open.pop();
+            self.before = Before::Item;
             while self.take().is_some_and(|c| c != ')') {}
             return;
         }
@@ -219,12 +315,18 @@ impl Translator {
             self.at += 2 + letters.len();
             let kept: String = letters.chars().filter(|c| "imsx-".contains(*c)).collect();
             let kept = kept.trim_end_matches('-');
+            if end == Some(')') {
+                self.open.pop();
+            }
             match (kept.is_empty(), end) {
                 (true, Some(')')) => {
                     self.out.pop();
                 }
                 (_, end) => self.out.push_str(&format!("?{kept}{}", end.unwrap_or(')'))),
             }
+        } else {
+            self.at += 1;
+            self.out.push('?');
         }
     }
 
@@ -245,7 +347,8 @@ impl Translator {
     }
 
     fn escape(&mut self, within: bool) -> Result<(), String> {
-        let c = self.take().ok_or("bad escape (end of pattern)")?;
+        let begun = self.at.saturating_sub(1);
+        let c = self.take().ok_or_else(|| format!("bad escape (end of pattern) at position {begun}"))?;
         let ascii = self.bytes;
         let literal = |code: u32| format!("\\x{{{code:X}}}");
         let piece = match c {
@@ -289,7 +392,7 @@ impl Translator {
                     format!("(?:\\{})", digits.get(..count).unwrap_or("1"))
                 }
             }
-            c if c.is_ascii_alphabetic() => return Err(format!("bad escape \\{c}")),
+            c if c.is_ascii_alphabetic() => return Err(format!("bad escape \\{c} at position {begun}")),
             c => literal(u32::from(c)),
         };
         self.out.push_str(&piece);
@@ -297,6 +400,7 @@ impl Translator {
     }
 
     fn class(&mut self) -> Result<(), String> {
+        let begun = self.at.saturating_sub(1);
         self.out.push('[');
         if self.peek(0) == Some('^') {
             self.at += 1;
@@ -304,7 +408,7 @@ impl Translator {
         }
         let mut first = true;
         loop {
-            let c = self.take().ok_or("unterminated character set")?;
+            let c = self.take().ok_or_else(|| format!("unterminated character set at position {begun}"))?;
             match c {
                 ']' if !first => break,
                 '\\' => self.escape(true)?,

@@ -1,9 +1,9 @@
 //! `replace`: every match of a pattern in a file becomes something else, in the whole file or between two places.
 
 use super::attributes::{Wanted, with_attributes};
-use super::diff::text;
+use super::encoding::Encoding;
 use super::facts::{Content, Look};
-use super::pattern::{Flags, Pattern};
+use super::pattern::{Flags, Pattern, raised};
 use super::text::{Edit, Manner, not_editable};
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -62,15 +62,8 @@ impl Module for Replace {
     type Change = Change;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
-        if !matches!(args.encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8" | "ascii") {
-            return Err(Failure::new(format!("`encoding: {}` is not supported: use utf-8", args.encoding)));
-        }
         let wanted = &args.wanted;
-        let facts = Look::at(&args.path)
-            .ids(wanted.owner.as_deref(), wanted.group.as_deref())
-            .content(Content::All)
-            .run(cx)
-            .await?;
+        let facts = Look::at(&args.path).wanted(wanted).content(Content::All).run(cx).await?;
         if let Some(failure) = not_editable(&facts) {
             return Err(failure);
         }
@@ -78,30 +71,43 @@ impl Module for Replace {
         if !facts.seen.exists() {
             return Err(Failure::new(format!("Path {path} does not exist !")).with("rc", 257));
         }
-        let Some(before) = facts.content.clone() else {
-            return Err(Failure::new(format!("Unable to read the contents of {path}")));
+        let before = match facts.content.clone() {
+            Some(content) => content,
+            // A device is read as one that has nothing to say.
+            None if !facts.seen.is_file() => vec![],
+            None => {
+                let why = format!("[Errno 13] Permission denied: b'{path}'");
+                return Err(Failure::new(format!("Unable to read the contents of {path}: {why}")));
+            }
         };
-        let Ok(written) = std::str::from_utf8(&before) else {
-            return Err(Failure::new(format!("Unable to read the contents of {path}: it is not UTF-8")));
-        };
+        let encoding = Encoding::named(&args.encoding)
+            .ok_or_else(|| raised(format!("unknown encoding: {}", args.encoding)))?;
+        let written = &encoding.decode(&before).ok_or_else(|| {
+            raised(format!("'{}' codec can't decode the contents of {path}", encoding.name()))
+        })?;
         let Some((from, to)) = args.section(written)? else {
             let message =
                 format!("Pattern for before/after params did not match the given file: {}", args.sections());
             return Ok(Check::Done(Output::new(false).with("rc", 0).with("msg", message)));
         };
         let flags = Flags { multiline: true, dotall: false };
-        let pattern = Pattern::text(&args.regexp, flags).map_err(Failure::new)?;
+        let pattern = Pattern::text(&args.regexp, flags).map_err(raised)?;
         let section = written.get(from..to).unwrap_or("");
-        let (new, count) = pattern.replace_all(section, &args.replace).map_err(Failure::new)?;
+        let (new, count) = pattern
+            .replace_all(section, &args.replace)
+            .map_err(|error| Failure::new(format!("Unable to process replace due to error: {error}")))?;
         let after = [written.get(..from).unwrap_or(""), &new, written.get(to..).unwrap_or("")].concat();
-        let changed = count > 0 && after != written;
+        let changed = count > 0 && after != *written;
         let message = if changed { format!("{count} replacements made") } else { String::new() };
-        let manner = Manner { backup: args.backup, validate: args.validate.clone(), parents: false };
-        let edit = Edit::new(&facts, wanted, changed.then(|| after.clone().into_bytes()), manner)?;
+        let manner = Manner { backup: args.backup, validate: args.validate.clone(), ..Manner::default() };
+        let content = encoding.encode(&after).ok_or_else(|| {
+            raised(format!("'{}' codec can't encode what {path} would become", encoding.name()))
+        })?;
+        let edit = Edit::new(&facts, wanted, changed.then_some(content), manner)?;
         let mut output = Output::new(!edit.is_nothing()).with("rc", 0).with("msg", edit.message(&message));
         if changed && cx.diff {
             let diff = json!({
-                "before_header": path, "before": text(&before),
+                "before_header": path, "before": written,
                 "after_header": path, "after": after,
             });
             output = output.with("diff", diff);
@@ -137,7 +143,7 @@ impl Args {
             return Ok(Some((0, text.len())));
         }
         let flags = Flags { multiline: false, dotall: true };
-        let pattern = Pattern::text(&self.sections(), flags).map_err(Failure::new)?;
+        let pattern = Pattern::text(&self.sections(), flags).map_err(raised)?;
         let captures = pattern.captures(text).map_err(Failure::new)?;
         Ok(captures.and_then(|found| found.name("subsection").map(|m| (m.start(), m.end()))))
     }

@@ -59,6 +59,11 @@ pub(crate) fn word(path: &str) -> String {
         } else if name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
             out.push_str(user);
             rest = path.get(user.len()..).unwrap_or("");
+            // A quoted slash would be part of the user's name.
+            if let Some(below) = rest.strip_prefix('/') {
+                out.push('/');
+                rest = below;
+            }
         }
     }
     let mut literal = String::new();
@@ -215,7 +220,8 @@ mod tests {
             ("it's", r"'it'\''s'"),
             ("~", r#""${HOME-~}""#),
             ("~/x", r#""${HOME-~}"'/x'"#),
-            ("~bob/x", "~bob'/x'"),
+            ("~bob/x", "~bob/'x'"),
+            ("~bob/", "~bob/"),
             ("~bob;x/y", "'~bob;x/y'"),
             ("$HOME/x", r#""${HOME-\$HOME}"'/x'"#),
             ("/a/${B}c", r#"'/a/'"${B-\${B\}}"'c'"#),

@@ -3,7 +3,9 @@
 
 use super::attributes::{Wanted, with_attributes};
 use super::copy::one::{self, Asked, Source};
+use super::encoding::Encoding;
 use super::local::{self, basename};
+use super::pattern::raised;
 use indexmap::IndexMap;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use muster_engine::template::{FileOptions, Value, Variable};
@@ -79,7 +81,6 @@ impl Module for Template {
     type Change = one::Change;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<one::Change>, Failure> {
-        args.wanted.refuse()?;
         let path = cx.find("templates", &args.src)?;
         let bytes = encoded(&rendered(args, &path, cx).await?, &args.output_encoding)?;
         let mut wanted = args.wanted.clone();
@@ -183,25 +184,10 @@ fn owner(uid: u32) -> Option<String> {
 
 /// Text in an encoding.
 fn encoded(text: &str, encoding: &str) -> Result<Vec<u8>, Failure> {
-    let name = encoding.to_ascii_lowercase().replace(['_', ' '], "-");
-    let below = |limit: u32| -> Result<Vec<u8>, Failure> {
-        let byte = |c: char| u8::try_from(u32::from(c)).ok().filter(|b| u32::from(*b) < limit);
-        text.chars()
-            .map(byte)
-            .collect::<Option<_>>()
-            .ok_or_else(|| Failure::new(format!("the rendered text has characters that {encoding} has not")))
-    };
-    let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
-    match name.as_str() {
-        "" | "utf-8" | "utf8" => Ok(text.as_bytes().to_vec()),
-        "utf-8-sig" => Ok([b"\xef\xbb\xbf", text.as_bytes()].concat()),
-        "ascii" | "us-ascii" => below(128),
-        "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" => below(256),
-        "utf-16" => Ok([vec![0xff, 0xfe], wide(u16::to_le_bytes)].concat()),
-        "utf-16-le" | "utf-16le" => Ok(wide(u16::to_le_bytes)),
-        "utf-16-be" | "utf-16be" => Ok(wide(u16::to_be_bytes)),
-        _ => Err(Failure::new(format!("unknown encoding: {encoding}; use utf-8, utf-16, latin-1 or ascii"))),
-    }
+    let found = Encoding::named(encoding).ok_or_else(|| raised(format!("unknown encoding: {encoding}")))?;
+    found
+        .encode(text)
+        .ok_or_else(|| Failure::new(format!("the rendered text has characters that {encoding} has not")))
 }
 
 #[cfg(test)]

@@ -24,20 +24,21 @@ pub(crate) struct Manner {
     pub validate: Option<String>,
     /// Makes the directories above.
     pub parents: bool,
+    /// A link at the path is replaced, and what it leads to left alone.
+    pub replaces_link: bool,
 }
 
 impl Edit {
     /// An edit of what a look found. Without new content only attributes change.
     ///
     /// # Errors
-    /// There is no such user or group, the mode cannot be read, or `validate` does not name the file.
+    /// There is no such user or group, or the mode cannot be read.
     pub fn new(
         facts: &Facts,
         wanted: &Wanted,
         content: Option<Vec<u8>>,
         manner: Manner,
     ) -> Result<Self, Failure> {
-        wanted.refuse()?;
         let path = facts.real_path().to_string();
         let Some(content) = content else {
             let plan = match facts.seen.end() {
@@ -50,7 +51,9 @@ impl Edit {
         write.backup = manner.backup;
         write.validate = manner.validate;
         write.parents = manner.parents;
-        write.script()?;
+        if manner.replaces_link {
+            write.path.clone_from(&facts.path);
+        }
         Ok(Self { write: Some(write), path, plan })
     }
 

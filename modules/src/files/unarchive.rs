@@ -68,7 +68,6 @@ impl Module for Unarchive {
     type Change = (Args, Box<Facts>);
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Self::Change>, Failure> {
-        args.wanted.refuse()?;
         let mut args = args.clone();
         args.remote_src |= !args.copy;
         if !args.include.is_empty() && !args.exclude.is_empty() {
@@ -84,11 +83,7 @@ impl Module for Unarchive {
             || "put ''".to_string(),
             |path| format!("c={}; if [ -e \"$c\" ]; then put \"$c\"; else put ''; fi", word(path)),
         );
-        let facts = Look::at(&args.dest)
-            .ids(args.wanted.owner.as_deref(), args.wanted.group.as_deref())
-            .more(&created)
-            .run(cx)
-            .await?;
+        let facts = Look::at(&args.dest).wanted(&args.wanted).more(&created).run(cx).await?;
         if !facts.more.is_empty() {
             let message = format!("skipped, since {} exists", facts.more);
             return Ok(Check::Done(Output::new(false).with("skipped", true).with("msg", message)));
@@ -109,7 +104,7 @@ impl Module for Unarchive {
         let done = if args.remote_src {
             script::exec(cx, &script, None).await?
         } else {
-            let found = cx.find("files", &args.src)?;
+            let found = local::find(cx, &args.src, "Task failed: ")?;
             let sent =
                 Sent { name: "source", bytes: local::read(cx, &found, args.decrypt).await?, beside: None };
             let mut command = sent.command(&script::complete(&script));

@@ -60,7 +60,7 @@ impl File {
         cx: &Context,
     ) -> Result<Option<String>, Failure> {
         let wanted = Wanted { mode, ..Wanted::default() };
-        let manner = Manner { backup: backup && self.exists(), validate: None, parents: !self.exists() };
+        let manner = Manner { backup: backup && self.exists(), parents: !self.exists(), ..Manner::default() };
         let edit = Edit::new(&self.facts, &wanted, Some(text.into_bytes()), manner)?;
         Ok(edit.run(cx).await?.and_then(|written| written.backup))
     }

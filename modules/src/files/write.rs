@@ -21,6 +21,8 @@ pub(crate) struct Write {
     pub uid: Option<u32>,
     pub gid: Option<u32>,
     pub bits: u32,
+    /// Attributes and context, set where it lies in the end.
+    pub labels: Plan,
     /// Keeps a copy of what is there.
     pub backup: bool,
     /// A command that must succeed on the new file, `%s` being its name.
@@ -91,9 +93,10 @@ impl Write {
             uid: plan.uid.or(keep(base.uid, facts.uid)),
             gid: plan.gid.or(keep(base.gid, facts.gid)),
             bits: plan.mode.unwrap_or_else(|| base.bits()),
+            labels: plan.clone(),
             backup: false,
             validate: None,
-            unsafe_writes: wanted.unsafe_writes,
+            unsafe_writes: wanted.unsafe_writes(facts),
             parents: false,
             first: String::new(),
         };
@@ -128,6 +131,10 @@ impl Write {
                 ));
             }
         }
+        // What a list of access rights and extended attributes say stays; a system without them says nothing.
+        out.push_str(
+            "[ -f \"$p\" ] && [ ! -L \"$p\" ] && cp --attributes-only --preserve=mode,xattr -- \"$p\" \"$t\" 2>/dev/null\n",
+        );
         let plan = Plan { uid: self.uid, gid: self.gid, mode: Some(self.bits), ..Plan::default() };
         for command in plan.commands("\"$t\"") {
             out.push_str(&format!("e=$({command} 2>&1) || die \"$e\"\n"));
@@ -155,6 +162,9 @@ impl Write {
         out.push_str(
             "[ -n \"$c\" ] && command -v restorecon >/dev/null 2>&1 && restorecon -- \"$p\" 2>/dev/null\n",
         );
+        for command in self.labels.labels("\"$p\"") {
+            out.push_str(&format!("{command} || exit 90\n"));
+        }
         out.push_str("put ok; put \"$b\"; put \"$n\"; look \"$s\"; exit 0\n");
         Ok(out)
     }

@@ -78,7 +78,7 @@ impl Module for IncludeVars {
                 return Err(Failure::new(mixed));
             }
             (Some(file), None) => {
-                let path = cx.find("vars", file.trim_end_matches('\n'))?;
+                let path = cx.find("vars", file.trim_end_matches('\n')).map_err(absent)?;
                 reading.read(&path)?;
             }
             (None, Some(dir)) => {
@@ -87,7 +87,11 @@ impl Module for IncludeVars {
                     reading.read(&path)?;
                 }
             }
-            (None, None) => return Err(Failure::new("include_vars needs a file or a directory")),
+            (None, None) => {
+                return Err(absent(Failure::new(format!(
+                    "Could not find file on the Ansible Controller.{REMOTE}"
+                ))));
+            }
         }
         let vars = match &args.name {
             None => Mapping(reading.vars),
@@ -106,6 +110,19 @@ impl Module for IncludeVars {
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
         match change {}
     }
+}
+
+/// What Ansible says behind every file that it does not find.
+const REMOTE: &str =
+    "\nIf you are using a module and expect the file to exist on the remote, see the remote_src option";
+
+/// A file that is not there, as this module says so: in `message`.
+fn absent(failure: Failure) -> Failure {
+    let message = failure.result.get("msg").cloned().unwrap_or_default();
+    Failure::new("Task failed: Action failed: Unknown error.")
+        .with("message", message)
+        .with("ansible_facts", json!({}))
+        .with("ansible_included_var_files", json!([]))
 }
 
 fn directory(dir: &str, cx: &Context) -> Result<PathBuf, Failure> {

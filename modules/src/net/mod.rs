@@ -2,14 +2,18 @@
 //! otherwise; nothing needs Python there.
 
 mod connection;
+mod firewalld;
 mod iptables;
 mod port;
+mod ufw;
 mod uri;
 mod wait_for;
 mod wait_ssh;
 
 pub use connection::WaitForConnection;
+pub use firewalld::Firewalld;
 pub use iptables::Iptables;
+pub use ufw::Ufw;
 pub use uri::Uri;
 pub use wait_for::WaitFor;
 pub use wait_ssh::WaitSsh;
@@ -18,7 +22,14 @@ use muster_engine::module::{Context, Registry};
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
-    registry.with(WaitSsh).with(WaitFor).with(WaitForConnection).with(Uri).with(Iptables)
+    registry
+        .with(WaitSsh)
+        .with(WaitFor)
+        .with(WaitForConnection)
+        .with(Uri)
+        .with(Iptables)
+        .with(Ufw)
+        .with(Firewalld)
 }
 
 /// Logs in anew and runs a command that does nothing.

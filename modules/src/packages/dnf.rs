@@ -12,6 +12,9 @@ pub(super) struct Dnf;
 /// `ansible.builtin.yum`: its other name.
 pub(super) struct Yum;
 
+/// `ansible.builtin.dnf5`: its other name.
+pub(super) struct Dnf5;
+
 /// What a task gives to [`Dnf`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -113,6 +116,7 @@ const SPEC: Spec = Spec::new(
             .default("false"),
         Opt::new("update_only", Kind::Bool, "With `latest`, installs nothing new.").default("false"),
         Opt::new("use_backend", Kind::Str, "Of no effect: the one that is there is used.")
+            .aliases(&["use"])
             .choices(&["auto", "dnf", "yum", "yum4", "dnf4", "dnf5"])
             .default("auto"),
         Opt::new("validate_certs", Kind::Bool, "Whether certificates of URLs are checked.").default("true"),
@@ -139,6 +143,21 @@ impl Module for Dnf {
 
 impl Module for Yum {
     const NAME: &'static str = "ansible.builtin.yum";
+    const SPEC: Spec = SPEC;
+    type Args = Args;
+    type Change = Change;
+
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
+        check(args, cx).await
+    }
+
+    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
+        apply(change, cx).await
+    }
+}
+
+impl Module for Dnf5 {
+    const NAME: &'static str = "ansible.builtin.dnf5";
     const SPEC: Spec = SPEC;
     type Args = Args;
     type Change = Change;

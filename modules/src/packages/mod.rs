@@ -4,7 +4,10 @@
 mod apt;
 mod apt_key;
 mod apt_repository;
+mod deb822_repository;
+mod debconf;
 mod dnf;
+mod dpkg_selections;
 mod package;
 mod pip;
 mod rpm_key;
@@ -18,9 +21,13 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(apt::Apt)
         .with(apt_repository::AptRepository)
         .with(apt_key::AptKey)
+        .with(deb822_repository::Deb822Repository)
+        .with(debconf::Debconf)
+        .with(dpkg_selections::DpkgSelections)
         .with(package::Package)
         .with(pip::Pip)
         .with(rpm_key::RpmKey)
         .with(dnf::Dnf)
+        .with(dnf::Dnf5)
         .with(dnf::Yum)
 }

@@ -19,13 +19,12 @@ impl Module for Package {
     const SPEC: Spec = Spec::new(
         "Installs, upgrades and removes packages with the target's own package manager.",
         &[
-            Opt::new("name", Kind::Raw, "The packages, as the target's manager names them.").required(),
+            Opt::new("name", Kind::Raw, "The packages, as the target's manager names them."),
             Opt::new(
                 "state",
                 Kind::Str,
                 "`present`, `absent` or `latest`, and what the manager's module knows besides.",
-            )
-            .required(),
+            ),
             Opt::new("use", Kind::Str, "`auto`, or the manager: `apt`, `dnf`, `yum`.").default("auto"),
         ],
     )

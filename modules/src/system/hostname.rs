@@ -86,6 +86,8 @@ impl Module for Hostname {
             let message = "name cannot be longer than 64 characters on systemd servers, try a shorter name";
             return Err(Failure::new(message));
         }
+        // The resolver is asked under the old name: a new one that is not known to it is its own full name.
+        let full = if changed { name.to_string() } else { full };
         let mut output = Output::new(changed).with("name", name).with(
             "ansible_facts",
             json!({

@@ -11,13 +11,16 @@ mod known_hosts;
 mod locale_gen;
 mod modprobe;
 mod mount;
+mod mount_facts;
 mod package_facts;
 mod ping;
+mod reboot;
 mod service;
 mod service_facts;
 mod setup;
 mod sysctl;
 mod systemd;
+mod sysvinit;
 mod timezone;
 mod user;
 
@@ -30,13 +33,16 @@ pub use known_hosts::KnownHosts;
 pub use locale_gen::LocaleGen;
 pub use modprobe::Modprobe;
 pub use mount::Mount;
+pub use mount_facts::MountFacts;
 pub use package_facts::PackageFacts;
 pub use ping::Ping;
+pub use reboot::Reboot;
 pub use service::Service;
 pub use service_facts::ServiceFacts;
 pub use setup::{GatherFacts, Setup};
 pub use sysctl::Sysctl;
 pub use systemd::{Systemd, SystemdService};
+pub use sysvinit::Sysvinit;
 pub use timezone::Timezone;
 pub use user::User;
 
@@ -63,6 +69,9 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(Sysctl)
         .with(Modprobe)
         .with(Mount)
+        .with(MountFacts)
+        .with(Reboot)
+        .with(Sysvinit)
         .with(Timezone)
         .with(LocaleGen)
 }

@@ -1,6 +1,7 @@
 //! `ansible.builtin.package_facts`: every installed package, as the fact `packages`.
 
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use crate::tool;
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
@@ -45,15 +46,15 @@ const MANAGERS: &[Manager] = &[
         name: "pacman",
         aliases: &[],
         program: "pacman",
-        list: "pacman -Q | tr ' ' '\\t'",
-        fields: &["name", "version"],
+        list: r#"pacman -Qi | awk -F' *: ' -v OFS='\t' '$1=="Name"{n=$2} $1=="Version"{v=$2} $1=="Architecture"{print n,v,$2}'"#,
+        fields: &["name", "version", "arch"],
     },
     Manager {
         name: "apk",
         aliases: &[],
         program: "apk",
-        list: r"awk -v OFS='\t' -F: '/^P:/{p=$2} /^V:/{v=$2} /^A:/{a=$2} /^$/{if(p)print p,v,a; p=0} END{if(p)print p,v,a}' /lib/apk/db/installed",
-        fields: &["name", "version", "arch"],
+        list: r"apk info >/dev/null && awk -v OFS='\t' '/^P:/{p=substr($0,3)} /^V:/{v=substr($0,3); r=v; sub(/^.*-/,q,r); sub(/-[^-]*$/,q,v)} /^$/{if(p)print p,v,r; p=0} END{if(p)print p,v,r}' /lib/apk/db/installed",
+        fields: &["name", "version", "release"],
     },
 ];
 
@@ -79,28 +80,32 @@ impl Module for PackageFacts {
     type Change = Infallible;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let mut asked: Vec<&Manager> = vec![];
-        for name in args.manager.iter().map(|name| name.to_lowercase()) {
-            let named: Vec<&Manager> = MANAGERS
-                .iter()
-                .filter(|m| name == "auto" || m.name == name || m.aliases.contains(&name.as_str()))
-                .collect();
-            if named.is_empty() {
-                let known: Vec<&str> = MANAGERS.iter().map(|manager| manager.name).collect();
-                return Err(Failure::new(format!(
-                    "Could not detect a supported package manager from the following list: [{name}]; known here: {}",
-                    known.join(", ")
-                )));
+        let wanted = args.managers()?;
+        let (mut packages, mut warnings, mut answered) = (Map::new(), vec![], false);
+        for name in &wanted {
+            let Some(manager) = MANAGERS.iter().find(|manager| manager.name == *name) else { continue };
+            let listed = match tool::ask(cx, &[manager.program], manager.list).await {
+                Ok(listed) => listed,
+                Err(failure) if failure.reason == Reason::Failed => {
+                    if args.manager.iter().any(|given| given == name) {
+                        warnings.push(format!(
+                            "Requested package manager {name} was not usable by this module: {}",
+                            failure.message()
+                        ));
+                    }
+                    continue;
+                }
+                Err(lost) => return Err(lost),
+            };
+            if !listed.succeeded() {
+                warnings.push(format!(
+                    "Failed to retrieve packages with {name}: Unable to list packages rc={} : {}",
+                    listed.rc,
+                    listed.err()
+                ));
             }
-            asked.extend(named);
-        }
-        let mut packages = Map::new();
-        let mut answered = false;
-        for manager in asked {
-            let script =
-                format!("command -v {} >/dev/null 2>&1 || exit 94\n{}", manager.program, manager.list);
-            let listed = cx.sh(script).await?;
             if !listed.succeeded() || listed.stdout.is_empty() {
+                warnings.push(format!("Found \"{name}\" but no associated packages"));
                 continue;
             }
             answered = true;
@@ -110,17 +115,54 @@ impl Module for PackageFacts {
             }
         }
         if !answered {
-            let list = args.manager.join("', '");
-            return Err(Failure::new(format!(
-                "Could not detect a supported package manager from the following list: ['{list}']"
-            )));
+            let message = format!(
+                "Could not detect a supported package manager from the following list: ['{}'], or the required Python library is not installed. Check warnings for details.",
+                wanted.join("', '")
+            );
+            let failure = Failure::new(message);
+            return Err(if warnings.is_empty() { failure } else { failure.with("warnings", warnings) });
         }
         let facts = json!({ "packages": packages });
-        Ok(Check::Done(Output::new(false).with("ansible_facts", facts)))
+        let output = Output::new(false).with("ansible_facts", facts);
+        Ok(Check::Done(warnings.into_iter().fold(output, Output::warn)))
     }
 
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
         match change {}
+    }
+}
+
+/// Every name that Ansible knows, `auto` meaning all of them in this order.
+const KNOWN: [&str; 7] = ["apk", "apt", "pacman", "pkg", "pkg_info", "portage", "rpm"];
+
+impl Args {
+    /// The managers to ask, each once, by their first names.
+    fn managers(&self) -> Result<Vec<String>, Failure> {
+        let mut names: Vec<String> = self.manager.iter().map(|name| name.to_lowercase()).collect();
+        let all = names.iter().any(|name| name == "auto");
+        if all {
+            names.retain(|name| name != "auto");
+            names.extend(KNOWN.map(str::to_string));
+        }
+        let first = |name: &String| {
+            let of = MANAGERS.iter().find(|manager| manager.aliases.contains(&name.as_str()));
+            of.map_or_else(|| name.clone(), |manager| manager.name.to_string())
+        };
+        let unknown: Vec<&str> =
+            names.iter().filter(|name| !KNOWN.contains(&first(name).as_str())).map(String::as_str).collect();
+        if !unknown.is_empty() {
+            return Err(Failure::new(match all {
+                true => "Could not auto detect a usable package manager, check warnings for details.".into(),
+                false => format!("Unsupported package managers requested: {}", unknown.join(", ")),
+            }));
+        }
+        let mut asked: Vec<String> = vec![];
+        for name in names.iter().map(first) {
+            if !asked.contains(&name) {
+                asked.push(name);
+            }
+        }
+        Ok(asked)
     }
 }
 

@@ -1,14 +1,16 @@
 //! `ansible.builtin.service`: services, whatever runs them: systemd, OpenRC, or init scripts.
 
-use super::systemd::{self, State};
+use super::systemd::{self, State, Systemd};
+use super::sysvinit::Sysvinit;
 use crate::command::words::quote;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{AnyModule, Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 /// `ansible.builtin.service`.
 pub struct Service;
 
-/// What a task gives to [`Service`].
+/// What a task gives to [`Service`] where no module of its own serves the manager.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Args {
@@ -19,8 +21,6 @@ pub struct Args {
     pattern: Option<String>,
     runlevel: String,
     sleep: Option<u64>,
-    #[serde(rename = "use")]
-    manager: String,
 }
 
 /// What is to be done.
@@ -31,6 +31,26 @@ pub enum Change {
     /// These scripts, in order, each with the words for what it does.
     Scripts(Vec<(String, String)>, Output),
 }
+
+const STATES: &[&str] = &["reloaded", "restarted", "started", "stopped"];
+
+/// What is taken where neither systemd's module nor the one for init scripts serves.
+const LEGACY: Spec = Spec::new(
+    "",
+    &[
+        Opt::new("name", Kind::Str, "").required(),
+        Opt::new("state", Kind::Str, "").choices(STATES),
+        Opt::new("enabled", Kind::Bool, ""),
+        Opt::new("arguments", Kind::Str, "").aliases(&["args"]).default(""),
+        Opt::new("pattern", Kind::Str, ""),
+        Opt::new("runlevel", Kind::Str, "").default("default"),
+        Opt::new("sleep", Kind::Int, ""),
+    ],
+)
+.one_of(&[&["state", "enabled"]]);
+
+/// Arguments that systemd has no use for.
+const UNUSED: [&str; 5] = ["pattern", "runlevel", "sleep", "arguments", "args"];
 
 impl Module for Service {
     const NAME: &'static str = "ansible.builtin.service";
@@ -43,33 +63,57 @@ impl Module for Service {
                 Kind::Str,
                 "`started` and `stopped` act only where needed; `restarted` and `reloaded` always do.",
             )
-            .choices(&["reloaded", "restarted", "started", "stopped"]),
+            .choices(STATES),
             Opt::new("enabled", Kind::Bool, "Whether it starts with the host."),
-            Opt::new("arguments", Kind::Str, "More words for an init script.").aliases(&["args"]).default(""),
+            Opt::new("arguments", Kind::Str, "More words for an init script.").aliases(&["args"]),
             Opt::new(
                 "pattern",
                 Kind::Str,
                 "Text in the process list that means it runs, for scripts without `status`.",
             ),
-            Opt::new("runlevel", Kind::Str, "The runlevel of OpenRC.").default("default"),
+            Opt::new("runlevel", Kind::Str, "The runlevel of OpenRC, `default` unless said."),
             Opt::new("sleep", Kind::Int, "Seconds between stop and start of a restart by an init script."),
-            Opt::new("use", Kind::Str, "`auto`, `systemd`, `openrc` or `sysvinit`: what runs services.")
+            Opt::new("use", Kind::Str, "`auto`, or the manager: `systemd`, `sysvinit`, `service`.")
                 .default("auto"),
         ],
     )
-    .one_of(&[&["state", "enabled"]])
+    .open()
     .examples("- service:\n    name: containerd\n    state: started\n    enabled: true\n");
-    type Args = Args;
+    type Args = Map;
     type Change = Change;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
-        let manager = match args.manager.rsplit('.').next().unwrap_or("") {
-            "auto" | "" => detected(cx).await?,
-            "systemd" | "systemd_service" => "systemd".into(),
-            other => other.to_string(),
+    async fn check(&self, args: &Map, cx: &Context) -> Result<Check<Change>, Failure> {
+        let mut args = args.clone();
+        let named =
+            args.remove("use").and_then(|name| Some(name.as_str()?.to_lowercase())).unwrap_or_default();
+        let named = named.rsplit('.').next().unwrap_or("");
+        let manager = match named {
+            "auto" | "" => known(cx)?.map_or_else(|| String::from("auto"), |fact| fact),
+            named => named.to_string(),
         };
+        let manager = if manager == "auto" { detected(cx).await? } else { manager };
+        match manager.as_str() {
+            "systemd" | "systemd_service" => {
+                let unused: Vec<&str> =
+                    UNUSED.into_iter().filter(|unused| args.remove(*unused).is_some()).collect();
+                Systemd::SPEC.convert("ansible.legacy.systemd", args.clone()).map_err(Failure::new)?;
+                let output = Systemd.run(args, cx).await?;
+                return Ok(Check::Done(unused.iter().fold(output, |output, unused| {
+                    output.warn(format!("Ignoring \"{unused}\" as it is not used in \"systemd\""))
+                })));
+            }
+            "sysvinit" => {
+                Sysvinit::SPEC.convert("ansible.legacy.sysvinit", args.clone()).map_err(Failure::new)?;
+                return Ok(Check::Done(Sysvinit.run(args, cx).await?));
+            }
+            _ => {}
+        }
+        let args = LEGACY.convert("ansible.legacy.service", args).map_err(Failure::new)?;
+        let args: Args = serde_json::from_value(Json::Object(args))
+            .map_err(|error| Failure::new(format!("invalid arguments: {error}")))?;
+        let manager = detected(cx).await?;
         if manager != "systemd" {
-            return scripted(args, manager == "openrc", cx).await;
+            return scripted(&args, manager == "openrc", cx).await;
         }
         let units = systemd::Args {
             name: Some(args.name.clone()),
@@ -100,10 +144,20 @@ impl Module for Service {
     }
 }
 
+/// What gathered facts say runs services.
+fn known(cx: &Context) -> Result<Option<String>, Failure> {
+    let facts = cx.scope.get("ansible_facts")?;
+    let fact = facts.and_then(|facts| facts.get_attr("service_mgr").ok());
+    Ok(fact.and_then(|fact| fact.as_str().map(str::to_string)).filter(|fact| !fact.is_empty()))
+}
+
+/// What runs services, as far as this module tells them apart.
 async fn detected(cx: &Context) -> Result<String, Failure> {
     let seen = cx
         .sh("if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then echo systemd\n\
-             elif command -v rc-service >/dev/null 2>&1; then echo openrc\nelse echo sysvinit; fi")
+             elif command -v rc-service >/dev/null 2>&1; then echo openrc\n\
+             elif [ \"$(cat /proc/1/comm 2>/dev/null)\" = init ] && [ -d /etc/init.d ]; then echo sysvinit\n\
+             else echo other; fi")
         .await?;
     Ok(seen.out().trim().to_string())
 }

@@ -145,10 +145,14 @@ pub(super) async fn apply(args: &Args, cx: &Context) -> Result<Output, Failure> 
         let done = cx.sh(format!("{} {verb} -- {}", systemctl(args), quote(name))).await?;
         if !done.succeeded() {
             let said = format!("{}{}", done.out(), done.err());
-            return Err(Failure::new(match *verb {
+            let failure = Failure::new(match *verb {
                 "mask" | "unmask" => format!("Failed to {verb} the service ({name}): {}", said.trim()),
                 _ => format!("Unable to {verb} service {name}: {said}"),
-            }));
+            });
+            return Err(match needed.output.result.get("warnings") {
+                Some(warnings) => failure.with("warnings", warnings.clone()),
+                None => failure,
+            });
         }
     }
     Ok(needed.output)

@@ -29,6 +29,7 @@ impl Stage {
 
     fn step(&mut self, step: usize, name: &str, action: &str) -> &mut Self {
         self.see(EventKind::StepStarted(Arc::new(StepInfo {
+            play: 0,
             step,
             name: name.into(),
             handler: false,

@@ -1,2 +1,56 @@
 //! A double of the Kubernetes API server for tests: a real listener with TLS and state that answers as the recordings of
 //! a real one do. What it does not do it refuses, so that no test passes on an answer nobody gave.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), muster_apiserver::Trouble> {
+//! use muster_apiserver::{Cluster, Double};
+//!
+//! let double = Double::start(Cluster::healthy().workers(2)).await?;
+//! println!("KUBECONFIG={} kubectl --server {} get nodes", double.kubeconfig().display(), double.url());
+//! # Ok(())
+//! # }
+//! ```
+
+mod admission;
+mod answer;
+mod auth;
+mod cluster;
+mod controllers;
+mod defaults;
+mod delete;
+mod discovery;
+mod double;
+mod event;
+mod eviction;
+mod fault;
+mod fields;
+mod health;
+mod managed;
+pub mod object;
+mod patch;
+mod read;
+mod resource;
+mod reviews;
+mod schema;
+mod selector;
+mod serve;
+mod status;
+mod store;
+mod subresource;
+mod table;
+mod target;
+mod tls;
+mod validate;
+mod watch;
+mod write;
+mod yaml;
+
+pub use auth::{Rule, User, Users};
+pub use cluster::{Cluster, Workload};
+pub use controllers::Controllers;
+pub use double::{Double, Seen, Trouble, Versions};
+pub use fault::{Fault, Planted};
+pub use status::{Cause, Failure, Form};
+pub use store::{Change, Store};
+pub use subresource::{ExecRequest, Execution, Outcome};
+pub use tls::Shown;

@@ -165,7 +165,7 @@ impl Loader {
 fn list_of_plays<'f>(file: &'f File, diagnostics: &mut Diagnostics) -> Option<&'f [Node]> {
     let shown = file.path.display();
     let (message, label) = match file.node.as_seq() {
-        Some([]) => (format!("a playbook must contain at least one play: `{shown}`"), "no plays".to_owned()),
+        Some([]) => (format!("A playbook must contain at least one play: `{shown}`"), "no plays".to_owned()),
         Some(items) => return Some(items),
         None if file.node.is_null() => {
             (format!("empty playbook, nothing to do: `{shown}`"), "nothing here".to_owned())
@@ -216,7 +216,7 @@ fn tasks_file(items: &[Node]) -> Option<Diagnostic> {
             .is_some_and(|known| known.stands(Place::Play) && known.name != "user")
     };
     let (key, _) = maps.first()?.iter().find(strange)?;
-    let message = format!("`{}` is not a valid attribute for a Play", key.as_str()?);
+    let message = format!("'{}' is not a valid attribute for a Play", key.as_str()?);
     Some(
         Diagnostic::parse("muster::playbook::play", message)
             .at(key.span, "this looks like a tasks file")

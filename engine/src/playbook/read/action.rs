@@ -178,7 +178,7 @@ impl Reader<'_> {
             Call::Action(field) | Call::LocalAction(field) => self.action_value(&mut gathered, field)?,
         };
         self.reserved(&gathered, &name);
-        self.stray_text(&mut gathered, &name);
+        Self::stray_text(&mut gathered, &name);
         let Gathered { named, raw, spread } = gathered;
         let place = match (named.first(), named.last()) {
             (Some((first, _)), Some((_, last)))
@@ -344,9 +344,10 @@ impl Reader<'_> {
         }
     }
 
-    /// Free text, for a module that has no use for it.
-    fn stray_text(&mut self, gathered: &mut Gathered, name: &str) {
-        if takes_text(name) || is_template(name) {
+    /// Free text of a module that takes none: a template may give its arguments.
+    fn stray_text(gathered: &mut Gathered, name: &str) {
+        let spreads = plain_name(name) == "add_host" && gathered.named.is_empty();
+        if is_template(name) || (takes_text(name) && !spreads) {
             return;
         }
         let Some(raw) = gathered.raw.take() else { return };
@@ -354,12 +355,8 @@ impl Reader<'_> {
             gathered.spread = Some(raw);
             return;
         }
-        let message = format!("action `{name}` does not support raw params");
-        self.diagnostics.push(
-            Diagnostic::error(Class::Undefined, "muster::playbook::args", message)
-                .at(raw.span, "not a `key=value`")
-                .help(format!("name its arguments, as in `{name}: {{key: value}}`")),
-        );
+        // What it is good for, the plan knows.
+        gathered.raw = Some(raw);
     }
 
     fn meta_word(&mut self, request: &Request) -> Option<Action> {

@@ -109,6 +109,7 @@ impl Reader<'_> {
             rescue: vec![],
             always: vec![],
         };
+        let before = self.diagnostics.0.len();
         for field in self.fields(map, Place::Block) {
             if !table::keyword(field.name).is_some_and(|keyword| keyword.stands(Place::Block)) {
                 self.stranger_on_block(field);
@@ -124,6 +125,7 @@ impl Reader<'_> {
                 }
             }
         }
+        block.keywords.flaws = self.set_aside(before);
         for part in ["rescue", "always"] {
             let Some((key, value)) = map.entry(part) else { continue };
             let bodiless = map.get("block").is_none_or(|body| body.as_seq().is_some_and(<[Node]>::is_empty));
@@ -140,7 +142,7 @@ impl Reader<'_> {
     }
 
     fn stranger_on_block(&mut self, field: Field<'_>) {
-        let message = format!("`{}` is not a valid attribute for a Block", field.name);
+        let message = format!("'{}' is not a valid attribute for a Block", field.name);
         let on_tasks = field.name.starts_with("with_")
             || table::keyword(field.name).is_some_and(|keyword| keyword.stands(Place::Task));
         let help = match nearest(field.name, table::names(Place::Block)) {
@@ -157,6 +159,7 @@ impl Reader<'_> {
 
     fn task(&mut self, map: &Mapping, span: Span, around: Around) -> Option<Task> {
         let place = around.place();
+        let before = self.diagnostics.0.len();
         let mut draft = Draft::default();
         let mut calls: Vec<Call<'_>> = vec![];
         for field in self.fields(map, place) {
@@ -170,7 +173,7 @@ impl Reader<'_> {
                     _ => self.task_keyword(&mut draft, field),
                 }
             } else if field.name == "static" {
-                let message = "`static` is not a valid attribute for a Task";
+                let message = "'static' is not a valid attribute for a Task";
                 self.diagnostics.push(
                     Diagnostic::parse("muster::playbook::keyword", message)
                         .at(field.key.span, "no longer a keyword")
@@ -187,6 +190,7 @@ impl Reader<'_> {
         if let Action::Meta { word, span } = &action {
             self.meta(word, *span, around.handlers);
         }
+        draft.keywords.flaws = self.set_aside(before);
         Some(Task {
             span,
             name: draft.name,
@@ -233,7 +237,8 @@ impl Reader<'_> {
         }
         let name = field.value.as_str().filter(|name| is_variable_name(name));
         if name.is_none() {
-            let message = format!("invalid `register` specified: {}", self.show(field.value));
+            let message =
+                format!("Invalid variable name in `register` specified: {}", self.show(field.value));
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::variable", message)
                     .at(field.value.span, "not a variable name")

@@ -234,7 +234,7 @@ impl Reader<'_> {
                 self.diagnostics.push(
                     Diagnostic::parse(
                         "muster::playbook::keyword",
-                        format!("`{word}` is not a valid attribute for a {kind}"),
+                        format!("'{word}' is not a valid attribute for a {kind}"),
                     )
                     .at(key.span, format!("not a keyword of `{name}`"))
                     .help(help),

@@ -86,7 +86,7 @@ impl Reader<'_> {
 
     /// Reports a key that may not stand where it does.
     fn misplaced(&mut self, field: Field<'_>, place: Place) {
-        let message = format!("`{}` is not a valid attribute for a {}", field.name, place.label());
+        let message = format!("'{}' is not a valid attribute for a {}", field.name, place.label());
         let label = format!("not a keyword of {}", place.many());
         let diagnostic = Diagnostic::parse("muster::playbook::keyword", message).at(field.key.span, label);
         self.diagnostics.push(match suggestion(field.name, place) {
@@ -97,7 +97,8 @@ impl Reader<'_> {
 
     /// Reports a key that `owner` does not know.
     pub(super) fn unknown(&mut self, key: &Node, owner: &str, known: &[&'static str]) {
-        let message = format!("{} is not a valid attribute for a {owner}", self.show(key));
+        let shown = self.show(key).replace('`', "'");
+        let message = format!("{shown} is not a valid attribute for a {owner}");
         let help = nearest(key.as_str().unwrap_or_default(), known.iter().copied()).map_or_else(
             || format!("it takes `{}`", known.join("`, `")),
             |near| format!("did you mean `{near}`?"),

@@ -96,7 +96,7 @@ impl Reader<'_> {
             "handlers" => play.handlers = tasks(self),
             "roles" => play.roles = self.roles(field.value, Requirement::Play),
             "user" if map.get("remote_user").is_some() => {
-                let message = "both `user` and `remote_user` are set for this play";
+                let message = "both 'user' and 'remote_user' are set for this play.";
                 self.diagnostics.push(
                     Diagnostic::parse("muster::playbook::keyword", message)
                         .at(field.key.span, "the old name of `remote_user`")

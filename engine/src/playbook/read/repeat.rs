@@ -85,7 +85,6 @@ impl Reader<'_> {
                         .at(field.value.span, "not a list")
                         .help("write `loop: [one, two]`; for a mapping `loop: \"{{ name | dict2items }}\"`"),
                 );
-                return;
             }
         }
         self.items_of(repeat, field, Loops::Loop, "loop");
@@ -94,7 +93,7 @@ impl Reader<'_> {
     /// `with_<lookup>`.
     pub(super) fn repeat_with(&mut self, repeat: &mut Repeat, field: Field<'_>, lookup: &str) {
         if !LOOKUPS.contains(&super::plain_name(lookup)) && lookup.matches('.').count() < 2 {
-            let message = format!("`{}` is not a valid attribute for a Task", field.name);
+            let message = format!("'{}' is not a valid attribute for a Task", field.name);
             let help = nearest(lookup, LOOKUPS.iter().copied()).map_or_else(
                 || "there is no lookup of that name; write `loop`".to_owned(),
                 |near| format!("did you mean `with_{near}`?"),

@@ -184,9 +184,7 @@ impl Reader<'_> {
             Some(word @ ("always" | "on_failed" | "on_unreachable" | "on_skipped")) => {
                 (Class::Error, format!("`debugger: {word}` is not supported: there is no task debugger"))
             }
-            _ => {
-                (Class::Undefined, format!("{} is not a valid value for `debugger`", self.show(field.value)))
-            }
+            _ => (Class::Error, format!("{} is not a valid value for `debugger`", self.show(field.value))),
         };
         self.diagnostics.push(
             Diagnostic::error(class, "muster::playbook::unsupported", message)

@@ -123,7 +123,7 @@ impl Reader<'_> {
         }
         if is_open(node) {
             self.syntax(node);
-            return Some(Setting::Template(node.clone()));
+            return Some(Setting::Template { keyword: field.name.into(), node: node.clone() });
         }
         let value = convert(node);
         if value.is_none() {
@@ -134,6 +134,8 @@ impl Reader<'_> {
                     .at(node.span, format!("not {wanted}"))
                     .help(help),
             );
+            // Where the playbook runs all the same, the task fails on it.
+            return Some(Setting::Template { keyword: field.name.into(), node: node.clone() });
         }
         value.map(Setting::Fixed)
     }
@@ -184,12 +186,11 @@ impl Reader<'_> {
     pub(super) fn conditions(&mut self, field: Field<'_>) -> Vec<Expr> {
         let mut conditions = vec![];
         for item in self.items(field.value) {
-            match Expr::parse(item) {
-                Ok(expr) => conditions.push(expr),
-                Err(mut fault) => {
-                    failing(&mut fault);
-                    self.diagnostics.push(fault);
-                }
+            let (condition, flaw) = Expr::parse_anyway(item);
+            conditions.push(condition);
+            if let Some(mut flaw) = flaw {
+                failing(&mut flaw);
+                self.diagnostics.push(flaw);
             }
         }
         conditions
@@ -216,6 +217,15 @@ impl Reader<'_> {
         } else {
             node.span
         }
+    }
+
+    /// What was found since then that fails a task and nothing else: set aside for the plan to judge.
+    pub(super) fn set_aside(&mut self, since: usize) -> Vec<Diagnostic> {
+        let found = self.diagnostics.0.split_off(since.min(self.diagnostics.0.len()));
+        let fails = |found: &Diagnostic| found.severity == Severity::Error(Class::Undefined);
+        let (flaws, rest) = found.into_iter().partition(fails);
+        self.diagnostics.0.extend::<Vec<_>>(rest);
+        flaws
     }
 
     /// Reports templates in a tree that do not parse. Ansible finds them when it renders them, and the task fails.

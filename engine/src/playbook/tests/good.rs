@@ -113,7 +113,7 @@ fn values_convert_as_words_and_numbers() {
     let keywords = &task.keywords;
     assert!(matches!(keywords.escalate, Some(Setting::Fixed(true))));
     assert!(matches!(keywords.no_log, Some(Setting::Fixed(false))));
-    assert!(matches!(keywords.ignore_errors, Some(Setting::Template(_))));
+    assert!(matches!(keywords.ignore_errors, Some(Setting::Template { .. })));
     assert!(matches!(task.retries, Some(Setting::Fixed(3))));
     assert!(matches!(task.delay, Some(Setting::Fixed(delay)) if delay == 0.5));
     assert!(matches!((&task.background, &task.poll), (Some(Setting::Fixed(10)), Some(Setting::Fixed(0)))));

@@ -2,7 +2,7 @@
 //! and the rules over all hosts (rules 4 to 8 and 10, and growth).
 
 use super::{Answer, Batch, Consult, Inclusion, Notice, RoleRun, Verdict, Work};
-use crate::plan::{Act, Gate, Meta, Step, StepId};
+use crate::plan::{Act, Gate, HandlerId, Meta, Step, StepId};
 use fixedbitset::FixedBitSet;
 
 impl Batch {
@@ -98,11 +98,21 @@ impl Batch {
                 continue;
             }
             if flushing {
-                self.state_mut(host).due.extend(handlers);
+                self.due(host, handlers, consult);
             } else {
                 self.state_mut(host).notified.insert(name.clone());
+                consult.say(Notice::Saved { handler: name.clone() });
             }
-            consult.say(Notice::Notified { host, handler: name.clone() });
+        }
+    }
+
+    fn due(&mut self, host: usize, handlers: Vec<HandlerId>, consult: &mut dyn Consult) {
+        for id in handlers {
+            if self.state_mut(host).due.insert(id)
+                && let Some(handler) = self.drawing.handlers.get(id.0)
+            {
+                consult.say(Notice::Notified { host, handler: handler.task.title() });
+            }
         }
     }
 
@@ -163,7 +173,7 @@ impl Batch {
         let names: Vec<String> = self.state_mut(host).notified.drain(..).collect();
         for name in names {
             let handlers = consult.handlers(&self.drawing, &name);
-            self.state_mut(host).due.extend(handlers);
+            self.due(host, handlers, consult);
         }
         self.state_mut(host).flush = Some(id);
         self.draw_handlers(id, step);
@@ -274,6 +284,11 @@ impl Batch {
                     missing.union_with(&hosts);
                 }
             }
+        }
+        if !missing.is_clear() {
+            let cell = self.cell(id);
+            cell.troubled = true;
+            cell.hit.union_with(&missing);
         }
         for host in missing.ones() {
             self.strike(host);

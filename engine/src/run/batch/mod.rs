@@ -48,12 +48,24 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
-    /// A handler was notified.
+    /// A handler was notified, and waits for a flush.
+    Saved {
+        /// The name or topic.
+        handler: String,
+    },
+    /// A flush found a handler that was notified.
     Notified {
         /// The host.
         host: usize,
-        /// The name or topic.
+        /// The handler's name.
         handler: String,
+    },
+    /// A `meta` task that asks for no condition was done.
+    Meta {
+        /// The step.
+        step: StepId,
+        /// The host.
+        host: usize,
     },
     /// No host is left.
     NoMoreHosts,

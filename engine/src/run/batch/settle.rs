@@ -1,6 +1,6 @@
 //! Which hosts begin which steps: waits that are over, gates read, steps taken (rules 2, 3 and 9).
 
-use super::{Answer, Batch, Begin, Consult, Verdict, Work};
+use super::{Answer, Batch, Begin, Consult, Notice, Verdict, Work};
 use crate::plan::{Act, Gate, Meta, Step, StepId, Wait};
 
 impl Batch {
@@ -138,10 +138,17 @@ impl Batch {
             task.as_ref().is_some_and(|task| !task.keywords.when.is_empty())
         };
         match &step.act {
-            Act::Silent | Act::RoleEnd(_) | Act::Meta(_, Meta::Noop) => {
+            Act::Silent | Act::RoleEnd(_) => {
+                self.answer(id, host, Answer::new(Verdict::Ok), consult);
+            }
+            Act::Meta(_, Meta::Noop) => {
+                consult.say(Notice::Meta { step: id, host });
                 self.answer(id, host, Answer::new(Verdict::Ok), consult);
             }
             Act::Flush(task) if !asks(task) => {
+                if task.is_some() {
+                    consult.say(Notice::Meta { step: id, host });
+                }
                 self.answer(id, host, Answer::new(Verdict::Ok), consult);
             }
             _ => self.begins.push_back(Begin { step: id, host, first }),

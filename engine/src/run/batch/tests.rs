@@ -60,6 +60,7 @@ fn task() -> Arc<crate::plan::PlannedTask> {
         strong: vec![],
         middle: vec![],
         weak: vec![],
+        tags: std::collections::BTreeSet::new(),
     })
 }
 

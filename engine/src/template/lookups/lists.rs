@@ -93,8 +93,9 @@ fn dict(request: &Request) -> Result<Vec<Value>, Error> {
     for term in flat(&request.terms)? {
         if term.kind() != ValueKind::Map {
             return Err(fault::error(format!(
-                "the 'dict' lookup expects a dictionary, got '{}'",
-                python::repr(&term)
+                "the 'dict' lookup plugin expects a dictionary, got '{}' of type <class '{}'>)",
+                python::text(&term).unwrap_or_default(),
+                python::type_name(&term)
             )));
         }
         let pair = |(key, value)| Value::from_pairs([("key", key), ("value", value)]);

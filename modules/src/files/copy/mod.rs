@@ -84,7 +84,6 @@ impl Module for Copy {
         if let Some(message) = wrong {
             return Err(Failure::new(message));
         }
-        args.wanted.refuse()?;
         let mut asked = Asked {
             dest: &args.dest,
             wanted: args.wanted.clone(),
@@ -106,7 +105,7 @@ impl Module for Copy {
             let check = remote::check(&asked, src, follow, cx).await?;
             return Ok(mapped(check, |change| Change::Remote(Box::new(change))));
         }
-        let found = cx.find("files", src)?;
+        let found = local::find(cx, src, "Unexpected AnsibleActionFail error: ")?;
         let preserve = asked.wanted.mode.as_ref() == Some(&Json::from("preserve"));
         if found.is_dir() {
             let mut source = found.display().to_string().trim_end_matches('/').to_string();

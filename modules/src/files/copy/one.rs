@@ -53,7 +53,7 @@ pub(in crate::files) async fn check(
     let content = if cx.diff { Content::UpTo(LARGEST) } else { Content::No };
     let facts = Look::at(asked.dest)
         .inside(source.name)
-        .ids(asked.wanted.owner.as_deref(), asked.wanted.group.as_deref())
+        .wanted(&asked.wanted)
         .checksum("sha1")
         .content(content)
         .run(cx)
@@ -146,7 +146,7 @@ fn written(asked: &Asked<'_>, source: &Source<'_>, facts: &Facts) -> Result<Writ
         let message = format!("Destination directory {} does not exist", facts.parent);
         return Err(Failure::new(message));
     }
-    if !makes_parents && !facts.parent_writable && !asked.wanted.unsafe_writes {
+    if !makes_parents && !facts.parent_writable && !asked.wanted.unsafe_writes(facts) {
         return Err(Failure::new(format!("Destination {} not writable", facts.parent)));
     }
     let (mut write, _) = if facts.seen.is_link() && !(asked.follow && facts.seen.exists()) {

@@ -28,7 +28,6 @@ pub(super) async fn check(
     follow: bool,
     cx: &Context,
 ) -> Result<Check<Change>, Failure> {
-    let ids = (asked.wanted.owner.as_deref(), asked.wanted.group.as_deref());
     let name = basename(src.trim_end_matches('/'));
     let then = format!(
         "s={}; put \"$s\"; look \"$s\"; sum sha1 \"$s\"; sum md5 \"$s\"\n\
@@ -38,7 +37,7 @@ pub(super) async fn check(
         quote(name)
     );
     let then = format!("b={}; b=${{b%/}}\n{then}", word(asked.dest));
-    let look = Look::at(asked.dest).inside(Some(name)).ids(ids.0, ids.1).checksum("sha1").then(&then);
+    let look = Look::at(asked.dest).inside(Some(name)).wanted(&asked.wanted).checksum("sha1").then(&then);
     let mut facts = look.run(cx).await?;
     let mut answer = std::mem::replace(&mut facts.rest, Answer::new(vec![]));
     let path = answer.field()?;
@@ -81,7 +80,7 @@ pub(super) async fn check(
     if !facts.parent_exists && !makes_parents {
         return Err(Failure::new(format!("Destination directory {} does not exist", facts.parent)));
     }
-    if !makes_parents && !facts.parent_writable && !asked.wanted.unsafe_writes {
+    if !makes_parents && !facts.parent_writable && !asked.wanted.unsafe_writes(&facts) {
         return Err(Failure::new(format!("Destination {} not writable", facts.parent)));
     }
     let mut output = Output::new(true)
@@ -121,9 +120,10 @@ pub(super) async fn check(
         uid: plan.uid,
         gid: plan.gid,
         bits: plan.mode.unwrap_or_else(|| base.bits()),
+        labels: plan.clone(),
         backup: asked.backup,
         validate: asked.validate.map(str::to_string),
-        unsafe_writes: asked.wanted.unsafe_writes,
+        unsafe_writes: asked.wanted.unsafe_writes(&facts),
         parents: false,
         first,
     };
@@ -252,7 +252,9 @@ async fn directory(
         scripts.extend(commands.iter().map(|command| format!("{command} || exit 90\n")));
     }
     if scripts.is_empty() {
-        facts.seen.describe(&mut output.result);
+        if let Some(stat) = there.get("") {
+            stat.describe(&mut output.result, false);
+        }
         return Ok(Check::Done(output.with("changed", false)));
     }
     let change = Change { write: None, scripts, dest: target, output: output.clone() };

@@ -24,11 +24,10 @@ pub(in crate::files) struct Change {
 
 /// Looks at many paths below `dest`, a script for a few dozen.
 async fn look(asked: &Asked<'_>, names: &[&str], sum: bool, cx: &Context) -> Result<Vec<Facts>, Failure> {
-    let (owner, group) = (asked.wanted.owner.as_deref(), asked.wanted.group.as_deref());
     let mut out = Vec::with_capacity(names.len());
     for some in names.chunks(32) {
         let looks = some.iter().map(|name| {
-            let look = Look::below(asked.dest, name).ids(owner, group);
+            let look = Look::below(asked.dest, name).wanted(&asked.wanted);
             if sum { look.checksum("sha1") } else { look }.script()
         });
         let script: String = looks.collect();

@@ -122,6 +122,8 @@ impl Module for File {
             Opt::new("force", Kind::Bool, "Links to what is not there, and in place of what is.")
                 .default("false"),
             Opt::new("follow", Kind::Bool, "Means what a link leads to.").default("true"),
+            Opt::new("_diff_peek", Kind::Bool, "Of no effect here."),
+            Opt::new("_original_basename", Kind::Str, "Of no effect here."),
             Opt::new("modification_time", Kind::Str, "`preserve`, `now`, or a time."),
             Opt::new("modification_time_format", Kind::Str, "How that time is written.")
                 .default("\"%Y%m%d%H%M.%S\""),
@@ -135,15 +137,11 @@ impl Module for File {
     type Change = Work;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Work>, Failure> {
-        args.wanted.refuse()?;
         let times = Times::read(args)?;
         let then = format!("{}{}", times.script(), states::more(args, cx.diff));
         let name = args.src.as_deref().and_then(|src| src.rsplit('/').next()).filter(|n| !n.is_empty());
         let inside = name.filter(|_| args.state.as_deref() == Some("hard"));
-        let look = Look::at(&args.path)
-            .inside(inside)
-            .ids(args.wanted.owner.as_deref(), args.wanted.group.as_deref())
-            .then(&then);
+        let look = Look::at(&args.path).inside(inside).wanted(&args.wanted).then(&then);
         let mut facts = look.run(cx).await?;
         let times = times.learn(&mut facts.rest)?;
         let work = states::work(args, facts, times, cx).await?;

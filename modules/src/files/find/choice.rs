@@ -2,8 +2,9 @@
 //! facts alone. [`Content`] does the same for what is in a file.
 
 use super::{Args, Entry};
+use crate::files::encoding::Encoding;
 use crate::files::mode::{self, Current};
-use crate::files::pattern::{Flags, Pattern};
+use crate::files::pattern::{Flags, Pattern, raised};
 use muster_engine::module::Failure;
 use serde_json::Value as Json;
 
@@ -62,8 +63,7 @@ impl<'a> Choice<'a> {
                     true => (text.clone(), Flags::default()),
                     false => (glob(text), Flags { dotall: true, ..Flags::default() }),
                 };
-                Pattern::text(&text, flags)
-                    .map_err(|error| Failure::new(format!("the pattern `{text}` does not compile: {error}")))
+                Pattern::text(&text, flags).map_err(raised)
             };
             texts.iter().map(one).collect()
         };
@@ -186,7 +186,7 @@ fn glob(text: &str) -> String {
 pub(super) struct Content {
     pattern: Pattern,
     whole: bool,
-    encoding: Option<String>,
+    encoding: Option<(String, Encoding)>,
 }
 
 impl Content {
@@ -195,14 +195,12 @@ impl Content {
     /// # Errors
     /// The pattern does not compile, or the encoding is none of those known here.
     pub fn of(pattern: &str, whole: bool, encoding: Option<&str>) -> Result<Self, Failure> {
-        if let Some(other) = encoding.filter(|name| decoder(name).is_none()) {
-            return Err(Failure::new(format!(
-                "encoding: {other} is not supported; it can be utf-8, ascii or latin-1"
-            )));
-        }
-        let pattern = Pattern::text(pattern, Flags::default())
-            .map_err(|error| Failure::new(format!("the pattern `{pattern}` does not compile: {error}")))?;
-        Ok(Self { pattern, whole, encoding: encoding.map(str::to_string) })
+        let encoding = encoding.map(|name| {
+            let found = Encoding::named(name).ok_or_else(|| raised(format!("unknown encoding: {name}")))?;
+            Ok::<_, Failure>((name.to_string(), found))
+        });
+        let pattern = Pattern::text(pattern, Flags::default()).map_err(raised)?;
+        Ok(Self { pattern, whole, encoding: encoding.transpose()? })
     }
 
     /// Whether the bytes of a file hold it.
@@ -210,9 +208,11 @@ impl Content {
     /// # Errors
     /// They are not encoded as said.
     pub fn is_in(&self, bytes: &[u8], path: &str) -> Result<bool, String> {
-        let name = self.encoding.as_deref().unwrap_or("utf-8");
-        let text = decoder(name).and_then(|decode| decode(bytes)).ok_or_else(|| {
-            let given = self.encoding.as_deref();
+        let (given, encoding) = match &self.encoding {
+            Some((name, encoding)) => (Some(name.as_str()), *encoding),
+            None => (None, Encoding::UTF_8),
+        };
+        let text = encoding.decode(bytes).ok_or_else(|| {
             let given = given.unwrap_or("None (default determined by the Python built-in function \"open\")");
             format!("Failed to read the file {path} due to an encoding error. current encoding: {given}")
         })?;
@@ -226,20 +226,6 @@ impl Content {
             }
         }
         Ok(false)
-    }
-}
-
-type Decoder = fn(&[u8]) -> Option<String>;
-
-fn decoder(name: &str) -> Option<Decoder> {
-    let utf8: Decoder = |bytes| String::from_utf8(bytes.to_vec()).ok();
-    let ascii: Decoder = |bytes| bytes.is_ascii().then(|| String::from_utf8_lossy(bytes).into_owned());
-    let latin: Decoder = |bytes| Some(bytes.iter().copied().map(char::from).collect());
-    match name.to_lowercase().replace(['_', ' '], "-").as_str() {
-        "utf-8" | "utf8" => Some(utf8),
-        "ascii" | "us-ascii" => Some(ascii),
-        "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" => Some(latin),
-        _ => None,
     }
 }
 

@@ -97,7 +97,6 @@ impl Module for GetUrl {
         if args.use_gssapi {
             return Err(Failure::new("use_gssapi is not supported; use a script with `curl --negotiate`"));
         }
-        args.wanted.refuse()?;
         let early = |message: &str| with_result(Failure::new(message), args, &args.dest);
         let mut checksum = None;
         if !args.checksum.is_empty() {
@@ -123,11 +122,7 @@ impl Module for GetUrl {
             checksum = Some((algorithm.to_string(), digest));
         }
         let algorithm = checksum.as_ref().map_or("sha1", |(algorithm, _)| algorithm);
-        let facts = Look::at(&args.dest)
-            .ids(args.wanted.owner.as_deref(), args.wanted.group.as_deref())
-            .checksum(algorithm)
-            .run(cx)
-            .await?;
+        let facts = Look::at(&args.dest).wanted(&args.wanted).checksum(algorithm).run(cx).await?;
         let there = facts.seen.exists() && !facts.seen.is_dir();
         let mut force = args.force;
         if let (true, false, Some((_, digest))) = (there, args.force, &checksum) {
@@ -257,7 +252,7 @@ async fn place(
     };
     let now = Look::at(&args.dest)
         .inside(facts.seen.is_dir().then(|| fetched.name()).as_deref())
-        .ids(args.wanted.owner.as_deref(), args.wanted.group.as_deref())
+        .wanted(&args.wanted)
         .checksum("sha1")
         .run(cx)
         .await?;

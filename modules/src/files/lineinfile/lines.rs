@@ -1,7 +1,7 @@
 //! Lines and the wish for one of them. Bytes come in and go out; a line's end belongs to the line, and a file that is
 //! not UTF-8 keeps its bytes.
 
-use crate::files::pattern::{Flags, Pattern};
+use crate::files::pattern::{Flags, Pattern, raised};
 use muster_engine::module::Failure;
 
 /// What is wanted of the lines.
@@ -42,8 +42,7 @@ fn holds(line: &[u8], text: &str) -> bool {
 }
 
 fn compile(text: &str) -> Result<Pattern, Failure> {
-    Pattern::bytes(text, Flags::default())
-        .map_err(|error| Failure::new(format!("the pattern `{text}` does not compile: {error}")))
+    Pattern::bytes(text, Flags::default()).map_err(raised)
 }
 
 fn matches(pattern: &Pattern, line: &[u8]) -> Result<bool, Failure> {
@@ -199,7 +198,7 @@ impl Wish<'_> {
             let spread = Pattern::spread(lines.get(at).copied().unwrap_or_default());
             let captures = regexp.captures(&spread).map_err(Failure::new)?;
             let Some(captures) = captures else { return Ok(None) };
-            let text = regexp.expand(&captures, self.line.unwrap_or("")).map_err(Failure::new)?;
+            let text = regexp.expand(&captures, self.line.unwrap_or("")).map_err(raised)?;
             return Ok(Some((at, Some(Pattern::gather(&text)))));
         }
         if let Some(text) = self.search_string {

@@ -87,3 +87,35 @@ fn what_python_refuses_is_refused() {
         assert!(Pattern::bytes(pattern, Flags::default()).is_err(), "{pattern}");
     }
 }
+
+#[test]
+fn what_python_does_not_read_is_said_as_python_says_it() {
+    for (pattern, said) in [
+        ("(", "missing ), unterminated subpattern at position 0"),
+        ("a(b(c)", "missing ), unterminated subpattern at position 1"),
+        ("a)", "unbalanced parenthesis at position 1"),
+        ("*a", "nothing to repeat at position 0"),
+        ("(a|+)", "nothing to repeat at position 3"),
+        ("a**", "multiple repeat at position 2"),
+        ("x[a", "unterminated character set at position 1"),
+        (r"a\q", r"bad escape \q at position 1"),
+        ("a\\", "bad escape (end of pattern) at position 1"),
+    ] {
+        assert_eq!(Pattern::text(pattern, Flags::default()).unwrap_err(), said, "{pattern}");
+    }
+    for pattern in ["(?:a)(?=b)(?<!c)(?P<n>d)(?P=n)", "a+?b*+c??", "(?x) a ( # (\n b )", "a{2}?"] {
+        assert!(Pattern::text(pattern, Flags::default()).is_ok(), "{pattern}");
+    }
+}
+
+#[test]
+fn a_wrong_template_is_wrong_whether_anything_matches_or_not() {
+    let pattern = Pattern::text("(a)", Flags::default()).unwrap();
+    for (template, said) in [
+        (r"\9", "invalid group reference 9 at position 1"),
+        (r"x\q", r"bad escape \q at position 1"),
+        (r"\g<2>", "invalid group reference 2 at position 3"),
+    ] {
+        assert_eq!(pattern.replace_all("zzz", template).unwrap_err(), said, "{template}");
+    }
+}

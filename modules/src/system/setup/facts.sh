@@ -41,13 +41,18 @@ if [ -z "$b" ]; then stat -c '%i' / ; elif [ "$a" = "$b" ]; then echo same; else
 if has capsh; then s caps; lim capsh --print 2>/dev/null; fi
 for p in /etc/ssh/ssh_host_*_key.pub /etc/openssh/ssh_host_*_key.pub; do
   [ -r "$p" ] && { k=${p##*ssh_host_}; s "key-${k%_key.pub}"; cat "$p"; }; done
-if [ -d "$facts" ]; then for p in "$facts"/*.fact; do [ -f "$p" ] || continue
-  k=${p##*/}; s "local-${k%.fact}"; if [ -x "$p" ]; then lim "$p" 2>/dev/null; printf '\n\002%s\n' $?; else cat "$p"; fi; done; fi
+if [ -d "$facts" ]; then for p in "$facts"/*.fact; do [ -e "$p" ] || [ -L "$p" ] || continue
+  k=${p##*/}; s "local-${k%.fact}"; printf '%s\n' "$p"
+  if [ ! -e "$p" ]; then printf '\002gone\n'; elif [ -x "$p" ] && [ -f "$p" ]; then
+    { e=$(lim "$p" 2>&1 >&3); r=$?; } 3>&1; printf '\n\002%s\002%s\n' $r "$e"; else cat "$p" 2>/dev/null; fi; done; fi
+if has python3; then s python; python3 -V 2>&1; p=$(command -v python3); readlink -f "$p" >/dev/null 2>&1 && echo "$p"; fi
+if [ -d /run/systemd/system ] && has systemctl; then s systemd; systemctl --version 2>/dev/null; fi
 s nproc; nproc 2>/dev/null
 if [ -n "$hardware" ]; then
   for p in /sys/devices/virtual/dmi/id/* /sys/class/dmi/id/*; do [ -f "$p" ] && [ -r "$p" ] && { s "dmi-${p##*/}"; cat "$p" 2>/dev/null; }; done
   s statvfs; while read -r dev at type rest; do case $dev in /*|*:/*) at=$(printf '%b' "$at")
     lim stat -f -c '%s %S %b %a %c %d %n' "$at" 2>/dev/null;; esac; done </proc/mounts
+  if has findmnt; then s findmnt; lim findmnt --list --noheadings --notruncate 2>/dev/null; fi
   if has lsblk; then s uuids; lim lsblk -l -n -p -o NAME,UUID 2>/dev/null; fi
   for d in /sys/block/*; do [ -d "$d" ] || continue; s "block-${d##*/}"
     readlink -f "$d" | sed 's/^/path=/'

@@ -3,6 +3,7 @@
 
 mod distribution;
 mod hardware;
+mod local;
 mod moment;
 mod network;
 mod platform;
@@ -17,6 +18,7 @@ use report::Report;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
+pub(super) use storage::sizes;
 use subset::Subset;
 
 const SCRIPT: &str = include_str!("facts.sh");
@@ -102,18 +104,21 @@ async fn gathered(args: &Args, cx: &Context) -> Result<Output, Failure> {
             .with("module_stderr", printed.err().trim()));
     }
     let facts = facts(&report, &subset);
+    let filter: Vec<&String> = args.filter.iter().filter(|pattern| !pattern.is_empty()).collect();
     let mut named = Map::new();
     for (name, value) in facts {
         let full = format!("ansible_{name}");
-        if args.filter.is_empty() || args.filter.iter().any(|p| matches(p, &full) || matches(p, &name)) {
+        if filter.is_empty() || filter.iter().any(|p| matches(p, &full) || matches(p, &name)) {
             named.insert(full, value);
         }
     }
-    if args.filter.is_empty() {
+    if filter.is_empty() {
         named.insert("gather_subset".into(), json!(args.gather_subset));
         named.insert("module_setup".into(), json!(true));
     }
-    Ok(Output::new(false).with("ansible_facts", Json::Object(named)))
+    let output = Output::new(false).with("ansible_facts", Json::Object(named));
+    let warnings = if subset.has("local") { local::warnings(&report) } else { vec![] };
+    Ok(warnings.into_iter().fold(output, Output::warn))
 }
 
 /// A collector's name and what it makes of a report.
@@ -140,7 +145,9 @@ fn facts(report: &Report, subset: &Subset) -> Map {
         ("service_mgr", platform::service_mgr),
         ("pkg_mgr", distribution::pkg_mgr),
         ("ssh_pub_keys", platform::ssh_keys),
-        ("local", platform::local),
+        ("local", local::local),
+        ("python", platform::python),
+        ("systemd", platform::systemd),
         ("hardware", hardware::hardware),
         ("hardware", storage::storage),
         ("network", network::network),
@@ -156,7 +163,7 @@ fn facts(report: &Report, subset: &Subset) -> Map {
 }
 
 /// Whether a shell pattern matches a whole name.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let mut regex = String::from("(?s)^");
     let mut rest = pattern.chars().peekable();
     while let Some(c) = rest.next() {

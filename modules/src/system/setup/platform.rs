@@ -207,42 +207,52 @@ pub(super) fn ssh_keys(report: &Report) -> Map {
     facts
 }
 
-/// The host's own facts: JSON, else INI.
-pub(super) fn local(report: &Report) -> Map {
-    let mut local = Map::new();
-    for (name, text) in report.under("local-") {
-        let (text, code) = text.rsplit_once('\u{2}').map_or((text, "0"), |(text, code)| (text, code.trim()));
-        let fact = match (code, serde_json::from_str::<Json>(text)) {
-            ("0", Ok(json)) => json,
-            ("0", Err(_)) => ini(text).unwrap_or_else(|| {
-                format!("error loading facts as JSON or ini - please check content: {name}.fact").into()
-            }),
-            (code, _) => format!("Failure executing fact script ({name}.fact), rc: {code}").into(),
-        };
-        local.insert(name.to_string(), fact);
-    }
-    map(json!({ "local": local }))
-}
-
-/// INI text as sections of lower-case keys; nothing if it is no INI.
-fn ini(text: &str) -> Option<Json> {
-    let (mut sections, mut current) = (Map::new(), None::<String>);
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])) {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            sections.insert(name.to_string(), json!({}));
-            current = Some(name.to_string());
-            continue;
-        }
-        let (key, value) = line.split_once(['=', ':'])?;
-        let section = sections.get_mut(current.as_deref()?)?.as_object_mut()?;
-        section.insert(key.trim().to_lowercase(), value.trim().into());
-    }
-    (!sections.is_empty()).then_some(Json::Object(sections))
-}
-
 pub(super) fn iscsi(report: &Report) -> Map {
     let name = report.get("iscsi").and_then(|text| assigned(text, "InitiatorName"));
     map(json!({ "iscsi_iqn": name.unwrap_or("") }))
+}
+
+/// What Python the target has, if it has one: nothing here needs it, playbooks ask.
+pub(super) fn python(report: &Report) -> Map {
+    let mut lines = report.lines("python");
+    let (said, path) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+    let Some(version) = said.strip_prefix("Python ") else { return Map::new() };
+    let numbers: Vec<i64> = version.splitn(3, '.').filter_map(leading).collect();
+    let [major, minor, micro] = numbers.as_slice() else { return Map::new() };
+    let level = version.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let (word, serial) = match level.split_at_checked(1) {
+        Some(("a", serial)) => ("alpha", serial),
+        Some(("b", serial)) => ("beta", serial),
+        Some(("r", serial)) => ("candidate", serial.trim_start_matches('c')),
+        _ => ("final", "0"),
+    };
+    let serial = leading(serial).unwrap_or(0);
+    map(json!({
+        "python_version": format!("{major}.{minor}.{micro}"),
+        "python": {
+            "version": {
+                "major": major, "minor": minor, "micro": micro, "releaselevel": word, "serial": serial,
+            },
+            "version_info": [major, minor, micro, word, serial],
+            "executable": path,
+            "has_sslcontext": true,
+            "type": "cpython",
+        },
+    }))
+}
+
+/// The digits that a text begins with.
+fn leading(text: &str) -> Option<i64> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text.get(..end)?.parse().ok()
+}
+
+/// The version of systemd, where it runs the host.
+pub(super) fn systemd(report: &Report) -> Map {
+    let mut lines = report.lines("systemd");
+    let (version, features) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+    let Some(version) = version.split(' ').nth(1).and_then(leading) else { return Map::new() };
+    map(json!({ "systemd": { "version": version, "features": features } }))
 }
 
 pub(super) fn nvme(report: &Report) -> Map {

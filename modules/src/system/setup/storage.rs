@@ -20,6 +20,15 @@ fn mounts(report: &Report) -> Json {
         .filter_map(|line| line.trim().split_once(char::is_whitespace))
         .map(|(device, uuid)| (device, uuid.trim()))
         .collect();
+    // A bind mount has the directory that it shows behind its device.
+    let bound: Vec<String> = report
+        .lines("findmnt")
+        .filter_map(|line| {
+            let mut fields = line.split_whitespace();
+            let mount = fields.next()?;
+            fields.next()?.contains(']').then(|| mount.to_string())
+        })
+        .collect();
     let mut mounts: Vec<Json> = vec![];
     for line in report.lines("mounts") {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -29,20 +38,29 @@ fn mounts(report: &Report) -> Json {
         }
         let mount = unescaped(mount);
         let uuid = uuids.iter().find(|(known, _)| known == device).map_or("N/A", |(_, uuid)| uuid);
+        let options = if bound.contains(&mount) && !options.contains("bind") {
+            format!("{options},bind")
+        } else {
+            (*options).to_string()
+        };
         let mut entry = map(json!({
             "mount": mount, "device": unescaped(device), "fstype": fstype, "options": options,
             "dump": dump.parse::<i64>().unwrap_or(0), "passno": pass.parse::<i64>().unwrap_or(0),
         }));
-        entry.extend(sizes(report, &mount));
+        let told = report.lines("statvfs").find(|line| line.splitn(7, ' ').nth(6) == Some(mount.as_str()));
+        entry.extend(sizes(told.unwrap_or("")));
         entry.insert("uuid".into(), uuid.into());
-        mounts.push(Json::Object(entry));
+        // What is mounted over another mount hides it.
+        match mounts.iter_mut().find(|known| known.get("mount") == entry.get("mount")) {
+            Some(known) => *known = Json::Object(entry),
+            None => mounts.push(Json::Object(entry)),
+        }
     }
     Json::Array(mounts)
 }
 
-/// What `stat -f` told of a mount: nothing if it did not answer.
-fn sizes(report: &Report, mount: &str) -> Map {
-    let line = report.lines("statvfs").find(|line| line.splitn(7, ' ').nth(6) == Some(mount)).unwrap_or("");
+/// What `stat -f` told of a mount in six numbers: nothing if it did not answer.
+pub(in crate::system) fn sizes(line: &str) -> Map {
     let numbers: Vec<u64> = line.split(' ').take(6).filter_map(|n| n.parse().ok()).collect();
     let [block, unit, total, free, inodes, inodes_free] = numbers.as_slice() else { return Map::new() };
     map(json!({

@@ -15,10 +15,14 @@ fn a_subset_keeps_the_minimum_unless_it_is_left_out() {
     assert!(minimal.has("platform") && !minimal.has("hardware"));
     let nothing = chosen(&["!all", "!min"]);
     assert!(!nothing.has("platform") && !nothing.has("network"));
-    let most = chosen(&["!hardware"]);
+    let least = chosen(&["!lsb"]);
+    assert!(least.has("platform") && !least.has("network") && !least.has("lsb"));
+    assert!(!chosen(&["!any"]).has("hardware"));
+    let most = chosen(&["all", "!hardware"]);
     assert!(most.has("network") && !most.has("hardware"));
+    assert!(chosen(&["hardware", "!hardware"]).has("hardware"));
     let only = chosen(&["!all", "!min", "network"]);
-    assert!(only.has("network") && !only.has("platform"));
+    assert!(only.has("network") && only.has("platform") && !only.has("user"));
     assert!(Subset::parse(&["nosuch".into()]).unwrap_err().starts_with("Bad subset 'nosuch'"));
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Seen {
     pub home_exists: bool,
     pub home_has_parent: bool,
     pub key: Key,
+    /// The shell that is asked for, with what `~` stands for.
+    pub shell: Option<String>,
     /// Whether the host has useradd; else it has what busybox has.
     pub has_useradd: bool,
 }
@@ -96,6 +98,9 @@ pub(super) fn look_script(args: &Args) -> String {
         out.push_str("put ''; put ''; put ''; put ''\n");
     }
     out.push_str("if has useradd; then put useradd; else put adduser; fi\n");
+    if let Some(shell) = &args.shell {
+        out.push_str(&format!("put {}\n", word(shell)));
+    }
     out
 }
 
@@ -148,6 +153,7 @@ impl Seen {
             public: about.contains('p').then_some(public),
         };
         seen.has_useradd = answer.field()? == "useradd";
+        seen.shell = answer.next();
         Ok(seen)
     }
 }

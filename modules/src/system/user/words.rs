@@ -309,7 +309,9 @@ pub(super) fn modification(args: &Args, seen: &Seen, user: &Entry) -> Result<Opt
             call.flag("-m");
         }
     }
-    if let Some(shell) = args.shell.as_ref().filter(|shell| **shell != user.shell) {
+    if let Some(shell) =
+        args.shell.as_ref().filter(|shell| seen.shell.as_ref().unwrap_or(shell) != &user.shell)
+    {
         call.words.extend(["-s".into(), crate::files::script::word(shell)]);
     }
     if let Some(expires) = args.expires {

@@ -1,0 +1,36 @@
+//! etcd: its members, its health, its backups. Everything is asked of etcdctl on the host a task runs on ([`client`]), a
+//! whole cluster is read at once ([`world`]), and no change of members happens but by the arithmetic of [`quorum`].
+
+mod alarm;
+mod client;
+mod defrag;
+mod etcdctl;
+mod health;
+mod info;
+mod member;
+mod membership;
+pub mod quorum;
+mod snapshot;
+mod world;
+
+pub use alarm::EtcdAlarm;
+pub use defrag::EtcdDefrag;
+pub use etcdctl::Etcdctl;
+pub use health::EtcdHealth;
+pub use info::EtcdMemberInfo;
+pub use membership::EtcdMember;
+pub use snapshot::EtcdSnapshot;
+
+use muster_engine::module::Registry;
+
+/// The registry with these modules.
+pub(crate) fn add(registry: Registry) -> Registry {
+    registry
+        .with(Etcdctl)
+        .with(EtcdMemberInfo)
+        .with(EtcdMember)
+        .with(EtcdHealth)
+        .with(EtcdSnapshot)
+        .with(EtcdDefrag)
+        .with(EtcdAlarm)
+}

@@ -1,0 +1,75 @@
+//! The kubelets of ready nodes: pods that are deleted end after a while, pods that are bound come up. A node that is lost does
+//! neither, and so its pods stay.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::alive;
+use crate::object::{items, name, namespace, now, number, set, terminating, text, uid};
+use crate::store::Store;
+
+/// What the kubelets remember: since when each pod is ending.
+#[derive(Default)]
+pub(super) struct Kubelet {
+    ending: BTreeMap<String, Instant>,
+}
+
+impl Kubelet {
+    /// One round over all pods.
+    pub(super) fn run(&mut self, store: &mut Store, ending: Duration) {
+        let pods: Vec<Value> = store.list("pods", None).cloned().collect();
+        self.ending.retain(|known, _| pods.iter().any(|pod| uid(pod) == known));
+        for pod in pods {
+            if !alive(store, text(&pod, "/spec/nodeName")) {
+                continue;
+            }
+            if terminating(&pod) {
+                let since = *self.ending.entry(uid(&pod).to_owned()).or_insert_with(Instant::now);
+                let grace = number(&pod, "/metadata/deletionGracePeriodSeconds").unwrap_or_default();
+                if grace == 0 || since.elapsed() >= ending.min(Duration::from_secs(grace.unsigned_abs())) {
+                    end(store, pod);
+                }
+            } else if text(&pod, "/status/phase") == "Pending"
+                && items(&pod, "/status/containerStatuses").next().is_none()
+            {
+                let host =
+                    store.get("nodes", "", text(&pod, "/spec/nodeName")).map(crate::subresource::address);
+                let mut pod = pod;
+                crate::cluster::run(&mut pod, &host.unwrap_or_default());
+                store.put("pods", pod);
+            }
+        }
+    }
+}
+
+/// The end of a pod as its watchers see it: its containers ended, its grace used up, and then it is gone if nothing holds it.
+fn end(store: &mut Store, mut pod: Value) {
+    let held = items(&pod, "/metadata/finalizers").next().is_some();
+    if number(&pod, "/metadata/deletionGracePeriodSeconds") != Some(0) {
+        for kind in ["Ready", "ContainersReady"] {
+            crate::object::set_condition(&mut pod, kind, "False", "PodFailed", "");
+        }
+        let ended: Vec<Value> = items(&pod, "/status/containerStatuses").cloned().map(ended).collect();
+        set(&mut pod, "/status/containerStatuses", ended);
+        pod = store.put("pods", pod);
+        set(&mut pod, "/metadata/deletionGracePeriodSeconds", 0);
+        set(&mut pod, "/metadata/deletionTimestamp", now());
+        pod = store.put("pods", pod);
+    }
+    if !held {
+        store.remove("pods", namespace(&pod), name(&pod));
+    }
+}
+
+fn ended(mut status: Value) -> Value {
+    set(&mut status, "/ready", false);
+    set(&mut status, "/started", false);
+    set(
+        &mut status,
+        "/state",
+        json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": now()}}),
+    );
+    status
+}
