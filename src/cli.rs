@@ -1,8 +1,10 @@
 //! The command line. argv comes in, an [`Invocation`] of values goes out. The letters and meanings of `run` are
 //! ansible-playbook's, and called by that name the program takes ansible-playbook's whole argument vector, as it takes ansible-vault's.
 
+mod adhoc;
 mod vault;
 
+pub use adhoc::AdHoc;
 pub use vault::{EncryptString, Vault, VaultAction, VaultPasswords};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -16,7 +18,7 @@ pub struct Invocation {
     /// The verb.
     #[command(subcommand)]
     pub verb: Verb,
-    /// Whether the program was called `ansible-playbook`.
+    /// Whether the program was called by one of Ansible's names.
     #[arg(skip)]
     pub as_ansible: bool,
 }
@@ -29,6 +31,8 @@ pub enum Verb {
     Run(Run),
     /// Runs a shipped check: preflight, nodes, kubernetes, ...
     Check(Check),
+    /// Runs one module on hosts.
+    AdHoc(AdHoc),
     /// Shows the plan of playbooks and touches nothing.
     Plan(Plan),
     /// Shows hosts, groups and variables.
@@ -97,7 +101,6 @@ pub enum PlanFormat {
 
 /// `muster inventory`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("action").required(true).args(["list", "host", "graph"]))]
 pub struct Inventory {
     /// Shows everything.
     #[arg(long)]
@@ -114,6 +117,12 @@ pub struct Inventory {
     /// As YAML rather than JSON.
     #[arg(short = 'y', long)]
     pub yaml: bool,
+    /// As TOML; refused.
+    #[arg(long, hide = true)]
+    pub toml: bool,
+    /// Forgets cached facts; none are shown.
+    #[arg(long, hide = true)]
+    pub flush_cache: bool,
     /// Variables in the graph too.
     #[arg(long)]
     pub vars: bool,
@@ -365,12 +374,14 @@ impl Invocation {
     pub fn from_argv(argv: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut argv: Vec<OsString> = argv.into_iter().collect();
         let name = argv.first().and_then(|name| Path::new(name).file_name());
-        let as_ansible = name.is_some_and(|name| name == "ansible-playbook");
         let verb = match name.and_then(|name| name.to_str()) {
+            Some("ansible") => Some("ad-hoc"),
+            Some("ansible-inventory") => Some("inventory"),
             Some("ansible-playbook") => Some("run"),
             Some("ansible-vault") => Some("vault"),
             _ => None,
         };
+        let as_ansible = verb.is_some_and(|verb| verb != "vault");
         if let Some(verb) = verb {
             argv.splice(..1, ["muster".into(), verb.into()]);
         }
@@ -411,6 +422,15 @@ mod tests {
         assert_eq!((run.options.show.verbose, run.options.check, run.options.show.diff), (3, true, true));
         assert_eq!(run.options.connect.ssh_common_args.as_deref(), Some("-J"));
         assert!(run.options.escalate.escalate);
+    }
+
+    #[test]
+    fn called_ansible_it_takes_that_command_s_line() {
+        let line = shell_words("ansible all -m shell -a uptime -b -B 10 -P 0 -o -i hosts -f 2 -e x=1 -vv");
+        let Verb::AdHoc(asked) = Invocation::from_argv(line).unwrap().verb else { panic!("not ad-hoc") };
+        assert_eq!((&*asked.pattern, &*asked.module_name, &*asked.module_args), ("all", "shell", "uptime"));
+        assert_eq!((asked.background, asked.poll, asked.one_line), (Some(10), Some(0), true));
+        assert_eq!((asked.options().show.verbose, asked.options().forks), (2, Some(2)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub use muster_engine::plan::Gathering;
 use crate::report::Format;
 use kinds::Setting;
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics};
+use muster_engine::inventory::GroupNames;
 use muster_engine::playbook::Strategy;
 use std::path::{Path, PathBuf};
 
@@ -75,6 +76,13 @@ settings! {
     /// Whether an inventory source that cannot be read ends the run.
     any_unparsed_is_failed: bool = "false", env ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"],
         ini ["inventory" "any_unparsed_is_failed"];
+    /// Whether it ends the run that no inventory source can be read.
+    unparsed_is_failed: bool = "false", env ["ANSIBLE_INVENTORY_UNPARSED_FAILED"],
+        ini ["inventory" "unparsed_is_failed"];
+    /// Letters of group names that no variable may have: warned of (never), passed over (ignore), or made `_` with a
+    /// warning (always) or without (silently).
+    force_valid_group_names: GroupNames = "never", env ["ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS"],
+        ini ["defaults" "force_valid_group_names"];
     /// The kinds of inventory sources, in the order in which they are tried.
     enable_plugins: Vec<String> = "host_list,script,auto,yaml,ini,toml", env ["ANSIBLE_INVENTORY_ENABLED"],
         ini ["inventory" "enable_plugins"];
@@ -195,6 +203,16 @@ settings! {
         ini ["defaults" "error_on_missing_handler"];
     /// When facts are gathered.
     gathering: Gathering = "implicit", env ["ANSIBLE_GATHERING"], ini ["defaults" "gathering"];
+    /// Where facts are kept from one run to the next: memory (nowhere) or jsonfile.
+    fact_caching: String = "memory", env ["ANSIBLE_CACHE_PLUGIN"], ini ["defaults" "fact_caching"];
+    /// The directory of kept facts.
+    fact_caching_connection: Option<PathBuf> = "", env ["ANSIBLE_CACHE_PLUGIN_CONNECTION"],
+        ini ["defaults" "fact_caching_connection"];
+    /// What the names of files of kept facts begin with.
+    fact_caching_prefix: String = "", env ["ANSIBLE_CACHE_PLUGIN_PREFIX"], ini ["defaults" "fact_caching_prefix"];
+    /// Seconds that facts are kept; 0 for ever.
+    fact_caching_timeout: u64 = "86400", env ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"],
+        ini ["defaults" "fact_caching_timeout"];
     /// Which facts are gathered.
     gather_subset: Vec<String> = "", env ["ANSIBLE_GATHER_SUBSET"], ini ["defaults" "gather_subset"];
     /// Seconds that gathering may take.
@@ -224,6 +242,10 @@ settings! {
     /// Whether failures go to stderr.
     display_failed_stderr: bool = "false", env ["ANSIBLE_DISPLAY_FAILED_STDERR"],
         ini ["defaults" "display_failed_stderr"];
+    /// A file to which a run's output is also written.
+    log_path: Option<PathBuf> = "", env ["ANSIBLE_LOG_PATH"], ini ["defaults" "log_path"];
+    /// What lines a run shows: default, minimal, oneline or yaml.
+    stdout_callback: String = "default", env ["ANSIBLE_STDOUT_CALLBACK"], ini ["defaults" "stdout_callback"];
     /// How results are written: json, yaml, or (ours) konvoy.
     callback_result_format: Option<ResultFormat> = "", env ["ANSIBLE_CALLBACK_RESULT_FORMAT"],
         ini ["defaults" "callback_result_format"];

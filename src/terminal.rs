@@ -49,12 +49,15 @@ pub fn ask(question: &str) -> io::Result<String> {
     line(&terminal)
 }
 
-/// Asks for a secret: nothing shows while it is typed.
+/// Asks for a secret: nothing shows while it is typed. Where there is no terminal, a line of stdin is the answer.
 ///
 /// # Errors
-/// There is no terminal, or it was closed.
+/// There is neither a terminal nor a line, or it was closed.
 pub fn ask_secret(question: &str) -> io::Result<Secret> {
-    let mut terminal = open()?;
+    let mut terminal = match open() {
+        Ok(terminal) => terminal,
+        Err(error) => return piped().ok_or(error),
+    };
     // Silent before the question shows: going silent throws away what was typed, and a program may answer at once.
     let silence = Silence::begin(terminal.try_clone()?)?;
     write!(terminal, "{question}")?;
@@ -83,6 +86,13 @@ fn open() -> io::Result<File> {
         .write(true)
         .open("/dev/tty")
         .map_err(|error| io::Error::new(error.kind(), format!("there is no terminal to ask on ({error})")))
+}
+
+/// A line of stdin.
+fn piped() -> Option<Secret> {
+    let mut text = String::new();
+    let read = io::stdin().lock().read_line(&mut text).ok()?;
+    (read > 0).then(|| Secret::new(text.trim_end_matches(['\n', '\r']).to_string()))
 }
 
 fn line(terminal: &File) -> io::Result<String> {

@@ -2,6 +2,7 @@
 //! `no_log` task answered is hidden before an event is made, so no report can leak it.
 
 use crate::module::Map;
+use crate::source::Span;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,9 @@ pub struct StepInfo {
     pub action: String,
     /// `file:line` of the task; empty for the engine's own steps (gathering facts).
     pub place: String,
+    /// The task as written; none for the engine's own steps.
+    #[serde(skip)]
+    pub origin: Option<Span>,
     /// Whether it runs in check mode.
     pub check_mode: bool,
     /// Whether `no_log` is written on it: its name may be shown, what it answered may not.

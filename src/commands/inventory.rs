@@ -56,6 +56,26 @@ type Variables<'a> = BTreeMap<Arc<str>, Variable>;
 
 /// Shows what was asked for.
 pub fn run(session: &Session, asked: &Asked) -> Result<Exit, Exit> {
+    let message = match usize::from(asked.list) + usize::from(asked.host.is_some()) + usize::from(asked.graph)
+    {
+        1 => None,
+        0 => Some("No action selected, at least one of --host, --graph or --list needs to be specified."),
+        _ => Some(
+            "Conflicting options used, only one of --host, --graph or --list can be used at the same time.",
+        ),
+    };
+    if let Some(message) = message {
+        return Err(session.stop(Class::Usage, "muster::cli::inventory", message, ""));
+    }
+    if asked.toml {
+        let help = "`--yaml` and JSON are written; an inventory in TOML is read";
+        return Err(session.stop(
+            Class::Error,
+            "muster::cli::unsupported",
+            "`--toml` is not supported",
+            help,
+        ));
+    }
     let given = Given::read(session, &asked.site)?.weighed(session)?;
     let dir = asked.playbook_dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let view = View {
@@ -93,7 +113,7 @@ fn limit(session: &Session, given: &Given, asked: &Asked) -> Result<Option<HashS
 
 fn one(session: &Session, view: &View<'_>, host: &str) -> Result<String, Exit> {
     if view.inventory.host(host).is_none() {
-        let message = format!("the inventory has no host `{host}`");
+        let message = format!("You must pass a single valid host to --host parameter, not `{host}`");
         let near = muster_engine::diagnostic::nearest(host, view.inventory.hosts().map(|name| &**name));
         let help = near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
         return Err(session.stop(Class::Usage, "muster::inventory::no_host", message, &help));
@@ -105,7 +125,7 @@ fn one(session: &Session, view: &View<'_>, host: &str) -> Result<String, Exit> {
 fn graph(session: &Session, view: &View<'_>, asked: &Asked) -> Result<String, Exit> {
     let top = asked.pattern.as_deref().unwrap_or("all");
     view.graph(top, asked.vars).ok_or_else(|| {
-        let message = format!("the inventory has no group `{top}`");
+        let message = format!("Pattern must be valid group name when using --graph, not `{top}`");
         session.stop(Class::Usage, "muster::inventory::no_group", message, "a graph begins with a group")
     })
 }

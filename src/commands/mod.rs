@@ -1,5 +1,6 @@
 //! The verbs, one file each: an invocation comes in, an exit code goes out.
 
+mod adhoc;
 mod check;
 mod completion;
 mod doc;
@@ -25,6 +26,7 @@ fn dispatch(invocation: Invocation) -> Result<Exit, Exit> {
     let open = |color| Session::open(color, invocation.as_ansible);
     match invocation.verb {
         Verb::Run(asked) => run::run(&open(asked.options.show.color)?, &asked.playbooks, &asked.options),
+        Verb::AdHoc(asked) => adhoc::run(&open(asked.show.color)?, &asked),
         Verb::Check(asked) => check::run(&open(asked.options.show.color)?, &asked),
         Verb::Plan(asked) => plan::run(&open(asked.options.show.color)?, &asked),
         Verb::Inventory(asked) => inventory::run(&open(Color::Auto)?, &asked),

@@ -7,8 +7,9 @@ use crate::exit::{Exit, INTERRUPTED};
 use crate::given::Given;
 use crate::report::console::Console;
 use crate::report::json::Json;
+use crate::report::logged::{Log, Logged};
 use crate::report::progress::Progress;
-use crate::report::{Look, Palette, Report};
+use crate::report::{Format, Look, Palette, Report, Shape};
 use crate::session::Session;
 use crate::site::Prepared;
 use crate::terminal;
@@ -27,22 +28,32 @@ const TICK: Duration = Duration::from_millis(250);
 /// Runs playbooks, or lists what would run.
 pub fn run(session: &Session, playbooks: &[PathBuf], options: &Options) -> Result<Exit, Exit> {
     crate::log::begin(options.show.verbose);
+    let look = look(session, options)?;
     let given = Given::read(session, &options.site)?;
     let prepared = Prepared::read(session, playbooks, given, options)?;
     if options.select.syntax_check || listing::is_wanted(&options.select) {
         return Ok(print(&listing::listed(session, prepared, &options.select)?));
     }
     let plan = prepared.asked(session)?.plan(session)?;
-    let look = look(session, options);
-    let report = report(look.clone(), options.show.output);
-    let (recap, interrupted) = begin(session, plan, report)?;
+    let (recap, interrupted) = show(session, plan, look.clone(), options.show.output)?;
     if session.settings.retry_files_enabled {
         super::retry::write(session, playbooks, &recap);
     }
     Ok(Exit::of_run(&recap, &look.ignored, interrupted))
 }
 
-/// Runs a plan to its end.
+/// Runs a plan to its end, and shows what happens.
+pub fn show(session: &Session, plan: Plan, look: Look, output: Output) -> Result<(Recap, bool), Exit> {
+    let log = match &session.settings.log_path {
+        Some(path) => Some(Log::open(path).map_err(|error| {
+            let message = format!("cannot write the log `{}`: {error}", path.display());
+            session.stop(Class::Error, "muster::settings::log_path", message, "")
+        })?),
+        None => None,
+    };
+    begin(session, plan, report(look, output, log))
+}
+
 fn begin(session: &Session, plan: Plan, report: Box<dyn Report>) -> Result<(Recap, bool), Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.and_then(|runtime| runtime.block_on(drive(plan, report)));
@@ -84,23 +95,43 @@ async fn stopped(signals: &mut (Signal, Signal)) {
     }
 }
 
-fn report(look: Look, output: Output) -> Box<dyn Report> {
-    let out = BufWriter::new(io::stdout());
+fn report(look: Look, output: Output, log: Option<Log>) -> Box<dyn Report> {
+    let out = Logged::new(BufWriter::new(io::stdout()), log.clone(), "INFO");
     match output {
         Output::Json => Box::new(Json(out)),
         Output::Console => {
-            let console = Console::new(out, io::stderr(), look);
+            let console = Console::new(out, Logged::new(io::stderr(), log, "WARNING"), look);
             if terminal::is_watched() { Box::new(Progress::new(console)) } else { Box::new(console) }
         }
     }
 }
 
 /// How the console looks, by flags and settings.
-fn look(session: &Session, options: &Options) -> Look {
+///
+/// # Errors
+/// The settings want a report that there is none of.
+pub fn look(session: &Session, options: &Options) -> Result<Look, Exit> {
     let settings = &session.settings;
-    Look {
+    let callback = settings.stdout_callback.as_str();
+    let plain = callback.strip_prefix("ansible.builtin.").unwrap_or(callback);
+    let (shape, format) = match plain {
+        "default" => (Shape::Default, settings.format(session.as_ansible)),
+        "minimal" => (Shape::Minimal, Format::Json),
+        "oneline" => (Shape::OneLine, Format::Json),
+        "yaml" | "community.general.yaml" => (Shape::Default, Format::Yaml),
+        _ => {
+            let message = format!("there is no stdout callback `{callback}`");
+            let help =
+                "`default`, `minimal`, `oneline` and `yaml` are known; `--output json` is for programs";
+            return Err(session.stop(Class::Error, "muster::settings::stdout_callback", message, help));
+        }
+    };
+    Ok(Look {
+        shape,
+        sources: session.as_ansible.then(|| session.sources.clone()),
+        origin: None,
         verbosity: settings.verbosity.saturating_add(options.show.verbose),
-        format: settings.format(session.as_ansible),
+        format,
         pretty: settings.callback_format_pretty,
         show_ok: settings.display_ok_hosts,
         show_skipped: settings.display_skipped_hosts,
@@ -119,5 +150,5 @@ fn look(session: &Session, options: &Options) -> Look {
         },
         width: terminal::width(),
         palette: Palette { on: session.is_painted() },
-    }
+    })
 }

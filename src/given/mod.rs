@@ -9,8 +9,8 @@ pub use passwords::{Passwords, Purpose, vault_passwords};
 use crate::cli::Site;
 use crate::exit::Exit;
 use crate::session::Session;
-use muster_engine::diagnostic::{Diagnostic, Diagnostics};
-use muster_engine::inventory::{Format, Inventory, LoadOptions};
+use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
+use muster_engine::inventory::{Format, GroupNames, Inventory, LoadOptions};
 use muster_engine::template::{Layer, Scope, Surroundings};
 use muster_engine::vault::Secrets;
 use std::path::Path;
@@ -49,10 +49,19 @@ impl Given {
             unparsed_is_failed: !session.as_ansible || session.settings.any_unparsed_is_failed,
             enabled: session.settings.enable_plugins.iter().filter_map(|name| Format::named(name)).collect(),
             // `control-plane` is the name of a group everywhere but in a variable.
-            warn_of_group_names: session.as_ansible,
+            group_names: match session.settings.force_valid_group_names {
+                GroupNames::Warned if !session.as_ansible => GroupNames::Kept,
+                set => set,
+            },
             python: Some(crate::python::own(session)),
         };
         let inventory = Inventory::load(&session.sources, &inputs, &options, &mut found);
+        let nothing = |one: &&mut Diagnostic| one.code == "muster::inventory::nothing";
+        if session.settings.unparsed_is_failed
+            && let Some(one) = found.0.iter_mut().find(nothing)
+        {
+            one.severity = Severity::Error(Class::Error);
+        }
         if inventory.is_empty() && !found.has_errors() {
             let empty = "provided hosts list is empty, only localhost is available. Note that the implicit localhost \
                          does not match 'all'";

@@ -2,9 +2,12 @@
 //! play and again whenever results of another step follow (free). What a host sends is made harmless; warnings go to
 //! stderr, each once.
 
+mod bare;
+mod origin;
+
 use super::result::{self, cleaned, dumped, is_shown};
 use super::style::harmless;
-use super::{Colour, Look, Report, deprecation, diff, findings, recap};
+use super::{Colour, Look, Report, Shape, deprecation, diff, findings, recap};
 use muster_engine::event::{Event, EventKind, Outcome, Status, StepInfo};
 use muster_engine::module::Map;
 use muster_engine::recap::Recap;
@@ -99,11 +102,14 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn failure(&mut self, colour: Colour, text: &str) -> io::Result<()> {
+        let bare = text.trim_end_matches('\n');
+        let ends = text.get(bare.len()..).filter(|ends| !ends.is_empty()).unwrap_or("\n");
+        let text = format!("{}{ends}", self.look.palette.paint(colour, bare));
         if !self.look.failed_stderr {
-            return self.painted(colour, text);
+            return self.line(&text);
         }
         self.out.flush()?;
-        writeln!(self.err, "{}", self.look.palette.paint(colour, text))
+        self.err.write_all(text.as_bytes())
     }
 
     fn stage(&mut self, name: &str) -> io::Result<()> {
@@ -236,6 +242,7 @@ impl<O: Write, E: Write> Console<O, E> {
         self.heading(step)?;
         self.warnings(&outcome.result)?;
         if word == "failed" {
+            self.origin(step, outcome)?;
             let result = result::failed(&result, &self.look);
             let text = format!("failed: [{}] (item={item}) => {result}", who.label(&outcome.result));
             return self.failure(colour, &text);
@@ -272,7 +279,7 @@ impl<O: Write, E: Write> Console<O, E> {
         self.heading(step)?;
         self.warnings(&outcome.result)?;
         let result = self.cleaned(step, outcome);
-        self.awaited(step, who, &result)?;
+        self.in_background(step, who, outcome)?;
         match outcome.status {
             Status::Ok | Status::Changed if looped => Ok(()),
             Status::Ok => {
@@ -289,30 +296,36 @@ impl<O: Write, E: Write> Console<O, E> {
                 // Of a failed loop of `debug` Ansible shows the end, too.
                 let debug = self.steps.get(&step).is_some_and(|info| info.action.ends_with("debug"));
                 if !looped || debug {
+                    if !looped {
+                        self.origin(step, outcome)?;
+                    }
                     self.fatal(step, "FAILED", Colour::Failed, who, &result)?;
                 }
                 self.ignoring(outcome)
             }
             Status::Unreachable => {
+                self.origin(step, outcome)?;
                 self.fatal(step, "UNREACHABLE", Colour::Unreachable, who, &result)?;
                 self.ignoring(outcome)
             }
         }
     }
 
-    /// A task that went on in the background and was waited for.
-    fn awaited(&mut self, step: usize, who: &Who<'_>, result: &Map) -> io::Result<()> {
-        let asked = self.steps.get(&step).is_some_and(|info| info.action.ends_with("async_status"));
-        let over = |result: &Map| result.get("finished").and_then(Json::as_i64) == Some(1);
-        let (word, about) = match result.get("async_result").and_then(Json::as_object) {
-            Some(about) => ("FAILED", about),
-            None if over(result) => ("OK", result),
-            None => return Ok(()),
-        };
-        let Some(id) = about.get("ansible_job_id").and_then(Json::as_str).filter(|_| !asked) else {
+    /// A task that was waited for in the background says so, with its job's number.
+    fn in_background(&mut self, step: usize, who: &Who<'_>, outcome: &Outcome) -> io::Result<()> {
+        let polled = self.steps.get(&step).is_some_and(|info| !info.action.ends_with("async_status"));
+        let job = |map: &Map| map.get("ansible_job_id").and_then(Json::as_str).map(str::to_string);
+        let result = &outcome.result;
+        let inner = result.get("async_result").and_then(Json::as_object);
+        let ended =
+            |map: &&Map| map.get("finished") == Some(&Json::Bool(true)) || outcome.status == Status::Failed;
+        let Some(id) = Some(result).filter(ended).and_then(job).or_else(|| job(inner?)).filter(|_| polled)
+        else {
             return Ok(());
         };
-        self.painted(Colour::Quiet, &format!("ASYNC {word} on {}: jid={}", harmless(who.host), harmless(id)))
+        let word = if outcome.status == Status::Failed { "FAILED" } else { "OK" };
+        let text = format!("ASYNC {word} on {}: jid={}", harmless(who.host), harmless(&id));
+        self.painted(Colour::Quiet, &text)
     }
 
     fn went(&mut self, colour: Colour, mut text: String, result: &Map) -> io::Result<()> {
@@ -432,6 +445,9 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn write(&mut self, event: &Event, recap: &Recap) -> io::Result<()> {
+        if self.look.shape != Shape::Default && self.bare(event)? {
+            return Ok(());
+        }
         match &event.kind {
             EventKind::RunStarted { playbooks, plays, .. } => self.start(playbooks, plays),
             EventKind::StageStarted { name } => self.stage(name),

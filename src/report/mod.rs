@@ -7,6 +7,7 @@ pub mod diagnostic;
 mod diff;
 mod findings;
 pub mod json;
+pub mod logged;
 pub mod progress;
 mod recap;
 mod result;
@@ -17,7 +18,9 @@ pub use style::{Colour, Palette, harmless};
 
 use muster_engine::event::Event;
 use muster_engine::recap::Recap;
+use muster_engine::source::Sources;
 use std::io;
+use std::sync::Arc;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,9 +34,27 @@ pub enum Format {
     Yaml,
 }
 
+/// What lines there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Banners, a line a host, a recap.
+    #[default]
+    Default,
+    /// Only results, as the program `ansible` shows them.
+    Minimal,
+    /// Only results, a line each.
+    OneLine,
+}
+
 /// How the console looks.
 #[derive(Clone, Debug)]
 pub struct Look {
+    /// What lines there are.
+    pub shape: Shape,
+    /// Where tasks are written, if a failure shows it before its line, as Ansible does.
+    pub sources: Option<Arc<Sources>>,
+    /// What is shown as that place when there is no file.
+    pub origin: Option<String>,
     /// How many `-v`.
     pub verbosity: u8,
     /// How results are written.
@@ -73,6 +94,9 @@ pub struct Look {
 impl Default for Look {
     fn default() -> Self {
         Self {
+            shape: Shape::Default,
+            sources: None,
+            origin: None,
             verbosity: 0,
             format: Format::default(),
             pretty: None,

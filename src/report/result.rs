@@ -103,7 +103,9 @@ fn indent(result: &Map, look: &Look) -> Option<usize> {
     pretty.then_some(4)
 }
 
-fn shown(result: &Map, look: &Look) -> Map {
+/// The keys that are shown at this verbosity.
+#[must_use]
+pub fn shown(result: &Map, look: &Look) -> Map {
     let mut map = without_internal(result);
     for key in SAID {
         map.remove(key);

@@ -1,6 +1,7 @@
 //! The types a setting may have, read from text as Ansible reads them: many words for yes, lists at commas, paths that
 //! start at the file they are written in.
 
+use muster_engine::inventory::GroupNames;
 use muster_engine::plan::Gathering;
 use muster_engine::playbook::Strategy;
 use std::path::{Path, PathBuf};
@@ -166,6 +167,20 @@ impl Setting for Gathering {
             "implicit" => Ok(Self::Implicit),
             "explicit" => Ok(Self::Explicit),
             "smart" => Ok(Self::Smart),
+            _ => Err(Self::KIND.into()),
+        }
+    }
+}
+
+impl Setting for GroupNames {
+    const KIND: &'static str = "always, never, ignore or silently";
+
+    fn from_text(text: &str, _: &Base<'_>) -> Result<Self, String> {
+        match text {
+            "always" | "true" | "True" => Ok(Self::Replaced),
+            "never" | "false" | "False" => Ok(Self::Warned),
+            "ignore" => Ok(Self::Kept),
+            "silently" => Ok(Self::ReplacedSilently),
             _ => Err(Self::KIND.into()),
         }
     }

@@ -5,7 +5,7 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 40] = [
+const HARMLESS: [&str; 34] = [
     "action_warnings",
     "agnostic_become_prompt",
     "allow_broken_conditionals",
@@ -22,10 +22,6 @@ const HARMLESS: [&str; 40] = [
     "devel_warning",
     "display_args_to_stdout",
     "duplicate_dict_key",
-    "fact_caching_connection",
-    "fact_caching_prefix",
-    "fact_caching_timeout",
-    "force_valid_group_names",
     "home",
     "host_pattern_mismatch",
     "internal_poll_interval",
@@ -42,10 +38,8 @@ const HARMLESS: [&str; 40] = [
     "sftp_batch_mode",
     "special_context_filesystems",
     "ssh_executable",
-    "stdout_callback",
     "system_warnings",
     "transfer_method",
-    "unparsed_is_failed",
 ];
 
 /// Sections about programs that do not exist here.
@@ -53,14 +47,12 @@ const ELSEWHERE: [&str; 6] =
     ["galaxy", "colors", "persistent_connection", "paramiko_connection", "netconf_connection", "selinux"];
 
 /// Variables of the environment that would change what a run does, and do not.
-const CHANGING: [&str; 9] = [
+const CHANGING: [&str; 7] = [
     "ANSIBLE_ACTION_PLUGINS",
-    "ANSIBLE_CACHE_PLUGIN",
     "ANSIBLE_CONNECTION_PLUGINS",
     "ANSIBLE_ENABLE_TASK_DEBUGGER",
     "ANSIBLE_FILTER_PLUGINS",
     "ANSIBLE_INVENTORY_PLUGINS",
-    "ANSIBLE_LOG_PATH",
     "ANSIBLE_LOOKUP_PLUGINS",
     "ANSIBLE_STRATEGY_PLUGINS",
 ];

@@ -1,9 +1,11 @@
 //! What flags and settings say where a playbook is silent. A flag stands above a setting.
 
 use crate::cli::Options;
+use crate::exit::Exit;
 use crate::given::Passwords;
 use crate::session::Session;
-use muster_engine::plan::Defaults;
+use muster_engine::diagnostic::Class;
+use muster_engine::plan::{Defaults, FactCache};
 use muster_engine::template::{Value, from_json};
 use serde_json::json;
 use std::sync::Arc;
@@ -34,6 +36,9 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         become_user: escalate.become_user.clone().or_else(|| Some(settings.become_user.clone())),
         become_password: passwords.escalation,
         check_mode: options.check,
+        become_flags: settings.become_flags.clone(),
+        become_exe: settings.become_exe.clone(),
+        flush_cache: options.flush_cache,
         diff: options.show.diff || settings.diff_always,
         forks: forks.and_then(|forks| usize::try_from(forks).ok()).unwrap_or(base.forks).max(1),
         verbosity: settings.verbosity.saturating_add(options.show.verbose),
@@ -54,6 +59,35 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
     }
 }
 
+/// Where facts are kept between runs.
+///
+/// # Errors
+/// The settings want a cache that there is none of, or do not say where it is.
+pub fn fact_cache(session: &Session) -> Result<Option<FactCache>, Exit> {
+    let settings = &session.settings;
+    let stop = |message: String, help: &str| {
+        Err(session.stop(Class::Error, "muster::settings::fact_caching", message, help))
+    };
+    let name = settings.fact_caching.as_str();
+    match (name.strip_prefix("ansible.builtin.").unwrap_or(name), &settings.fact_caching_connection) {
+        ("memory", _) => Ok(None),
+        ("jsonfile", Some(dir)) => Ok(Some(FactCache {
+            dir: dir.clone(),
+            prefix: settings.fact_caching_prefix.clone(),
+            timeout: Duration::from_secs(settings.fact_caching_timeout),
+        })),
+        ("jsonfile", None) => {
+            let message =
+                "`fact_caching = jsonfile` needs `fact_caching_connection`, the directory of the files";
+            stop(message.into(), "set it in `[defaults]`, or ANSIBLE_CACHE_PLUGIN_CONNECTION")
+        }
+        _ => stop(
+            format!("`fact_caching = {name}` is not supported"),
+            "use `jsonfile`, or `memory` to keep none",
+        ),
+    }
+}
+
 /// ssh's arguments in the order in which ssh would see them; the flag replaces the setting.
 fn ssh_arguments(session: &Session, options: &Options) -> Vec<String> {
     let (settings, connect) = (&session.settings, &options.connect);
@@ -62,7 +96,9 @@ fn ssh_arguments(session: &Session, options: &Options) -> Vec<String> {
         connect.ssh_common_args.as_ref().or(settings.ssh_common_args.as_ref()),
         connect.ssh_extra_args.as_ref().or(settings.ssh_extra_args.as_ref()),
     ];
-    given.into_iter().flatten().cloned().collect()
+    let tries = settings.ssh_retries.saturating_add(1);
+    let retries = (tries > 1).then(|| format!("-o ConnectionAttempts={tries}"));
+    given.into_iter().flatten().cloned().chain(retries).collect()
 }
 
 /// Special variables that only this side of the program knows.

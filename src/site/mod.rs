@@ -12,12 +12,12 @@ use crate::terminal;
 use muster_engine::diagnostic::{Class, Diagnostics};
 use muster_engine::inventory::Pattern;
 use muster_engine::module::Registry;
-use muster_engine::plan::{Plan, Selection, Site};
+use muster_engine::plan::{Defaults, Plan, Selection, Site};
 use muster_engine::playbook::{Loader, Playbook};
 use muster_engine::template::{Layer, Scope};
 use muster_modules::bridge::{Bridge, Ways};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Playbooks that were read, and all that a plan needs besides.
@@ -40,7 +40,42 @@ impl Prepared {
         given: Given,
         options: &Options,
     ) -> Result<Self, Exit> {
+        Self::of(session, given, options, |loader, found| {
+            let read = |path: &PathBuf| {
+                // `playbook_dir` and included files are shown whole, wherever the run was started.
+                let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                let named =
+                    (!path.exists()).then(|| loader.named_playbook(&path.to_string_lossy())).flatten();
+                (path.clone(), loader.playbook(&named.unwrap_or(whole), found))
+            };
+            playbooks.iter().map(read).collect()
+        })
+    }
+
+    /// The same of a text that is no file; `path` is what it would be called.
+    ///
+    /// # Errors
+    /// What the worst mistake asks for.
+    pub fn of_text(
+        session: &Session,
+        path: &Path,
+        text: String,
+        given: Given,
+        options: &Options,
+    ) -> Result<Self, Exit> {
+        Self::of(session, given, options, |loader, found| {
+            vec![(path.to_path_buf(), loader.playbook_of_text(path, text, found))]
+        })
+    }
+
+    fn of(
+        session: &Session,
+        given: Given,
+        options: &Options,
+        read: impl FnOnce(&Loader, &mut Diagnostics) -> Vec<(PathBuf, Playbook)>,
+    ) -> Result<Self, Exit> {
         refused(session, options)?;
+        let fact_cache = defaults::fact_cache(session)?;
         let scope = given.scope();
         let mut found = given.found.clone();
         let loader = Loader::new(
@@ -51,11 +86,8 @@ impl Prepared {
             session.settings.collections_path.clone(),
         );
         let (mut playbook, mut counts) = (Playbook::default(), vec![]);
-        for path in playbooks {
-            // `playbook_dir` and included files are shown whole, wherever the run was started.
-            let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            let read = loader.playbook(&whole, &mut found);
-            counts.push((path.clone(), read.plays.len()));
+        for (path, read) in read(&loader, &mut found) {
+            counts.push((path, read.plays.len()));
             playbook.plays.extend(read.plays);
         }
         let passwords = if found.has_errors() {
@@ -74,7 +106,7 @@ impl Prepared {
             modules: modules(session, options, &bridge),
             finder: Box::new(bridge),
             selection: selection(session, options),
-            defaults: defaults::of(session, options, passwords),
+            defaults: Defaults { fact_cache, ..defaults::of(session, options, passwords) },
             extra: given.extra,
             prompted: Layer::default(),
         };

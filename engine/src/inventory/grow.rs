@@ -88,6 +88,40 @@ impl Inventory {
         }
     }
 
+    /// Puts `_` for what no variable's name may have into the names of groups. Whether there was such a name.
+    pub(super) fn replace_group_names(&mut self) -> bool {
+        let odd = self.group_list().any(|name| valid_group_name(name) != **name);
+        if !odd {
+            return false;
+        }
+        let valid = |name: &Name| Name::from(valid_group_name(name));
+        let state = self.state_mut();
+        for (name, group) in std::mem::take(&mut state.groups) {
+            let mut group = Group::clone(&group);
+            group.name = valid(&name);
+            group.children = group.children.iter().map(valid).collect();
+            group.parents = group.parents.iter().map(valid).collect();
+            match state.groups.get_mut(&group.name) {
+                Some(known) => {
+                    let known = Arc::make_mut(known);
+                    known.children.extend(group.children);
+                    known.parents.extend(group.parents);
+                    known.hosts.extend(group.hosts);
+                    Arc::make_mut(&mut known.vars)
+                        .0
+                        .extend(group.vars.0.iter().map(|(name, var)| (name.clone(), var.clone())));
+                }
+                None => _ = state.groups.insert(group.name.clone(), Arc::new(group)),
+            }
+        }
+        for host in state.hosts.values_mut() {
+            let host = Arc::make_mut(host);
+            host.groups = host.groups.iter().map(valid).collect();
+        }
+        self.settle();
+        true
+    }
+
     pub(super) fn state_mut(&mut self) -> &mut State {
         let state = Arc::make_mut(&mut self.state);
         state.lineages = Lineages::default();
@@ -279,4 +313,11 @@ fn implicit(name: &str) -> Host {
         implicit: true,
         ..Host::default()
     }
+}
+/// A group's name with `_` for what no variable's name may have.
+pub(super) fn valid_group_name(name: &str) -> String {
+    let word = |(at, c): (usize, char)| {
+        if c == '_' || c.is_alphabetic() || (at > 0 && c.is_alphanumeric()) { c } else { '_' }
+    };
+    name.chars().enumerate().map(word).collect()
 }

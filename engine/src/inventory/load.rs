@@ -3,7 +3,7 @@
 //! A source that fails leaves nothing of itself in the inventory.
 
 use super::vars_dir::veil;
-use super::{Inventory, VarsDir, address, constructed, ini, script, toml, yaml};
+use super::{Inventory, VarsDir, address, constructed, grow, ini, script, toml, yaml};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use crate::node::{self, Limits, Node};
 use crate::source::{SourceId, Sources, Span};
@@ -63,6 +63,20 @@ impl Format {
     }
 }
 
+/// What is done about group names that are no names of variables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupNames {
+    /// Nothing.
+    Kept,
+    /// They are warned of, once.
+    #[default]
+    Warned,
+    /// What is odd becomes `_`, and that is said.
+    Replaced,
+    /// What is odd becomes `_`.
+    ReplacedSilently,
+}
+
 /// How sources are read.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
@@ -72,9 +86,9 @@ pub struct LoadOptions {
     pub enabled: Vec<Format>,
     /// Endings of file names that are passed over in a directory (`INVENTORY_IGNORE`).
     pub ignored_extensions: Vec<String>,
-    /// Whether group names that no expression can name are warned of, once: `control-plane` is one. Ansible does unless
-    /// `TRANSFORM_INVALID_GROUP_CHARS` is `ignore`.
-    pub warn_of_group_names: bool,
+    /// What is done about group names that no expression can name: `control-plane` is one
+    /// (`TRANSFORM_INVALID_GROUP_CHARS`).
+    pub group_names: GroupNames,
     /// Whether a source that cannot be read is an error; otherwise it is a warning, as Ansible has it unless
     /// `INVENTORY_ANY_UNPARSED_IS_FAILED`.
     pub unparsed_is_failed: bool,
@@ -90,7 +104,7 @@ impl Default for LoadOptions {
             secrets: Arc::default(),
             enabled: Format::DEFAULT.to_vec(),
             ignored_extensions: ignored.map(String::from).to_vec(),
-            warn_of_group_names: true,
+            group_names: GroupNames::default(),
             unparsed_is_failed: true,
             python: None,
         }
@@ -357,8 +371,16 @@ impl Loader<'_> {
             let message = "No inventory was parsed, only implicit localhost is available";
             self.diagnostics.push(Diagnostic::warning("muster::inventory::nothing", message));
         }
-        if self.options.warn_of_group_names {
-            self.check_group_names();
+        match self.options.group_names {
+            GroupNames::Kept => {}
+            GroupNames::Warned => self.check_group_names(),
+            GroupNames::Replaced if self.inventory.replace_group_names() => {
+                let message = "Invalid characters were found in group names and automatically replaced, use -vvvv to \
+                               see details";
+                self.diagnostics.push(Diagnostic::warning("muster::inventory::group_name", message));
+            }
+            GroupNames::Replaced => {}
+            GroupNames::ReplacedSilently => _ = self.inventory.replace_group_names(),
         }
         let groups = self.inventory.state.groups.values();
         for group in groups.filter(|group| self.inventory.state.hosts.contains_key(&group.name)) {
@@ -377,11 +399,8 @@ impl Loader<'_> {
 
 impl Loader<'_> {
     fn check_group_names(&mut self) {
-        let valid = |name: &str| {
-            let word = |c: char| c == '_' || c.is_alphanumeric();
-            name.chars().all(word) && !name.starts_with(|c: char| c.is_numeric())
-        };
-        let mut odd = self.inventory.state.groups.values().filter(|group| !valid(&group.name)).peekable();
+        let odd = |group: &&Arc<super::Group>| grow::valid_group_name(&group.name) != *group.name;
+        let mut odd = self.inventory.state.groups.values().filter(odd).peekable();
         if odd.peek().is_none() {
             return;
         }

@@ -18,7 +18,7 @@ mod toml;
 mod vars_dir;
 mod yaml;
 
-pub use load::{Format, LoadOptions};
+pub use load::{Format, GroupNames, LoadOptions};
 pub use pattern::{BadPattern, Pattern};
 pub use select::Selection;
 pub use vars_dir::{VarsDir, read_vars};

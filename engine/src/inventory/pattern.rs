@@ -86,6 +86,10 @@ impl Pattern {
             };
             let bad =
                 |why: String| BadPattern { message: format!("Unable to find limit file {file}: {why}") };
+            if Path::new(file).is_dir() {
+                let message = format!("Limit starting with \"@\" must be a file, not a directory: {file}");
+                return Err(BadPattern { message });
+            }
             let lines = std::fs::read_to_string(Path::new(file)).map_err(|error| bad(error.to_string()))?;
             terms.extend(lines.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()));
         }

@@ -21,7 +21,7 @@ pub use drawing::{Drawing, Handler};
 pub use layers::{Layers, role_defaults, role_params, role_vars};
 pub use place::{Block, BlockId, Blocks, Frame, Part, Path, Place};
 pub use print::Format;
-pub use site::{Defaults, Gathering, Selection, Site};
+pub use site::{Defaults, FactCache, Gathering, Selection, Site};
 pub use step::{
     Act, Ancestor, Around, Gate, HandlerId, Meta, PlannedTask, RoleId, RoleInstance, Step, StepId, Wait,
 };

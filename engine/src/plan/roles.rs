@@ -164,6 +164,7 @@ impl Draw<'_> {
         let within = parents.first().map(|parent| parent.role.dir.clone());
         let loader = &self.site.loader;
         let dir = &self.play.dir;
+        let name = loader.in_collection(&name, &around.keywords.collections, dir).unwrap_or(name);
         let role = loader.role(&name, from, dir, within.as_deref(), written.name.span, self.diagnostics)?;
         if self.importing.contains(&role.dir) {
             let names = self.importing.iter().chain(std::iter::once(&role.dir));

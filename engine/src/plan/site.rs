@@ -35,6 +35,17 @@ pub enum Gathering {
     Smart,
 }
 
+/// Where facts are kept from one run to the next.
+#[derive(Clone, Debug)]
+pub struct FactCache {
+    /// The directory of the hosts' files.
+    pub dir: PathBuf,
+    /// What their names begin with.
+    pub prefix: String,
+    /// How long they are good; zero for ever.
+    pub timeout: Duration,
+}
+
 /// What command line and configuration say where a playbook does not.
 #[derive(Clone, Debug)]
 pub struct Defaults {
@@ -62,6 +73,14 @@ pub struct Defaults {
     pub become_user: Option<String>,
     /// `--ask-become-pass`.
     pub become_password: Option<Secret>,
+    /// `become_flags`.
+    pub become_flags: Option<String>,
+    /// `become_exe`.
+    pub become_exe: Option<String>,
+    /// `--flush-cache`.
+    pub flush_cache: bool,
+    /// `fact_caching`.
+    pub fact_cache: Option<FactCache>,
     /// `--check`.
     pub check_mode: bool,
     /// `--diff`.
@@ -115,6 +134,10 @@ impl Default for Defaults {
             become_method: None,
             become_user: None,
             become_password: None,
+            become_flags: None,
+            become_exe: None,
+            flush_cache: false,
+            fact_cache: None,
             check_mode: false,
             diff: false,
             forks: 500,

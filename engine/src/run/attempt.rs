@@ -174,7 +174,7 @@ impl Attempts<'_> {
         let module = self.module()?;
         let environment = sight.environment(scope, gathers_facts(module.name()))?;
         let args = self.arguments(module.as_ref())?;
-        let cx = self.context(target, escalation, environment, there)?;
+        let cx = self.context(target, escalation, environment, there.clone())?;
         let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {
             Some(true) => delegate.clone(),
             _ => None,
@@ -326,7 +326,14 @@ impl Attempts<'_> {
             let Some(map) = node.as_map() else { continue };
             for (key, node) in map.iter() {
                 let Some(key) = key.as_str() else { continue };
-                let meant = key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short);
+                let meant = match key.strip_prefix("group/") {
+                    Some(group) => {
+                        let unit = self.unit;
+                        let members = unit.world.site.loader.action_group(group, &unit.scene.play.dir);
+                        members.iter().any(|member| member == full)
+                    }
+                    None => key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short),
+                };
                 if meant && let Json::Object(more) = to_json(&self.scope.render(node)?)? {
                     all.extend(more);
                 }

@@ -14,7 +14,7 @@ use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, Wait, matches_start};
-use crate::playbook::Action;
+use crate::playbook::{Action, Setting};
 use crate::template::from_json;
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -216,8 +216,12 @@ impl Conductor {
     }
 
     async fn tell_play(&mut self, play: usize, hosts: &[Arc<str>]) {
-        let name = self.plan.plays.get(play).map(|p| p.name.clone()).unwrap_or_default();
-        let check_mode = self.plan.site.defaults.check_mode;
+        let planned = self.plan.plays.get(play);
+        let name = planned.map(|p| p.name.clone()).unwrap_or_default();
+        let check_mode = match planned.and_then(|planned| planned.play.keywords.check_mode.as_ref()) {
+            Some(Setting::Fixed(written)) => *written,
+            _ => self.plan.site.defaults.check_mode,
+        };
         self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode }).await;
     }
 
@@ -251,6 +255,14 @@ impl Conductor {
             run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Ok), &mut run.advisor);
             return;
         };
+        // Before the step has a number: it begins with the first host that takes it.
+        if let Act::Facts(_) = act
+            && self.plan.site.defaults.gathering == Gathering::Smart
+            && self.world.learned(&host).facts.contains_key("module_setup")
+        {
+            run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
+            return;
+        }
         let fresh = !self.numbers.contains_key(&(index, begin.step)) || begin.first;
         if fresh {
             self.numbers.insert((index, begin.step), self.steps);
@@ -270,14 +282,6 @@ impl Conductor {
                 return;
             }
             self.seeking = !found;
-        }
-        if let Act::Facts(_) = act
-            && self.plan.site.defaults.gathering == Gathering::Smart
-            && run.play().gather_facts.is_none()
-            && !self.world.learned(&host).facts.is_empty()
-        {
-            run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
-            return;
         }
         *run.running.entry(begin.step).or_default() += 1;
         let unit = Unit {
@@ -415,12 +419,7 @@ impl Conductor {
         match meta {
             Meta::ClearFacts => {
                 let Some(State::Running(run)) = self.plays.get(play) else { return };
-                for host in run.all.iter() {
-                    self.world.learn(host, |learned| {
-                        learned.facts.clear();
-                        learned.injected.clear();
-                    });
-                }
+                run.all.iter().for_each(|host| self.world.forget_facts(host));
             }
             Meta::RefreshInventory => self.world.refresh_inventory(),
             Meta::ResetConnection => self.pool.forget_host(host),

@@ -41,9 +41,15 @@ impl Lesson {
         for lesson in lessons {
             match lesson {
                 Self::Facts(facts) => {
-                    hosts.iter().for_each(|host| world.learn(host, |learned| learned.learn_facts(facts)));
+                    for host in hosts {
+                        world.learn(host, |learned| learned.learn_facts(facts));
+                        world.keep_facts(host);
+                    }
                 }
-                Self::FactsOf(host, facts) => world.learn(host, |learned| learned.learn_facts(facts)),
+                Self::FactsOf(host, facts) => {
+                    world.learn(host, |learned| learned.learn_facts(facts));
+                    world.keep_facts(host);
+                }
                 Self::Set(name, value) => {
                     for host in hosts {
                         world.learn(host, |learned| {

@@ -89,6 +89,7 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         }
         "role_name" => text(role()?.role.short_name()),
         "ansible_role_name" => text(&*role()?.role.name),
+        "ansible_collection_name" => text(role()?.role.collection()?),
         "role_path" => text(role()?.role.dir.display().to_string()),
         "ansible_parent_role_names" => {
             list(&includers()?.iter().map(|p| p.role.name.clone()).collect::<Vec<_>>())

@@ -7,6 +7,7 @@ mod conductor;
 mod consult;
 mod hostvars;
 mod items;
+mod kept;
 mod lesson;
 mod magic;
 mod meta;

@@ -5,7 +5,8 @@ use super::magic;
 use super::scene::Scene;
 use super::world::{Learned, World};
 use crate::plan::{PlannedTask, VarsFile, role_defaults, role_vars};
-use crate::template::{Layer, Names, Scope, Surroundings, Variable};
+use crate::template::{Layer, Names, Scope, Surroundings, Value, Variable};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -82,6 +83,11 @@ impl HostNames {
             };
             self.scene.vars_files.iter().filter_map(find).collect()
         })
+    }
+
+    /// Facts under the names they have as variables, if they have any.
+    fn injected(&self) -> Option<&HashMap<Arc<str>, Value>> {
+        self.world.site.defaults.inject_facts.then_some(&self.learned.injected)
     }
 
     /// What the play says; `hostvars` knows of no play.
@@ -168,7 +174,7 @@ impl Names for HostNames {
         add(self.inventory());
         names.extend(self.learned.set.keys().cloned());
         names.extend(self.learned.included.keys().cloned());
-        names.extend(self.learned.injected.keys().cloned());
+        names.extend(self.injected().into_iter().flat_map(|facts| facts.keys().cloned()));
         names.into_iter().collect()
     }
 }

@@ -179,6 +179,7 @@ impl PlayRun {
             handler,
             action: task.map(|task| action(task, scope)).unwrap_or_default(),
             place,
+            origin: task.filter(|_| !matches!(step.act, Act::Facts(_))).map(|task| task.task.span),
             check_mode,
             no_log: task.is_some_and(|task| task.keywords.no_log.is_some()),
         });

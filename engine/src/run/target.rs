@@ -217,11 +217,11 @@ impl Sight<'_> {
             self.first(&[&own("pass"), &own("password"), "ansible_become_password", "ansible_become_pass"])?;
         let flags = match self.first(&[&own("flags"), "ansible_become_flags"])? {
             Some(flags) => Some(flags),
-            None => self.word(keywords.become_flags.as_ref())?,
+            None => self.word(keywords.become_flags.as_ref())?.or(defaults.become_flags.clone()),
         };
         let exe = match self.first(&[&own("exe"), "ansible_become_exe"])? {
             Some(exe) => Some(exe),
-            None => self.word(keywords.become_exe.as_ref())?,
+            None => self.word(keywords.become_exe.as_ref())?.or(defaults.become_exe.clone()),
         };
         let password = password.map(Secret::new).or(defaults.become_password.clone());
         Ok(Some(Escalation { method, user, password, flags, exe }))

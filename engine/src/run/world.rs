@@ -69,6 +69,9 @@ impl World {
     /// The world before anything ran.
     #[must_use]
     pub fn new(site: Arc<Site>) -> Self {
+        if let Some(cache) = site.defaults.fact_cache.as_ref().filter(|_| site.defaults.flush_cache) {
+            site.inventory.hosts().for_each(|host| cache.forget(host));
+        }
         let inventory = RwLock::new(Arc::new(site.inventory.clone()));
         Self {
             site,
@@ -143,12 +146,48 @@ impl World {
     /// What a host learned.
     #[must_use]
     pub fn learned(&self, host: &str) -> Arc<Learned> {
-        read(&self.learned).get(host).cloned().unwrap_or_default()
+        if let Some(learned) = read(&self.learned).get(host) {
+            return learned.clone();
+        }
+        if self.site.defaults.fact_cache.is_none() {
+            return Arc::default();
+        }
+        write(&self.learned).entry(Arc::from(host)).or_insert_with(|| Arc::new(self.remembered(host))).clone()
+    }
+
+    /// What an earlier run learned of a host.
+    fn remembered(&self, host: &str) -> Learned {
+        let mut learned = Learned::default();
+        if let Some(cache) = &self.site.defaults.fact_cache {
+            learned.learn_facts(&cache.read(host));
+        }
+        learned
+    }
+
+    /// Keeps a host's facts for later runs, if they are to be kept.
+    pub fn keep_facts(&self, host: &str) {
+        let Some(cache) = &self.site.defaults.fact_cache else { return };
+        let learned = self.learned(host);
+        let fact = |(name, value): (&Arc<str>, &Value)| {
+            Some((name.to_string(), crate::template::to_json(value).ok()?))
+        };
+        cache.write(host, &learned.injected.iter().filter_map(fact).collect());
+    }
+
+    /// `meta: clear_facts`.
+    pub fn forget_facts(&self, host: &Arc<str>) {
+        self.learn(host, |learned| {
+            learned.facts.clear();
+            learned.injected.clear();
+        });
+        if let Some(cache) = &self.site.defaults.fact_cache {
+            cache.forget(host);
+        }
     }
 
     /// Lets a host learn.
     pub fn learn(&self, host: &Arc<str>, learn: impl FnOnce(&mut Learned)) {
         let mut all = write(&self.learned);
-        learn(Arc::make_mut(all.entry(host.clone()).or_default()));
+        learn(Arc::make_mut(all.entry(host.clone()).or_insert_with(|| Arc::new(self.remembered(host)))));
     }
 }

@@ -35,6 +35,7 @@ impl Stage {
             handler: false,
             action: action.into(),
             place: "a.yml:3".into(),
+            origin: None,
             check_mode: false,
             no_log: false,
         })))
@@ -363,7 +364,18 @@ fn stats_follow_the_recap() {
 fn info(play: usize, step: usize, name: &str) -> Arc<StepInfo> {
     let (name, action) = (name.into(), "meta".into());
     let place = String::new();
-    Arc::new(StepInfo { play, step, name, handler: false, action, place, check_mode: false, no_log: false })
+    let origin = None;
+    Arc::new(StepInfo {
+        play,
+        step,
+        name,
+        handler: false,
+        action,
+        place,
+        origin,
+        check_mode: false,
+        no_log: false,
+    })
 }
 
 #[test]
@@ -402,4 +414,72 @@ fn plays_side_by_side_take_turns() {
     let one = "\nPLAY [P] ************\n\nTASK [one] **********\nok: [h1]\n";
     let two = "\nPLAY [Q] ************\n\nTASK [two] **********\nok: [h2]\n";
     assert_eq!(ends, format!("{one}{two}"));
+}
+
+fn bare(shape: Shape) -> Stage {
+    let mut stage = Stage::new(Look { shape, format: Format::Json, ..Look::default() });
+    let changed = json!({"changed": true, "rc": 0, "stdout": "a\nb", "stderr": "c", "msg": "", "cmd": "x"});
+    stage
+        .play("Ansible Ad-Hoc")
+        .step(1, "shell", "shell")
+        .done(1, "h1", Status::Changed, changed)
+        .done(1, "h2", Status::Failed, json!({"changed": false, "rc": 3, "msg": "non-zero return code"}))
+        .step(2, "ping", "ping")
+        .done(2, "h1", Status::Ok, json!({"changed": false, "ping": "pong"}))
+        .done(2, "h2", Status::Unreachable, json!({"changed": false, "msg": "gone", "unreachable": true}))
+        .done(2, "h3", Status::Skipped, json!({"changed": false}));
+    stage
+}
+
+#[test]
+fn bare_results_look_as_the_program_ansible_shows_them() {
+    assert_eq!(
+        bare(Shape::Minimal).out(),
+        "h1 | CHANGED | rc=0 >>\na\nbc\nh2 | FAILED | rc=3 >>\nnon-zero return code\nh1 | SUCCESS => {\n    \
+         \"changed\": false,\n    \"ping\": \"pong\"\n}\nh2 | UNREACHABLE! => {\n    \"changed\": false,\n    \"msg\": \
+         \"gone\",\n    \"unreachable\": true\n}\nh3 | SKIPPED\n"
+    );
+}
+
+#[test]
+fn bare_results_may_have_a_line_each() {
+    let said = "An exception occurred during task execution. To see the full traceback, use -vvv. The error was: \
+                (traceback unavailable)\n";
+    assert_eq!(
+        bare(Shape::OneLine).out(),
+        format!(
+            "h1 | CHANGED | rc=0 | (stdout) a\\nb (stderr) c\n{said}h2 | FAILED | rc=3 | (stdout) \nh1 | SUCCESS => \
+             {{\"changed\": false,\"ping\": \"pong\"}}\nh2 | UNREACHABLE!: gone\nh3 | SKIPPED\n"
+        )
+    );
+}
+
+#[test]
+fn a_failure_shows_where_its_task_is_written_once() {
+    let sources = Arc::new(muster_engine::source::Sources::default());
+    let source = sources.add("/a.yml", "- hosts: all\n\n  tasks:\n    - fail:\n");
+    let text = sources.get(source);
+    let start = text.offset(4, 7);
+    let origin = Some(muster_engine::source::Span { source, start, end: start + 4 });
+    let look = Look { sources: Some(sources), format: Format::Json, ..Look::default() };
+    let mut stage = Stage::new(look);
+    let info = StepInfo {
+        play: 0,
+        step: 1,
+        name: "fail".into(),
+        handler: false,
+        action: "ansible.builtin.fail".into(),
+        place: "/a.yml:4".into(),
+        origin,
+        check_mode: false,
+        no_log: false,
+    };
+    stage
+        .see(EventKind::StepStarted(Arc::new(info)))
+        .done(1, "h1", Status::Failed, json!({"changed": false, "msg": "no"}))
+        .done(1, "h2", Status::Failed, json!({"changed": false, "msg": "no"}));
+    let line = |host| format!("fatal: [{host}]: FAILED! => {{\"changed\": false, \"msg\": \"no\"}}\n");
+    let place = "[ERROR]: Task failed: Action failed: no\nOrigin: /a.yml:4:7\n\n2\n3   tasks:\n4     - fail:\n        ^ column \
+                 7\n\n";
+    assert!(stage.out().ends_with(&format!("{place}{}{}", line("h1"), line("h2"))), "{}", stage.out());
 }

@@ -5,6 +5,7 @@ use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use crate::node::{self, Limits, Node};
 use crate::playbook::Entry;
 use crate::playbook::read::{Around, Home, Reader};
+use crate::source::SourceId;
 use crate::template::{Layer, Vars};
 use crate::vault;
 use std::io;
@@ -32,6 +33,17 @@ impl Loader {
     ) -> Option<File> {
         let source = diagnostics
             .keep(self.sources.read(path).map_err(|error| unreadable(path, what, class, &error)))?;
+        self.file_of(path, source, what, diagnostics)
+    }
+
+    /// The same of a text that was read.
+    pub(super) fn file_of(
+        &self,
+        path: &Path,
+        source: SourceId,
+        what: &str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<File> {
         let text = Arc::clone(&self.sources.get(source).text);
         let sealed = vault::is_encrypted(&text);
         let source = if sealed {

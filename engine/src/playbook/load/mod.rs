@@ -2,6 +2,7 @@
 //! shared results; what is wrong in them goes into the caller's bag, once, however often they are asked for.
 
 mod files;
+mod groups;
 mod playbook;
 mod role;
 mod search;
@@ -36,6 +37,7 @@ pub struct Loader {
     roles: Cache<(PathBuf, RoleFrom), Arc<Role>>,
     role_dirs: Mutex<Vec<PathBuf>>,
     vars: Cache<PathBuf, Layer>,
+    groups: Cache<(String, PathBuf), Arc<[String]>>,
 }
 
 impl fmt::Debug for Loader {
@@ -58,8 +60,8 @@ impl Loader {
         collections_path: Vec<PathBuf>,
     ) -> Self {
         let (tasks, roles, vars) = (Cache::default(), Cache::default(), Cache::default());
-        let role_dirs = Mutex::default();
-        Self { sources, secrets, extra, roles_path, collections_path, tasks, roles, role_dirs, vars }
+        let (role_dirs, groups) = (Mutex::default(), Cache::default());
+        Self { sources, secrets, extra, roles_path, collections_path, tasks, roles, role_dirs, vars, groups }
     }
 
     /// The directories of all roles that were read, in that order: what lies in one serves the others.

@@ -21,14 +21,32 @@ impl Loader {
         Playbook { plays: plays.into_iter().map(Arc::new).collect() }
     }
 
+    /// The same of a text that is no file; `path` is what it would be called.
+    pub fn playbook_of_text(&self, path: &Path, text: String, diagnostics: &mut Diagnostics) -> Playbook {
+        let source = self.sources.add(path, text);
+        let file = self.file_of(path, source, "playbook", diagnostics);
+        let plays = file.map(|file| self.plays_of(&file, &mut vec![], diagnostics)).unwrap_or_default();
+        Playbook { plays: plays.into_iter().map(Arc::new).collect() }
+    }
+
+    /// The file of a playbook named `namespace.collection.name`, if there is one.
+    #[must_use]
+    pub fn named_playbook(&self, name: &str) -> Option<PathBuf> {
+        self.collection_playbook(name, Path::new("."))
+    }
+
     fn plays(&self, path: &Path, chain: &mut Chain, diagnostics: &mut Diagnostics) -> Vec<Play> {
         let Some(file) = self.file(path, "playbook", Class::Error, diagnostics) else { return vec![] };
-        let Some(items) = list_of_plays(&file, diagnostics) else { return vec![] };
+        self.plays_of(&file, chain, diagnostics)
+    }
+
+    fn plays_of(&self, file: &File, chain: &mut Chain, diagnostics: &mut Diagnostics) -> Vec<Play> {
+        let Some(items) = list_of_plays(file, diagnostics) else { return vec![] };
         if let Some(diagnostic) = tasks_file(items) {
             diagnostics.push(diagnostic);
             return vec![];
         }
-        chain.push(path.to_path_buf());
+        chain.push(file.path.clone());
         let mut plays = vec![];
         for item in items {
             let Some(map) = item.as_map() else {
@@ -41,9 +59,9 @@ impl Loader {
                 continue;
             };
             if map.iter().any(|(key, _)| key.as_str().map(plain_name) == Some("import_playbook")) {
-                plays.extend(self.import(&file, map, item.span, chain, diagnostics));
+                plays.extend(self.import(file, map, item.span, chain, diagnostics));
             } else {
-                plays.extend(self.reader(&file, Home::Play, diagnostics).play(map, item.span));
+                plays.extend(self.reader(file, Home::Play, diagnostics).play(map, item.span));
             }
         }
         chain.pop();

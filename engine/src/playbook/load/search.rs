@@ -2,6 +2,7 @@
 
 use super::Loader;
 use crate::diagnostic::{Class, Diagnostic, nearest};
+use crate::playbook::Role;
 use crate::source::Span;
 use std::path::{Component, Path, PathBuf};
 
@@ -15,7 +16,9 @@ impl Loader {
     /// The directories of collections, those beside `dir` first.
     pub(super) fn collections(&self, dir: &Path) -> Vec<PathBuf> {
         let beside = dir.join("collections");
-        let roots = std::iter::once(&beside).chain(&self.collections_path);
+        // A playbook of a collection finds those that lie beside its own.
+        let own = dir.ancestors().find(|dir| dir.ends_with("ansible_collections")).map(Path::to_path_buf);
+        let roots = own.iter().chain(std::iter::once(&beside)).chain(&self.collections_path);
         roots
             .map(|root| {
                 if root.ends_with("ansible_collections") {
@@ -25,6 +28,22 @@ impl Loader {
                 }
             })
             .collect()
+    }
+
+    /// The whole name of a role that one of these collections has, or else the one that the playbook is of.
+    #[must_use]
+    pub fn in_collection(&self, name: &str, collections: &[String], near: &Path) -> Option<String> {
+        let own = near.ancestors().find_map(|dir| {
+            let collection = dir.parent().filter(|_| dir.ends_with("playbooks"))?;
+            collection_of(&collection.join("roles").join(name)).map(|(_, collection)| collection)
+        });
+        let known = |collection: &&String| {
+            let Some((namespace, collection)) = collection.split_once('.') else { return false };
+            let role = |root: PathBuf| root.join(namespace).join(collection).join("roles").join(name);
+            !name.contains('.') && self.collections(near).into_iter().map(role).any(|dir| dir.is_dir())
+        };
+        let found = collections.iter().chain(own.as_ref()).find(known)?;
+        Some(format!("{found}.{name}"))
     }
 
     /// The directory of a role.
@@ -79,6 +98,15 @@ fn qualified(name: &str) -> Option<(&str, &str, &str)> {
     (word(found.0) && word(found.1) && found.2.split('.').all(word)).then_some(found)
 }
 
+impl Role {
+    /// The collection that the role is of.
+    #[must_use]
+    pub fn collection(&self) -> Option<&str> {
+        collection_of(&self.dir)?;
+        self.name.rsplit_once('.').map(|(collection, _)| collection)
+    }
+}
+
 /// The roles directory and the name of the collection that holds a role.
 #[must_use]
 pub fn collection_of(role: &Path) -> Option<(PathBuf, String)> {
@@ -114,7 +142,7 @@ fn missing(name: &str, homes: &[PathBuf], span: Span) -> Diagnostic {
             searched.push(shown);
         }
     }
-    let message = format!("the role `{name}` was not found in {}", searched.join(":"));
+    let message = format!("the role '{name}' was not found in {}", searched.join(":"));
     let diagnostic =
         Diagnostic::error(Class::Error, "muster::playbook::role", message).at(span, "no such role");
     let mut known: Vec<String> = vec![];

@@ -129,7 +129,7 @@ fn roles_are_searched_where_ansible_searches() {
     assert_eq!(
         said.lines().collect::<Vec<_>>(),
         [
-            "1 playbook::role 1:1 the role `naer` was not found in roles:more-roles:.",
+            "1 playbook::role 1:1 the role 'naer' was not found in roles:more-roles:.",
             "    did you mean `near`?"
         ]
     );
