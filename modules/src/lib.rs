@@ -6,7 +6,9 @@ pub mod command;
 pub mod etcd;
 pub mod files;
 pub mod flow;
+pub mod kube;
 pub mod net;
+mod options;
 pub mod packages;
 pub mod system;
 mod tool;
@@ -20,6 +22,7 @@ pub fn builtin() -> Registry {
     let registry = etcd::add(registry);
     let registry = files::register(registry);
     let registry = flow::add(registry);
+    let registry = kube::add(registry);
     let registry = net::add(registry);
     let registry = packages::add(registry);
     system::add(registry)

@@ -3,6 +3,7 @@
 //! ever leaves the host.
 
 use crate::command::words::quote;
+use crate::options::joined;
 use crate::tool;
 use muster_engine::connection::{Command, Completed};
 use muster_engine::module::{Context, Failure, Kind, Opt};
@@ -34,15 +35,8 @@ pub const OPTIONS: [Opt; 5] = [
 ];
 
 /// A module's own options and [`OPTIONS`].
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time: out of bounds does not compile")]
 pub const fn with_options<const OWN: usize, const ALL: usize>(own: [Opt; OWN]) -> [Opt; ALL] {
-    let mut all = [OPTIONS[0]; ALL];
-    let mut at = 0;
-    while at < ALL {
-        all[at] = if at < OWN { own[at] } else { OPTIONS[at - OWN] };
-        at += 1;
-    }
-    all
+    joined(own, OPTIONS)
 }
 
 /// How a task says where etcd is.

@@ -62,6 +62,8 @@ pub struct Bench {
     pub playbook_dir: PathBuf,
     /// The POSIX shell.
     pub shell: String,
+    /// What a module takes the connection for.
+    pub kind: String,
     pub check_mode: bool,
     pub diff: bool,
     pub vars: IndexMap<String, Json>,
@@ -75,6 +77,7 @@ impl Bench {
         Self {
             playbook_dir: playbook_dir.to_path_buf(),
             shell: "/bin/sh".into(),
+            kind: "local".into(),
             check_mode: false,
             diff: false,
             vars: IndexMap::new(),
@@ -85,7 +88,8 @@ impl Bench {
     /// What a module runs in.
     pub fn context(&self) -> Context {
         let here = Target::local("testhost");
-        let target = Target { address: "testhost".into(), shell: self.shell.clone(), ..here };
+        let kind = Arc::from(self.kind.as_str());
+        let target = Target { address: "testhost".into(), shell: self.shell.clone(), kind, ..here };
         let source = Sources::default().add("test", "");
         let span = Span { source, start: 0, end: 0 };
         let around = Surroundings {

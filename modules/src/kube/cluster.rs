@@ -1,0 +1,216 @@
+//! One cluster as modules ask it: a client, the kinds it has, and who it is. Equal ways to it share one [`Cluster`] for a whole
+//! run. Where the play says which cluster it is meant for (`muster_cluster_uid`), no other one is ever asked for anything else.
+
+use super::config::{self, Found};
+use super::request::{self, Answer, Refusal, Sent};
+use super::resource::{self, Resource};
+use super::road::Tunnel;
+use super::way::Way;
+use http::Method;
+use hyper_util::client::legacy;
+use hyper_util::rt::TokioExecutor;
+use kube::client::{ClientBuilder, ConfigExt as _};
+use muster_engine::module::{Context, Failure};
+use serde_json::Value as Json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use tower::{BoxError, ServiceBuilder};
+
+/// The variable that pins the cluster: the uid of its namespace kube-system.
+const PIN: &str = "muster_cluster_uid";
+/// How long opening a connection to the API may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How many objects a page of a list has.
+const PAGE: &str = "500";
+
+/// The clusters of a run.
+#[derive(Clone, Default)]
+pub(crate) struct Clusters(Arc<Mutex<HashMap<String, Slot>>>);
+
+type Slot = Arc<OnceCell<Arc<Cluster>>>;
+type Kinds = Arc<Vec<Resource>>;
+
+/// One cluster.
+pub(crate) struct Cluster {
+    client: kube::Client,
+    /// Where its kubeconfig came from, for messages.
+    pub from: String,
+    /// The namespace of the context.
+    pub namespace: String,
+    kinds: Mutex<HashMap<String, Kinds>>,
+    uid: OnceCell<String>,
+}
+
+impl Clusters {
+    /// The cluster that a task means.
+    ///
+    /// # Errors
+    /// There is no configuration, or it is another cluster than the play is meant for.
+    pub async fn of(&self, way: &Way, cx: &Context) -> Result<Arc<Cluster>, Failure> {
+        let here = config::is_here(cx);
+        let variable = |name: &str| {
+            let own =
+                cx.environment.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+            own.or_else(|| if here { std::env::var(name).ok() } else { None })
+        };
+        let way = way.clone().filled(variable);
+        let place = if here { "local" } else { &*cx.host };
+        let key = format!("{place}\0{:?}\0{}", cx.escalation.as_ref().map(|e| &e.user), way.key());
+        let slot = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(key).or_default())
+        };
+        let cluster = slot.get_or_try_init(|| async { Cluster::open(&way, cx).await.map(Arc::new) }).await?;
+        if let Some(pinned) = cx.scope.get(PIN)?.filter(|value| !value.is_none() && !value.is_undefined()) {
+            let (pinned, uid) = (pinned.to_string(), cluster.uid().await?);
+            if !pinned.is_empty() && pinned != uid {
+                return Err(Failure::new(format!(
+                    "this is another cluster than the play is meant for: {PIN} is {pinned}, and the cluster of {} has {uid}. Nothing was asked of it",
+                    cluster.from
+                )));
+            }
+        }
+        Ok(Arc::clone(cluster))
+    }
+}
+
+impl Cluster {
+    async fn open(way: &Way, cx: &Context) -> Result<Self, Failure> {
+        let Found { mut config, from } = config::find(way, cx).await?;
+        config.connect_timeout = Some(CONNECT);
+        config.default_retry = false;
+        let namespace = config.default_namespace.clone();
+        let broken = |error: &dyn std::fmt::Display| Failure::new(format!("{from} cannot be used: {error}"));
+        let client = match config::is_here(cx) {
+            true => kube::Client::try_from(config).map_err(|error| broken(&error))?,
+            false => {
+                let tls = config
+                    .rustls_https_connector_with_connector(Tunnel(Arc::clone(&cx.road)))
+                    .map_err(|error| broken(&error))?;
+                let auth = config.auth_layer().map_err(|error| broken(&error))?;
+                let service = ServiceBuilder::new()
+                    .layer(config.base_uri_layer())
+                    .option_layer(auth)
+                    .map_err(BoxError::from)
+                    .service(legacy::Client::builder(TokioExecutor::new()).build(tls));
+                ClientBuilder::new(service, namespace.clone()).build()
+            }
+        };
+        Ok(Self { client, from, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
+    }
+
+    /// The client, for what is not a plain request: watches, exec, logs that are followed.
+    pub fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
+    /// Who this cluster is: the uid of its namespace kube-system.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn uid(&self) -> Result<String, Failure> {
+        let ask = || async {
+            let found = self.get("/api/v1/namespaces/kube-system").await?;
+            Ok::<_, Refusal>(found.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or("").to_string())
+        };
+        Ok(self.uid.get_or_try_init(ask).await?.clone())
+    }
+
+    /// Asks for what is at a path.
+    ///
+    /// # Errors
+    /// As [`request::send`].
+    pub async fn get(&self, path: &str) -> Result<Json, Refusal> {
+        Ok(self.send(Method::GET, path, None).await?.body)
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// As [`request::send`].
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Sent, &Json)>,
+    ) -> Result<Answer, Refusal> {
+        request::send(&self.client, method, path, body, &self.from).await
+    }
+
+    /// All objects of a path, page after page. A list that changed too much between two pages is begun again.
+    ///
+    /// # Errors
+    /// As [`request::send`].
+    pub async fn list(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Vec<Json>, Refusal> {
+        let (mut found, mut next, mut again) = (vec![], String::new(), 0);
+        loop {
+            let mut all: Vec<(&str, &str)> = pairs.to_vec();
+            all.extend([("limit", PAGE), ("continue", next.as_str())]);
+            match self.get(&format!("{path}{}", resource::query(&all))).await {
+                Ok(mut page) => {
+                    let kind = page
+                        .get("kind")
+                        .and_then(Json::as_str)
+                        .unwrap_or("")
+                        .trim_end_matches("List")
+                        .to_string();
+                    let version = page.get("apiVersion").cloned().unwrap_or_default();
+                    for mut item in page
+                        .get_mut("items")
+                        .and_then(Json::as_array_mut)
+                        .map(std::mem::take)
+                        .unwrap_or_default()
+                    {
+                        // Items of a list do not say what they are.
+                        if let Some(map) = item.as_object_mut() {
+                            map.entry("kind").or_insert_with(|| kind.clone().into());
+                            map.entry("apiVersion").or_insert_with(|| version.clone());
+                        }
+                        found.push(item);
+                    }
+                    next =
+                        page.pointer("/metadata/continue").and_then(Json::as_str).unwrap_or("").to_string();
+                    if next.is_empty() {
+                        return Ok(found);
+                    }
+                }
+                Err(refusal) if refusal.is(410) && again < 3 => {
+                    again += 1;
+                    found.clear();
+                    next.clear();
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+
+    /// The kind that `api_version` and a word mean; a word without a version that has none is looked for in the core and
+    /// the groups everybody has.
+    ///
+    /// # Errors
+    /// Nobody serves it, or the server cannot be asked.
+    pub async fn resource(&self, api_version: &str, kind: &str) -> Result<Resource, Refusal> {
+        let kinds = self.kinds_of(api_version).await?;
+        resource::called(&kinds, kind).cloned().ok_or_else(|| resource::unknown(api_version, kind))
+    }
+
+    async fn kinds_of(&self, api_version: &str) -> Result<Kinds, Refusal> {
+        let known = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(api_version).cloned();
+        if let Some(kinds) = known {
+            return Ok(kinds);
+        }
+        let kinds: Kinds = Arc::new(match self.get(&resource::root(api_version)).await {
+            Ok(list) => resource::listed(&list),
+            Err(refusal) if refusal.is(404) => vec![],
+            Err(refusal) => return Err(refusal),
+        });
+        // A kind that is not there may come with a CRD later in the run: nothing is remembered of it.
+        if !kinds.is_empty() {
+            let mut known = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(api_version.to_string(), Arc::clone(&kinds));
+        }
+        Ok(kinds)
+    }
+}
