@@ -21,7 +21,6 @@ impl Lab {
     }
 
     /// The name that tells it from labs beside it.
-    #[allow(dead_code, reason = "not every test asks")]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -40,7 +39,6 @@ impl Lab {
     }
 
     /// What a command printed on a host, as root.
-    #[allow(dead_code, reason = "not every test asks")]
     pub fn ssh(&self, host: &str, command: &str) -> String {
         self.run(&["ssh", host, command])
     }
@@ -58,7 +56,6 @@ impl Lab {
     }
 
     /// The host whose member leads.
-    #[allow(dead_code, reason = "not every test asks")]
     pub fn leader(&self, from: &str) -> String {
         let line = ["etcdctl", "--on", from, "endpoint", "status", "--cluster", "--write-out=fields"];
         let status = self.run(&line);

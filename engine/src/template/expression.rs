@@ -32,7 +32,7 @@ pub(super) enum Code {
 
 /// Why a node is no expression: for its author, and for a task that evaluates it all the same.
 struct Unread {
-    found: Diagnostic,
+    found: Box<Diagnostic>,
     said: String,
 }
 
@@ -42,7 +42,7 @@ impl Expr {
     /// # Errors
     /// The expression does not parse, or the node is a collection.
     pub fn parse(node: &Node) -> Result<Self, Diagnostic> {
-        Self::read(node).map_err(|unread| unread.found)
+        Self::read(node).map_err(|unread| *unread.found)
     }
 
     /// As [`Expr::parse`], but what does not parse is an expression too, which fails when it is evaluated.
@@ -52,7 +52,7 @@ impl Expr {
             Ok(expr) => (expr, None),
             Err(Unread { found, said }) => {
                 let text = node.as_str().unwrap_or_default().into();
-                (Self { text, span: node.span, code: Code::Broken(said.into()) }, Some(found))
+                (Self { text, span: node.span, code: Code::Broken(Arc::from(said)) }, Some(*found))
             }
         }
     }
@@ -67,7 +67,10 @@ impl Expr {
             _ => {
                 let message = format!("a conditional expression must be a string, not {}", node.describe());
                 let found = Diagnostic::parse("muster::template::syntax", message).at(node.span, "");
-                return Err(Unread { found, said: "Conditional expressions must be strings.".into() });
+                return Err(Unread {
+                    found: Box::new(found),
+                    said: "Conditional expressions must be strings.".into(),
+                });
             }
         };
         let trimmed = text.trim();
@@ -107,14 +110,15 @@ impl Expr {
 }
 
 fn empty(span: Span) -> Unread {
-    let said = "Empty conditional expressions are not allowed.".to_owned();
+    let said = "Empty conditional expressions are not allowed.".into();
     let message = "empty conditional expressions are not allowed";
-    Unread { found: Diagnostic::parse("muster::template::syntax", message).at(span, ""), said }
+    let found = Diagnostic::parse("muster::template::syntax", message).at(span, "");
+    Unread { found: Box::new(found), said }
 }
 
 fn unread(node: &Node, broken: &Broken, what: &str) -> Unread {
     let said = format!("Syntax error in {what}: {}", broken.message);
-    Unread { found: diagnose(node, broken, what), said }
+    Unread { found: Box::new(diagnose(node, broken, what)), said }
 }
 
 /// A broken text as a diagnostic.

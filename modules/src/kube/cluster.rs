@@ -101,11 +101,6 @@ impl Cluster {
         Ok(Self { client, from, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
     }
 
-    /// The client, for what is not a plain request: watches, exec, logs that are followed.
-    pub fn client(&self) -> &kube::Client {
-        &self.client
-    }
-
     /// Who this cluster is: the uid of its namespace kube-system.
     ///
     /// # Errors

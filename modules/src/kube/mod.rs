@@ -6,6 +6,7 @@ mod config;
 mod hidden;
 mod info;
 mod ready;
+#[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
 mod resource;
 mod road;

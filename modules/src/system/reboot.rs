@@ -79,8 +79,7 @@ impl Module for Reboot {
             Reason::Failed => failure.with("reboot", false),
         })?;
         let command = args.command(cx).await?;
-        let start;
-        match cx.sh(command).await {
+        let start = match cx.sh(command).await {
             Ok(done) if !done.succeeded() => {
                 let said = format!("{}, {}", done.out().trim(), done.err().trim());
                 return Err(Failure::new(format!("Reboot command failed. Error was: '{said}'"))
@@ -88,8 +87,8 @@ impl Module for Reboot {
                     .with("elapsed", 0));
             }
             // A connection that breaks here is what was asked for.
-            _ => start = Instant::now(),
-        }
+            _ => Instant::now(),
+        };
         sleep(Duration::from_secs(seconds(args.post_reboot_delay))).await;
         let waited = match args.until(cx, &Sign::Boot(before)).await {
             Ok(()) => args.until(cx, &Sign::Command).await,

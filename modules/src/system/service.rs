@@ -88,7 +88,7 @@ impl Module for Service {
             args.remove("use").and_then(|name| Some(name.as_str()?.to_lowercase())).unwrap_or_default();
         let named = named.rsplit('.').next().unwrap_or("");
         let manager = match named {
-            "auto" | "" => known(cx)?.map_or_else(|| String::from("auto"), |fact| fact),
+            "auto" | "" => known(cx)?.unwrap_or_else(|| String::from("auto")),
             named => named.to_string(),
         };
         let manager = if manager == "auto" { detected(cx).await? } else { manager };

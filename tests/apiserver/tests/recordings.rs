@@ -2,7 +2,12 @@
 //! compared: status, headers, reason, message, details, and the shape of everything else. What is not covered is listed by
 //! name in `uncovered.txt`, and the list can only get shorter.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "replay/compare.rs"]
 mod compare;

@@ -41,7 +41,7 @@ pub(in crate::files) enum Change {
     /// The content is right, owner or mode is not.
     Attributes { path: String, commands: Vec<String>, output: Output },
     /// Another content.
-    Write { write: Write, output: Output },
+    Write { write: Box<Write>, output: Output },
 }
 
 /// Finds what one file needs.
@@ -109,7 +109,7 @@ pub(super) fn decide(
         .with("src", Json::Null)
         .with("md5sum", md5(&source.bytes))
         .with("checksum", sum);
-    Ok(Check::Would { change: Change::Write { write, output }, foreseen: Output::new(true) })
+    Ok(Check::Would { change: Change::Write { write: Box::new(write), output }, foreseen: Output::new(true) })
 }
 
 /// The content is right; what of owner and mode?
