@@ -22,10 +22,20 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
     }
     exclusive(spec.exclusive, &args)?;
     default(spec.options, &mut args);
-    check(spec.options, &mut args, &[])?;
+    let checked = check(spec.options, &mut args, &[]);
+    checked.map_err(|message| match (module, message.starts_with("missing required")) {
+        ("fetch", true) => "src and dest are required".into(),
+        _ => message,
+    })?;
     together(spec, &args)?;
     nested(spec.options, &mut args, &[], &mut unsupported)?;
     match unsupported.message() {
+        // Ansible checks these before any module, and names no others.
+        Some(_) if matches!(module, "fail" | "group_by" | "reboot" | "set_stats" | "wait_for_connection") => {
+            let unknown = args.keys().filter(|name| find(spec.options, name).is_none());
+            let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+            Err(format!("Invalid options for {module}: {}", unknown.join(",")))
+        }
         Some(message) => Err(format!("Unsupported parameters for ({module}) module: {message}")),
         None => {
             tidy(spec.options, &mut args);

@@ -141,7 +141,7 @@ impl Reader<'_> {
     fn from(&mut self, field: Field<'_>) -> Option<Node> {
         if field.value.as_str().is_none() {
             let message =
-                format!("expected a string for `{}` but got {} instead", field.name, field.value.describe());
+                format!("Expected a string for {} but got {} instead", field.name, field.value.describe());
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::include", message)
                     .at(field.value.span, "not a file name"),
