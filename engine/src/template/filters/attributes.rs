@@ -263,6 +263,10 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
             if let Some(before) = before.replace(key)
                 && inner.kind() != ValueKind::Map
             {
+                if skip {
+                    inner = Value::from(Vec::<Value>::new());
+                    break;
+                }
                 return Err(fault::error(format!(
                     "the key {} should point to a dictionary, got '{}'",
                     python::text(before)?,

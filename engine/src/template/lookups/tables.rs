@@ -111,8 +111,8 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
             return Err(fault::error(format!("Duplicate option in '{file}': {what}")));
         }
         if !there && !properties {
-            out.extend(otherwise);
-            continue;
+            let file = file.rsplit('/').next().unwrap_or(&file);
+            return Err(fault::error(format!("No section '{wanted}' in '{file}'.")));
         }
         if request.is("re", false)
             || own.iter().any(|(name, value)| name == "re" && value.to_lowercase() == "true")
