@@ -285,8 +285,22 @@ impl Attempts<'_> {
         let Args { named, raw, spread } = args;
         if let Some(spread) = spread {
             let value = self.scope.render(spread).map_err(|fault| finalize("args", fault))?;
-            if let Json::Object(more) = to_json(&value)? {
-                all.extend(more);
+            let given = if Scope::is_omit(&value) { Json::Null } else { to_json(&value)? };
+            let kind = match given {
+                Json::Object(more) => {
+                    all.extend(more);
+                    None
+                }
+                Json::Null => None,
+                Json::String(_) => Some("str"),
+                Json::Array(_) => Some("list"),
+                Json::Number(_) => Some("int"),
+                Json::Bool(_) => Some("bool"),
+            };
+            if let Some(kind) = kind {
+                let lead = format!("Finalization of task args for '{name}' failed:");
+                let message = format!("{lead} Task args must resolve to a 'dict' not '{kind}'.");
+                return Err(Fault { message, span: Some(spread.span), undefined: false });
             }
         }
         for (key, node) in named.as_map().into_iter().flat_map(Mapping::iter) {

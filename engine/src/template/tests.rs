@@ -177,7 +177,7 @@ fn lookups_and_loops_do_not_render_what_they_find() {
     for (template, want) in [
         ("{{ lookup('file', 'evil') }}", "'{{ x }}'"),
         ("{{ lookup('file', 'evil') | upper }}", "'{{ X }}'"),
-        ("{{ lookup('pipe', 'cat ' ~ lookup('first_found', 'evil')) }}", "'{{ x }}'"),
+        ("{{ lookup('pipe', 'cat ' ~ lookup('first_found', 'files/evil')) }}", "'{{ x }}'"),
         ("{{ hostvars.h1.fact }}", "'{{ x }}'"),
         ("{{ hostvars['h1'] }}", "{'fact': '{{ x }}'}"),
         ("{{ query('items', [hostvars.h1.fact]) }}", "['{{ x }}']"),

@@ -258,20 +258,15 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
     let mut out = vec![];
     for item in all {
         let mut inner = item.clone();
-        let mut before = None;
         for key in &path {
-            if let Some(before) = before.replace(key)
-                && inner.kind() != ValueKind::Map
-            {
-                if skip {
-                    inner = Value::from(Vec::<Value>::new());
-                    break;
-                }
-                return Err(fault::error(format!(
-                    "the key {} should point to a dictionary, got '{}'",
-                    python::text(before)?,
-                    python::text(&inner)?
-                )));
+            if inner.kind() != ValueKind::Map {
+                let why = match inner.kind() {
+                    ValueKind::String => ": string indices must be integers, not 'str'",
+                    _ => "",
+                };
+                let (key, inner) = (python::text(key)?, python::text(&inner)?);
+                let said = format!("the key {key} should point to a dictionary, got '{inner}'{why}");
+                return Err(fault::error(said));
             }
             let found = fault::valid(inner.get_item(key)?)?;
             if found.is_undefined() {
@@ -280,15 +275,15 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
                     break;
                 }
                 let (key, inner) = (python::repr(key), python::repr(&inner));
-                return Err(fault::error(format!("could not find {key} key in iterated item '{inner}'")));
+                return Err(fault::error(format!("could not find {key} key in iterated item {inner}")));
             }
             inner = found;
         }
         if !is_list(&inner) {
-            let key = path.last().map(python::text).transpose()?.unwrap_or_default();
+            let key = path.last().map(python::repr).unwrap_or_default();
             return Err(fault::error(format!(
-                "the key {key} should point to a list, got '{}'",
-                python::text(&inner)?
+                "the key {key} should point to a list, got {}",
+                python::repr(&inner)
             )));
         }
         for sub in items(&inner)? {

@@ -179,7 +179,7 @@ fn human_to_bytes(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<V
         "" => args.text(0, "default_unit")?.unwrap_or_default(),
         unit => unit.to_string(),
     };
-    let Some(first) = unit.chars().next() else { return Ok(whole(number)) };
+    let Some(first) = unit.chars().next() else { return Ok(whole(number.round_ties_even())) };
     let upper = first.to_ascii_uppercase();
     let known = UNITS.iter().find(|(name, _)| *name == upper).copied();
     let kind = if bits { 'b' } else { 'B' };
@@ -194,7 +194,7 @@ fn human_to_bytes(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<V
         }
     };
     match known.filter(|_| spelled) {
-        Some((_, power)) => Ok(whole((number * 1024f64.powi(power)).round())),
+        Some((_, power)) => Ok(whole((number * 1024f64.powi(power)).round_ties_even())),
         None => Err(refuse(format!(
             "human_to_bytes() failed to convert {text}. Value is not a valid string (unit {unit})"
         ))),

@@ -1,8 +1,7 @@
 //! Lookups that only turn terms about, and those of variables.
 
 use super::{Request, Table};
-use crate::template::arguments::{Args, entries, is_list, items};
-use crate::template::filters::attributes;
+use crate::template::arguments::{entries, is_list, items};
 use crate::template::filters::regex::{Flags, regex};
 use crate::template::filters::sequences::cartesian;
 use crate::template::{Value, fault, finish, python};
@@ -48,12 +47,19 @@ pub const TABLE: Table = &[
         if !rest.iter().all(known) || rest.len() > 1 {
             return Err(refuse("the optional third item must be a dict with flags ('skip_missing',)"));
         }
-        let mut given = vec![key.clone()];
-        if let Some(flags) = rest.first() {
-            given.push(flags.get_attr("skip_missing")?);
+        let skip = rest.first().map(|flags| flags.get_attr("skip_missing")).transpose()?;
+        let (skip, key) = (skip.is_some_and(|skip| skip.is_true()), python::text(key)?);
+        let all = match list.kind() {
+            ValueKind::Map => entries(list)?.into_iter().map(|(_, item)| item).collect(),
+            _ => items(list)?,
+        };
+        let mut out = vec![];
+        for item in all {
+            for sub in within(&item, &key, skip)? {
+                out.push(without(&Value::from(Tuple::from([item.clone(), sub])), &key)?);
+            }
         }
-        let pairs = items(&attributes::subelements(list, &Args::new(given))?)?;
-        pairs.iter().map(|pair| without(pair, &python::text(key)?)).collect()
+        Ok(out)
     }),
     ("random_choice", |request| {
         if request.terms.is_empty() {
@@ -79,6 +85,43 @@ pub const TABLE: Table = &[
     ("vars", vars),
     ("varnames", varnames),
 ];
+
+/// The list at a path within an item; an item that a loop skipped has none.
+fn within(item: &Value, path: &str, skip: bool) -> Result<Vec<Value>, Error> {
+    if item.kind() != ValueKind::Map {
+        let item = python::text(item)?;
+        return Err(fault::error(format!("subelements lookup expects a dictionary, got '{item}'")));
+    }
+    if item.get_attr("skipped")?.is_true() {
+        return Ok(vec![]);
+    }
+    let mut inner = item.clone();
+    let mut parts = path.split('.').peekable();
+    while let Some(key) = parts.next() {
+        let found = fault::valid(inner.get_attr(key)?)?;
+        let wanted = match parts.peek() {
+            _ if found.is_undefined() => {
+                let inner = python::text(&inner)?;
+                Err(format!("could not find '{key}' key in iterated item '{inner}'"))
+            }
+            Some(_) if found.kind() != ValueKind::Map => {
+                let found = python::text(&found)?;
+                Err(format!("the key {key} should point to a dictionary, got '{found}'"))
+            }
+            None if !is_list(&found) => {
+                let found = python::text(&found)?;
+                return Err(fault::error(format!("the key {key} should point to a list, got '{found}'")));
+            }
+            _ => Ok(()),
+        };
+        match wanted {
+            Ok(()) => inner = found,
+            Err(_) if skip => return Ok(vec![]),
+            Err(said) => return Err(fault::error(said)),
+        }
+    }
+    items(&inner)
+}
 
 /// A pair whose first item lacks the list that the second one is from.
 fn without(pair: &Value, path: &str) -> Result<Value, Error> {
