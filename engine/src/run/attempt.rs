@@ -310,7 +310,13 @@ impl Attempts<'_> {
                 None => key.to_json().to_string(),
             };
             if spec.option(&key).is_some_and(|option| option.kind == Kind::Expr) {
-                all.insert(key, node.to_json());
+                let omitted = node.as_str().is_some_and(is_template)
+                    && self.scope.render(node).is_ok_and(|value| Scope::is_omit(&value));
+                if omitted {
+                    all.remove(&key);
+                } else {
+                    all.insert(key, node.to_json());
+                }
                 continue;
             }
             let value = self.scope.render(node).map_err(|fault| finalize(&key, fault))?;

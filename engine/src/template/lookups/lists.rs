@@ -50,6 +50,8 @@ pub const TABLE: Table = &[
         let skip = rest.first().map(|flags| flags.get_attr("skip_missing")).transpose()?;
         let (skip, key) = (skip.is_some_and(|skip| skip.is_true()), python::text(key)?);
         let all = match list.kind() {
+            // What a skipped task registered has no items.
+            ValueKind::Map if list.get_attr("skipped")?.is_true() => vec![],
             ValueKind::Map => entries(list)?.into_iter().map(|(_, item)| item).collect(),
             _ => items(list)?,
         };
