@@ -1,18 +1,27 @@
 //! Kubernetes: objects read and changed through its API. A task's [`way`] to a cluster becomes a [`cluster`] that all modules of a
 //! run share: on this machine as kubectl would reach it, on a host through that host's own connection and `admin.conf`.
 
+#[expect(dead_code, reason = "deleting comes with the module that does it")]
+mod change;
 mod cluster;
 mod config;
 mod hidden;
 mod info;
+mod json_patch;
+mod label;
 mod ready;
 #[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
 mod resource;
 mod road;
+mod taint;
+mod waiting;
 mod way;
 
 pub use info::K8sInfo;
+pub use json_patch::K8sJsonPatch;
+pub use label::K8sLabel;
+pub use taint::K8sTaint;
 
 use cluster::Clusters;
 use muster_engine::module::Registry;
@@ -20,5 +29,10 @@ use muster_engine::module::Registry;
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry) -> Registry {
     let clusters = Clusters::default();
-    registry.with(K8sInfo::new(clusters))
+    let of = || clusters.clone();
+    registry
+        .with(K8sInfo::new(of()))
+        .with(K8sJsonPatch { clusters: of() })
+        .with(K8sLabel { clusters: of() })
+        .with(K8sTaint { clusters: of() })
 }

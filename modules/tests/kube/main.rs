@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod changes;
+
 use muster_apiserver::{Cluster, Double};
 use muster_engine::module::{Failure, Map};
 use serde_json::{Value as Json, json};
