@@ -1,13 +1,14 @@
 //! Kubernetes: objects read and changed through its API. A task's [`way`] to a cluster becomes a [`cluster`] that all modules of a
 //! run share: on this machine as kubectl would reach it, on a host through that host's own connection and `admin.conf`.
 
-#[expect(dead_code, reason = "deleting comes with the module that does it")]
 mod change;
 mod cluster;
 mod config;
+mod definition;
 mod hidden;
 mod info;
 mod json_patch;
+mod k8s;
 mod label;
 mod ready;
 #[expect(dead_code, reason = "modules that change objects send more than these")]
@@ -20,6 +21,7 @@ mod way;
 
 pub use info::K8sInfo;
 pub use json_patch::K8sJsonPatch;
+pub use k8s::K8s;
 pub use label::K8sLabel;
 pub use taint::K8sTaint;
 
@@ -31,6 +33,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
     let clusters = Clusters::default();
     let of = || clusters.clone();
     registry
+        .with(K8s { clusters: of() })
         .with(K8sInfo::new(of()))
         .with(K8sJsonPatch { clusters: of() })
         .with(K8sLabel { clusters: of() })

@@ -24,7 +24,7 @@ async fn a_json_patch_changes_an_object_once_and_check_mode_only_says_so() {
     let tried = run(&double, &trying, "k8s_json_patch", args.clone()).await.unwrap();
     assert_eq!(tried["changed"], true);
     assert_eq!(tried["diff"]["after"]["spec"]["replicas"], 3);
-    assert_eq!(double.get("deployments", "shop", "web").unwrap()["spec"]["replicas"], 2);
+    assert_eq!(double.get("deployments.apps", "shop", "web").unwrap()["spec"]["replicas"], 2);
     let mut far = bench();
     far.kind = "ssh".into();
     let done = run(&double, &far, "k8s_json_patch", args.clone()).await.unwrap();

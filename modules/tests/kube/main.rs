@@ -8,6 +8,7 @@
 mod support;
 
 mod changes;
+mod k8s;
 
 use muster_apiserver::{Cluster, Double};
 use muster_engine::module::{Failure, Map};
