@@ -15,6 +15,7 @@ mod ready;
 mod request;
 mod resource;
 mod road;
+mod scale;
 mod taint;
 mod waiting;
 mod way;
@@ -23,6 +24,7 @@ pub use info::K8sInfo;
 pub use json_patch::K8sJsonPatch;
 pub use k8s::K8s;
 pub use label::K8sLabel;
+pub use scale::K8sScale;
 pub use taint::K8sTaint;
 
 use cluster::Clusters;
@@ -37,5 +39,6 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(K8sInfo::new(of()))
         .with(K8sJsonPatch { clusters: of() })
         .with(K8sLabel { clusters: of() })
+        .with(K8sScale { clusters: of() })
         .with(K8sTaint { clusters: of() })
 }

@@ -65,3 +65,20 @@ async fn a_label_gets_another_value_only_where_that_is_allowed() {
     assert_eq!(run(&double, &bench(), "k8s_label", gone).await.unwrap()["changed"], true);
     assert!(double.get("nodes", "", &node).unwrap()["metadata"]["labels"].get("pool").is_none());
 }
+
+#[tokio::test]
+async fn a_deployment_is_scaled_and_waited_for_but_not_from_another_number_than_expected() {
+    let double = Double::start(Cluster::healthy().deployment("shop", "web", 2)).await.unwrap();
+    let scale = |current: i64, replicas: i64| {
+        json!({"kind": "Deployment", "api_version": "apps/v1", "name": "web", "namespace": "shop",
+        "current_replicas": current, "replicas": replicas, "wait_sleep": 1})
+    };
+    let left = run(&double, &bench(), "k8s_scale", scale(5, 3)).await.unwrap();
+    assert_eq!(left["changed"], false);
+    assert!(left["warning"].as_str().unwrap().contains("does not match with actual 2"), "{left:?}");
+    let mut far = bench();
+    far.kind = "ssh".into();
+    let done = run(&double, &far, "k8s_scale", scale(2, 3)).await.unwrap();
+    assert_eq!((&done["changed"], &done["result"]["status"]["availableReplicas"]), (&json!(true), &json!(3)));
+    assert_eq!(run(&double, &bench(), "k8s_scale", scale(3, 3)).await.unwrap()["changed"], false);
+}
