@@ -14,15 +14,29 @@ use serde_json::Value;
 type Path<'a> = &'a [&'a str];
 
 pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, String> {
+    let action = module.strip_prefix("ansible.builtin.").unwrap_or(module);
+    // Those that check themselves call themselves by their short name.
+    let module = if matches!(action, "assert" | "debug" | "pause") { action } else { module };
     rename(spec.options, &mut args);
     sub_arguments_are_mappings(spec.options, &args)?;
     let mut unsupported = Unsupported::default();
     if !spec.open {
         unsupported.look(spec.options, &args, &[]);
     }
+    // Ansible checks these before anything else, and does not name what they would take.
+    if matches!(action, "fail" | "group_by" | "reboot" | "set_stats" | "wait_for_connection") {
+        let unknown: Vec<&str> = unsupported.names.iter().map(|(name, _)| name.as_str()).collect();
+        if !unknown.is_empty() {
+            return Err(format!("Invalid options for {action}: {}", unknown.join(",")));
+        }
+    }
     exclusive(spec.exclusive, &args)?;
     default(spec.options, &mut args);
-    check(spec.options, &mut args, &[])?;
+    let checked = check(spec.options, &mut args, &[]);
+    checked.map_err(|message| match (action, message.starts_with("missing required")) {
+        ("fetch", true) => "src and dest are required".into(),
+        _ => message,
+    })?;
     together(spec, &args)?;
     nested(spec.options, &mut args, &[], &mut unsupported)?;
     match unsupported.message() {

@@ -297,7 +297,7 @@ impl Loader<'_> {
                     *before = value;
                     if self.warned.insert(node.span) {
                         let name = node.to_key();
-                        let message = format!("found duplicate mapping key `{name}`");
+                        let message = format!("Found duplicate mapping key '{name}'.");
                         self.warnings.push(
                             Diagnostic::warning("muster::node::duplicate", message)
                                 .at(node.span, "this one counts")

@@ -6,6 +6,7 @@ use super::place::Place;
 use super::step::{Act, Ancestor, Around, RoleId, RoleInstance, Step};
 use crate::diagnostic::{Class, Diagnostic};
 use crate::playbook::{Action, Entry, Role, RoleFrom, RoleUse, Setting, Task};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A role found, with what its tasks stand in.
@@ -31,6 +32,11 @@ pub(super) struct Defined {
     task: Arc<Task>,
     around: Around,
     first: bool,
+}
+
+/// Where a role is entered: a role may import another of its own task files.
+fn entered(dir: &Path, from: &RoleFrom) -> PathBuf {
+    from.tasks.as_ref().map_or_else(|| dir.into(), |tasks| dir.join("tasks").join(tasks))
 }
 
 impl Draw<'_> {
@@ -94,7 +100,7 @@ impl Draw<'_> {
                 self.drawing.public.push(found.instance.clone());
             }
             self.define_found(&found);
-            self.importing.push(found.instance.role.dir.clone());
+            self.importing.push(entered(&found.instance.role.dir, &from));
             self.lay_role(&found, place, false, out);
             self.importing.pop();
         }
@@ -166,8 +172,9 @@ impl Draw<'_> {
         let dir = &self.play.dir;
         let name = loader.in_collection(&name, &around.keywords.collections, dir).unwrap_or(name);
         let role = loader.role(&name, from, dir, within.as_deref(), written.name.span, self.diagnostics)?;
-        if self.importing.contains(&role.dir) {
-            let names = self.importing.iter().chain(std::iter::once(&role.dir));
+        let entered = entered(&role.dir, from);
+        if self.importing.contains(&entered) {
+            let names = self.importing.iter().chain(std::iter::once(&entered));
             let chain: Vec<String> = names.map(|path| path.display().to_string()).collect();
             let message = format!("role `{}` needs itself: {}", role.name, chain.join(" → "));
             let diagnostic = Diagnostic::error(Class::Error, "muster::plan::role_loop", message);

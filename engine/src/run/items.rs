@@ -5,7 +5,7 @@ use super::result::says;
 use super::target::{flag, setting};
 use crate::module::Map;
 use crate::plan::PlannedTask;
-use crate::playbook::{LoopControl, Loops};
+use crate::playbook::{Action, LoopControl, Loops};
 use crate::template::{Expr, Fault, Scope, Value, Variable, lookup, to_json};
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
@@ -41,9 +41,18 @@ pub fn of(task: &PlannedTask, scope: &Scope) -> Result<Option<Vec<Value>>, Fault
                 ValueKind::Seq | ValueKind::Iterable => list(&rendered)?,
                 _ => vec![rendered],
             };
-            let found = lookup(scope, name, terms.into(), &[])?;
+            let found = lookup(scope, name, terms.into(), folder(&task.task.action))?;
             list(&found).map(Some)
         }
+    }
+}
+
+/// Where `with_first_found` looks for what the task names.
+fn folder(action: &Action) -> &'static str {
+    match action {
+        Action::Module { name, .. } if name.contains("template") => "templates",
+        Action::Module { name, .. } if name.contains("var") => "vars",
+        _ => "files",
     }
 }
 

@@ -73,7 +73,7 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
             list(names.world.inventory().hosts().filter(|host| scene.all.contains(host)))
         }
         "ansible_play_name" => text(&*scene.name),
-        "ansible_play_role_names" => {
+        "role_names" | "ansible_play_role_names" => {
             let roles = scene.roles();
             list(&roles.iter().map(|role| role.role.name.clone()).collect::<Vec<_>>())
         }
@@ -82,7 +82,7 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
             let dependencies = roles.iter().flat_map(|role| role.dependencies.iter());
             list(&distinct(dependencies.map(|role| role.role.name.clone())))
         }
-        "role_names" | "ansible_role_names" => {
+        "ansible_role_names" => {
             let roles = scene.roles();
             let all = roles.iter().flat_map(|role| role.dependencies.iter().chain(std::iter::once(role)));
             list(&distinct(all.map(|role| role.role.name.clone())))

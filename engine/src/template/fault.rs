@@ -42,6 +42,20 @@ pub fn remember(said: String) {
     MISSING.with_borrow_mut(|missing| *missing = Some(Missing::Said(said)));
 }
 
+/// What `undef()` says when it is given no hint.
+pub const NOT_OVERRIDDEN: &str = "Mandatory variable has not been overridden";
+
+/// Remembers, in words, why a value is undefined, unless somebody said it in words of his own.
+pub fn remember_unless_told(said: String) {
+    let own = MISSING.with_borrow(|missing| match missing {
+        Some(Missing::Said(told)) => told != NOT_OVERRIDDEN,
+        _ => false,
+    });
+    if !own {
+        remember(said);
+    }
+}
+
 /// The error about what was remembered last.
 pub fn missing() -> Error {
     Error::from(ErrorKind::UndefinedError)

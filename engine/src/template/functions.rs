@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub fn install(env: &mut Environment<'static>) {
     env.add_function("undef", |rest: Rest<ValueOrKwargs>| -> Result<Value, Error> {
         let hint = Args::new(rest.into_values()).text(0, "hint")?;
-        Err(fault::undefined(hint.unwrap_or_else(|| "Mandatory variable has not been overridden".into())))
+        fault::remember(hint.unwrap_or_else(|| fault::NOT_OVERRIDDEN.into()));
+        Ok(Value::UNDEFINED)
     });
     env.add_function("dict", |rest: Rest<ValueOrKwargs>| {
         let args = Args::new(rest.into_values());

@@ -136,6 +136,19 @@ impl Core {
     }
 }
 
+/// A text rendered in the scope that is being evaluated, which must define what it reads.
+pub fn rendered(text: &str) -> Result<Value, minijinja::Error> {
+    let core = current().ok_or_else(|| fault::error("no scope"))?;
+    let compiled = compile(&Arc::from(text), Mode::Playbook)
+        .map_err(|broken| fault::error(format!("Syntax error in template: {}", broken.message)))?;
+    let told = |error| minijinja::Error::from(fault::of(&error, &core, &compiled, None));
+    let value = compiled.eval(&core).map_err(told)?;
+    match compiled.undefined_error(&core).filter(|_| value.is_undefined()) {
+        Some(error) => Err(told(error)),
+        None => Ok(value),
+    }
+}
+
 /// Whether making a value of the node costs more than keeping it.
 fn is_costly(node: &Node) -> bool {
     match &node.kind {

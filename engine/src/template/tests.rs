@@ -185,7 +185,7 @@ fn lookups_and_loops_do_not_render_what_they_find() {
     ] {
         assert_eq!(shown(&scope, template), want, "{template}");
     }
-    let items = lookup(&scope, "items", from_json(&serde_json::json!([["{{ x }}"], 2])), &[]).unwrap();
+    let items = lookup(&scope, "items", from_json(&serde_json::json!([["{{ x }}"], 2])), "files").unwrap();
     assert_eq!(python::repr(&items), "['{{ x }}', 2]");
     let each = scope.with([("item".into(), Variable::Known(items))].into_iter().collect());
     assert_eq!(shown(&each, "{{ item[0] }}"), "'{{ x }}'");

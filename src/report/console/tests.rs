@@ -459,7 +459,7 @@ fn a_failure_shows_where_its_task_is_written_once() {
     let sources = Arc::new(muster_engine::source::Sources::default());
     let source = sources.add("/a.yml", "- hosts: all\n\n  tasks:\n    - fail:\n");
     let text = sources.get(source);
-    let start = text.offset(4, 7);
+    let start = text.offset(3, 6);
     let origin = Some(muster_engine::source::Span { source, start, end: start + 4 });
     let look = Look { sources: Some(sources), format: Format::Json, ..Look::default() };
     let mut stage = Stage::new(look);

@@ -147,7 +147,7 @@ fn the_last_of_two_keys_counts_with_a_warning() {
     let said: Vec<String> =
         warnings.0.iter().map(|w| format!("{} {}", sources.place(w.labels[0].span), w.message)).collect();
     let expected =
-        ["x.yml:3:1 found duplicate mapping key `a`", "x.yml:5:1 found duplicate mapping key `true`"];
+        ["x.yml:3:1 Found duplicate mapping key 'a'.", "x.yml:5:1 Found duplicate mapping key 'true'."];
     assert_eq!(said, expected);
     assert!(warnings.0.iter().all(|w| w.severity == Severity::Warning));
 }

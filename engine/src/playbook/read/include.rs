@@ -141,7 +141,7 @@ impl Reader<'_> {
     fn from(&mut self, field: Field<'_>) -> Option<Node> {
         if field.value.as_str().is_none() {
             let message =
-                format!("expected a string for `{}` but got {} instead", field.name, field.value.describe());
+                format!("Expected a string for {} but got {} instead", field.name, field.value.describe());
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::include", message)
                     .at(field.value.span, "not a file name"),
@@ -158,7 +158,8 @@ impl Reader<'_> {
             if known.contains(&name) {
                 continue;
             }
-            let message = format!("invalid options for {}: {}", request.name, self.show(key));
+            let message =
+                format!("Invalid options for {}: {}", request.name, self.show(key).trim_matches('`'));
             let help = match nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if name == "apply" => {
@@ -179,7 +180,7 @@ impl Reader<'_> {
             );
         }
         if let (Some(raw), "import_role" | "include_role") = (&request.args.raw, plain_name(&request.name)) {
-            let message = format!("invalid options for {}: _raw_params", request.name);
+            let message = format!("Invalid options for {}: _raw_params", request.name);
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::include", message)
                     .at(raw.span, "not an option")

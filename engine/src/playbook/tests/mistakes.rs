@@ -12,7 +12,10 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("a tag that is a mapping", "crashes there"),
     ("an import that imports itself", "crashes there"),
     ("a debugger", "there is none here"),
+    ("an unknown debugger", "there is none here"),
     ("strategy debug", "there is none here"),
+    ("text for a module that takes none", "found by the plan, which knows the module"),
+    ("an argument list in a template", "found by the plan, which knows the module"),
     ("a play among tasks", "known here before a host is"),
 ];
 
@@ -44,6 +47,18 @@ fn mistakes_are_reported_where_they_are() {
 fn everything(site: &Site) -> String {
     use crate::diagnostic::Diagnostics;
     use crate::playbook::{Action, Entry, RoleFrom};
+    /// What is wrong with tasks by themselves, which the plan judges.
+    fn flaws(entries: &[Entry], found: &mut Diagnostics) {
+        for entry in entries {
+            match entry {
+                Entry::Task(task) => found.0.extend(task.keywords.flaws.clone()),
+                Entry::Block(block) => {
+                    found.0.extend(block.keywords.flaws.clone());
+                    flaws(&block.body, found);
+                }
+            }
+        }
+    }
     let loader = site.loader(&[]);
     let mut diagnostics = Diagnostics::default();
     let playbook = loader.playbook(&site.path().join("site.yml"), &mut diagnostics);
@@ -52,6 +67,7 @@ fn everything(site: &Site) -> String {
             let name = role.name.as_str().unwrap();
             loader.role(name, &RoleFrom::default(), &play.dir, None, role.span, &mut diagnostics);
         }
+        flaws(&play.tasks, &mut diagnostics);
         for entry in &play.tasks {
             let Entry::Task(task) = entry else { continue };
             match &task.action {

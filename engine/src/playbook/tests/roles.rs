@@ -148,7 +148,7 @@ fn what_is_wrong_in_a_role_is_said_at_its_place() {
     insta::assert_snapshot!(said, @"
     4 playbook::vars 1:1 `roles/bad/vars/main.yml` must contain a dictionary of variables, not a list
         write `name: value`, one on each line
-    4 playbook::keyword 1:1 `dependencis` is not a valid attribute for a RoleMetadata
+    4 playbook::keyword 1:1 'dependencis' is not a valid attribute for a RoleMetadata
         did you mean `dependencies`?
     4 playbook::tasks 1:1 `roles/bad/tasks/main.yml` must be a list of tasks, not a mapping
         begin each task with `- `

@@ -258,7 +258,21 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
     let mut out = vec![];
     for item in all {
         let mut inner = item.clone();
+        let mut before = None;
         for key in &path {
+            if let Some(before) = before.replace(key)
+                && inner.kind() != ValueKind::Map
+            {
+                if skip {
+                    inner = Value::from(Vec::<Value>::new());
+                    break;
+                }
+                return Err(fault::error(format!(
+                    "the key {} should point to a dictionary, got '{}'",
+                    python::text(before)?,
+                    python::text(&inner)?
+                )));
+            }
             let found = fault::valid(inner.get_item(key)?)?;
             if found.is_undefined() {
                 if skip {
@@ -271,10 +285,10 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
             inner = found;
         }
         if !is_list(&inner) {
-            let key = path.last().map(python::repr).unwrap_or_default();
+            let key = path.last().map(python::text).transpose()?.unwrap_or_default();
             return Err(fault::error(format!(
-                "the key {key} should point to a list, got {}",
-                python::repr(&inner)
+                "the key {key} should point to a list, got '{}'",
+                python::text(&inner)?
             )));
         }
         for sub in items(&inner)? {

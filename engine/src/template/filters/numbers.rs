@@ -12,7 +12,9 @@ pub const TABLE: Table = &[
     ("abs", abs),
     ("round", round),
     ("log", log),
-    ("pow", |_, value, args| Ok(Value::from(real(value)?.powf(real(&args.need(0, "y")?)?)))),
+    ("pow", |_, value, args| {
+        Ok(Value::from(operand(value, "pow")?.powf(operand(&args.need(0, "y")?, "pow")?)))
+    }),
     ("root", root),
     ("human_readable", human_readable),
     ("human_to_bytes", human_to_bytes),
@@ -107,13 +109,16 @@ fn round(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Err
     }
 }
 
+/// The number of a filter that names itself when it is given something else.
+fn operand(value: &Value, filter: &str) -> Result<f64, Error> {
+    let kind = python::type_name(value);
+    real(value).map_err(|_| {
+        fault::error(format!("{filter}() can only be used on numbers: must be real number, not {kind}"))
+    })
+}
+
 fn log(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
-    let number = real(value).map_err(|_| {
-        fault::error(format!(
-            "log() can only be used on numbers: must be real number, not {}",
-            python::type_name(value)
-        ))
-    })?;
+    let number = operand(value, "log")?;
     if number <= 0.0 {
         return Err(fault::error("log() can only be used on numbers: math domain error"));
     }
@@ -127,8 +132,8 @@ fn log(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error
 }
 
 fn root(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
-    let number = real(value)?;
-    let base = args.get(0, "base").map_or(Ok(2.0), |base| real(&base))?;
+    let number = operand(value, "root")?;
+    let base = args.get(0, "base").map_or(Ok(2.0), |base| operand(&base, "root"))?;
     if number < 0.0 {
         return Err(fault::error("root() can only be used on numbers: math domain error"));
     }

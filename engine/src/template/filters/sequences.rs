@@ -71,6 +71,7 @@ fn unique(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Er
     let by = args.get(1, "attribute").filter(|by| !by.is_none());
     let (mut seen, mut out) = (vec![], vec![]);
     let mut hashed = std::collections::HashSet::new();
+    let told = args.named("case_sensitive").is_some() || by.is_some();
     for item in items(value)? {
         let key = match &by {
             Some(by) => attribute(&item, by, None)?,
@@ -79,6 +80,14 @@ fn unique(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Er
         let key = if fold { folded(key) } else { key };
         let new = match key.kind() {
             ValueKind::String | ValueKind::None => hashed.insert(key),
+            // Jinja's own filter cannot hash these, and Ansible's takes no parameters.
+            ValueKind::Map | ValueKind::Seq if told => {
+                let kind = python::type_name(&key);
+                return Err(fault::error(format!(
+                    "Jinja2's unique filter failed and we cannot fall back to Ansible's version as it does \
+                     not support the parameters supplied: unhashable type: '{kind}'"
+                )));
+            }
             _ if seen.contains(&key) => false,
             _ => {
                 seen.push(key);

@@ -144,6 +144,9 @@ fn names(value: Option<Value>) -> Result<Vec<String>, Error> {
     }
 }
 
+/// The option that tells `first_found` where to look: not one that a playbook has.
+pub const FOLDER: &str = "_folder";
+
 fn first_found(request: &Request) -> Result<Vec<Value>, Error> {
     let mut skip = request.is("skip", false);
     let mut tried: Vec<String> = vec![];
@@ -172,9 +175,9 @@ fn first_found(request: &Request) -> Result<Vec<Value>, Error> {
         }
     }
     tried.extend(join(files, paths));
-    let found = tried.iter().find_map(|name| {
-        ["files", "templates", "vars", "tasks"].iter().find_map(|folder| find(request, folder, name))
-    });
+    // A loop looks in the folder of what its task does, a call in the searched directories only.
+    let folder = request.option(FOLDER)?.unwrap_or_default();
+    let found = tried.iter().find_map(|name| find(request, &folder, name));
     match found {
         Some(path) => Ok(vec![Value::from(path.display().to_string())]),
         None if skip => Ok(vec![]),

@@ -65,7 +65,15 @@ pub const TABLE: Table = &[
     ("env", |request| {
         let otherwise = request.options.named("default").unwrap_or_else(|| Value::from(""));
         let name = |term: &String| term.split_whitespace().next().unwrap_or("").to_string();
-        let get = |term: &String| std::env::var(name(term)).map_or_else(|_| otherwise.clone(), Value::from);
+        let get = |term: &String| {
+            std::env::var(name(term)).map(Value::from).unwrap_or_else(|_| {
+                if otherwise.is_undefined() {
+                    let said = format!("The environment variable '{}' is not set.", name(term));
+                    fault::remember_unless_told(said);
+                }
+                otherwise.clone()
+            })
+        };
         Ok(request.texts()?.iter().map(get).collect())
     }),
     ("vars", vars),
@@ -139,6 +147,10 @@ fn together(request: &Request) -> Result<Vec<Value>, Error> {
 }
 
 fn vars(request: &Request) -> Result<Vec<Value>, Error> {
+    if let Some(term) = request.terms.iter().find(|term| term.as_str().is_none()) {
+        let kind = python::type_name(term);
+        return Err(fault::error(format!("Variable name must be 'str' not '{kind}'.")));
+    }
     let get = |name: &String| match request.core.variable(name) {
         Some(value) if !value.is_undefined() => finish::finish(value),
         _ => request

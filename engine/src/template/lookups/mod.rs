@@ -76,7 +76,11 @@ fn run(core: &Arc<Core>, name: &str, terms: Vec<Value>, options: Args) -> Result
 pub fn call(core: &Arc<Core>, name: &str, mut args: Args, list: bool) -> Result<Value, Error> {
     let list = args.named("wantlist").map_or(list, |want| want.is_true());
     let errors = args.named("errors").map_or(Ok("strict".into()), |errors| python::text(&errors))?;
-    args.defined()?;
+    // `lookup('env', 'X', default=undef())` is undefined where `X` is not set.
+    let undefined = args.named("default").is_some_and(|otherwise| otherwise.is_undefined());
+    if !(undefined && matches!(name.rsplit('.').next(), Some("env"))) {
+        args.defined()?;
+    }
     let terms = std::mem::take(&mut args.given);
     let found = match run(core, name, terms, args) {
         Err(_) if matches!(errors.as_str(), "ignore" | "warn") => {
@@ -98,15 +102,16 @@ pub fn call(core: &Arc<Core>, name: &str, mut args: Args, list: bool) -> Result<
     if found.len() == 1 { Ok(found.remove(0)) } else { Ok(Value::from(found)) }
 }
 
-/// What a lookup gives for terms, as a list: for `with_*` loops.
+/// What a lookup gives for terms, as a list: for `with_*` loops. `folder` is where the task finds its files.
 ///
 /// # Errors
 /// There is no such lookup, or it fails.
-pub fn lookup(scope: &Scope, name: &str, terms: Value, options: &[(String, Value)]) -> Result<Value, Fault> {
+pub fn lookup(scope: &Scope, name: &str, terms: Value, folder: &str) -> Result<Value, Fault> {
     let core = scope.core();
     let run = || {
         let terms = if is_list(&terms) { items(&terms)? } else { vec![terms] };
-        let options = options.iter().cloned().collect::<Kwargs>();
+        let folder = (name.ends_with("first_found")).then(|| (files::FOLDER, Value::from(folder)));
+        let options: Kwargs = folder.into_iter().collect();
         let found = run(core, name, terms, Args::new(vec![Value::from(options)]))?;
         finish::finish(Value::from(found))
     };

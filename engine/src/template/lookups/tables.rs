@@ -6,6 +6,7 @@ use crate::template::filters::regex::{Flags, regex};
 use crate::template::{Value, fault, python};
 use minijinja::Error;
 use minijinja::value::ValueKind;
+use std::collections::HashSet;
 
 pub const TABLE: Table = &[("csvfile", csvfile), ("ini", ini)];
 
@@ -88,6 +89,13 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
         let term = if term.kind() == ValueKind::Map { String::new() } else { python::text(term)? };
         let (key, own) =
             settings(&term, &["section", "file", "type", "re", "default", "case_sensitive", "encoding"]);
+        if let Some((name, _)) = key.split_once('=').filter(|(name, _)| !name.contains(' ')) {
+            return Err(fault::error(format!("'{name}' is not a valid option.")));
+        }
+        if key.is_empty() && !own.is_empty() {
+            let lead = "No key to look up was provided as first term within string inline options";
+            return Err(fault::error(format!("{lead}: {term}")));
+        }
         let get = |name: &str, otherwise: &str| setting(request, &own, name, otherwise);
         let properties = get("type", "ini")? == "properties";
         let (file, encoding) = (get("file", "ansible.ini")?, get("encoding", "utf-8")?);
@@ -98,9 +106,13 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
         let otherwise = own_default.or_else(|| request.options.named("default"));
         let wanted = if properties { String::new() } else { get("section", "global")? };
         let (pairs, there) = section(&text, &wanted, exact);
+        if let Some(what) = repeated(&text, exact) {
+            let file = file.rsplit('/').next().unwrap_or(&file);
+            return Err(fault::error(format!("Duplicate option in '{file}': {what}")));
+        }
         if !there && !properties {
-            out.extend(otherwise);
-            continue;
+            let file = file.rsplit('/').next().unwrap_or(&file);
+            return Err(fault::error(format!("No section '{wanted}' in '{file}'.")));
         }
         if request.is("re", false)
             || own.iter().any(|(name, value)| name == "re" && value.to_lowercase() == "true")
@@ -117,6 +129,30 @@ fn ini(request: &Request) -> Result<Vec<Value>, Error> {
         }
     }
     Ok(out)
+}
+
+/// What Python's parser says of the first setting that a section has twice.
+fn repeated(text: &str, exact: bool) -> Option<String> {
+    let (mut seen, mut inside) = (HashSet::new(), String::new());
+    for (at, line) in text.lines().enumerate() {
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) || line.starts_with([' ', '\t']) {
+            continue;
+        }
+        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            inside = name.into();
+            continue;
+        }
+        let name = trimmed.split(['=', ':']).next().unwrap_or_default().trim();
+        let name = if exact { name.to_string() } else { name.to_lowercase() };
+        if !seen.insert((inside.clone(), name.clone())) {
+            let (place, section) = (format!("[line {:>2}]", at + 1), python::repr(&Value::from(&*inside)));
+            return Some(format!(
+                "While reading from '<???>' {place}: option '{name}' in section {section} already exists"
+            ));
+        }
+    }
+    None
 }
 
 /// The settings of a section (those above any, if it is nameless), and whether it is there.

@@ -13,6 +13,7 @@
 //! | `{% set x = y %}`, `x.append([])` somewhere | `{% set x =( y )\|_m_own %}`, `x.append(([])\|_m_own)` | a list that may change |
 //! | `macro m(a)` reading `varargs`, `m(1, 2)` | `macro m(a, varargs=[], kwargs={})`, `_m_macro(m, 1, 2)` | takes what it does not name |
 //! | `for c in s`, `loop.` somewhere | `for c in( s)\|_m_each` | text that says how long it is |
+//! | `'{{ x }}' == y` in a condition | `('{{ x }}'|_m_render) == y`                           | the constant is rendered         |
 //! | `{{ "\d" }}` in a playbook   | `{{ "\\d" }}`                                               | (token step)                    |
 
 mod chain;
@@ -159,7 +160,7 @@ pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewrit
             }
         }
     };
-    let mut walk = Walk::new(text);
+    let mut walk = Walk::new(text, bare);
     let mut shape = Shape::Text;
     match &parsed {
         Tree::Expr(expr) => walk.expr(expr, false),

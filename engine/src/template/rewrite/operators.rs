@@ -5,7 +5,7 @@ use crate::template::arguments::Args;
 use crate::template::filters::times;
 use crate::template::owned::owned;
 use crate::template::predicates::types::within;
-use crate::template::{fault, python};
+use crate::template::{fault, lazy, python};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::cmp::Ordering;
@@ -86,6 +86,7 @@ pub fn install(env: &mut Environment<'_>) {
         state.get_or_insert_extension(Emitted::default()).0.push(value.clone());
         value
     });
+    env.add_filter("_m_render", |text: &str| lazy::rendered(text));
     env.add_filter("_m_want", |value: Value| want(&value).map(|()| value));
 }
 

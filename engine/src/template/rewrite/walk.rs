@@ -4,6 +4,7 @@
 use super::chain::chainable;
 use super::edits::Edit;
 use super::{Named, Plugin, Read};
+use crate::template::is_template;
 use crate::template::owned::CHANGING;
 use minijinja::machinery::ast;
 use std::borrow::Cow;
@@ -24,6 +25,8 @@ pub struct Walk<'s> {
     macros: Vec<String>,
     /// Names bound in the template.
     known: Vec<String>,
+    /// Whether templates in constants are rendered: conditions.
+    embedded: bool,
     /// How many guards (`default`, `is defined`) are around.
     pub guard: usize,
 }
@@ -59,7 +62,7 @@ fn items<'x, 's>(expr: &'x ast::Expr<'s>) -> Option<&'x [ast::Expr<'s>]> {
 }
 
 impl<'s> Walk<'s> {
-    pub fn new(source: &'s str) -> Self {
+    pub fn new(source: &'s str, embedded: bool) -> Self {
         let changes = CHANGING.iter().any(|method| source.contains(&format!(".{method}(")));
         let variadic = source.contains("varargs") || source.contains("kwargs");
         Self {
@@ -72,6 +75,7 @@ impl<'s> Walk<'s> {
             variadic,
             macros: vec![],
             known: vec![],
+            embedded,
             guard: 0,
         }
     }
@@ -315,6 +319,14 @@ impl<'s> Walk<'s> {
             E::Var(var) if self.known.iter().any(|name| name == var.id) => {}
             E::Var(var) => {
                 self.reads.push(Read { name: var.id.into(), at, guarded: soft && self.guard > 0 });
+            }
+            E::Const(text)
+                if self.embedded
+                    && text.value.as_str().is_some_and(is_template)
+                    && self.rest(at.start).starts_with(['"', '\'']) =>
+            {
+                self.edit(at.start..at.start, "(");
+                self.edit(at.end..at.end, "|_m_render)");
             }
             E::Const(_) => {}
             E::UnaryOp(unary) => self.expr(&unary.expr, false),

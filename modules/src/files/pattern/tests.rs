@@ -66,8 +66,8 @@ fn templates_expand_as_python_expands_them() {
         (r"[\3]", Ok("[]")),
         (r"a\tb\\", Ok("a\tb\\")),
         (r"a\.b", Ok(r"a\.b")),
-        (r"\7", Err("invalid group reference 7")),
-        (r"\q", Err("bad escape \\q")),
+        (r"\7", Err("invalid group reference 7 at position 1")),
+        (r"\q", Err("bad escape \\q at position 0")),
         (r"\g<no>", Err("unknown group name 'no'")),
     ] {
         let got = pattern.expand(&captures, template);
