@@ -7,6 +7,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod changes;
+mod k8s;
+
 use muster_apiserver::{Cluster, Double};
 use muster_engine::module::{Failure, Map};
 use serde_json::{Value as Json, json};
