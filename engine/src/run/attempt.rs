@@ -399,7 +399,12 @@ impl Attempts<'_> {
     fn settle(&self, done: &mut Done, output: Result<Output, Failure>, attempt: Option<i64>) {
         let task = &self.unit.task.task;
         let mut result = match output {
-            Ok(output) => {
+            Ok(mut output) => {
+                // What was read is told as it was written: templates in it belong to the variables, not to the result.
+                if let Some(vars) = &output.vars {
+                    let facts = vars.iter().map(|(name, value)| (name.to_key(), value.to_json()));
+                    output.result.insert("ansible_facts".into(), Json::Object(facts.collect()));
+                }
                 done.vars = output.vars;
                 output.result
             }

@@ -50,11 +50,13 @@ pub fn find(search: &[PathBuf], name: &str) -> Option<PathBuf> {
 /// It does not parse, fails, or reads something undefined; the message names the file and line.
 pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
     let mut options = options.clone();
-    let body = header(text, &mut options).unwrap_or(text);
+    let fail = |message: String| Fault { message, span: None, undefined: false };
+    let body = header(text, &mut options)
+        .map_err(|why| fail(format!("Syntax error in template: {why}")))?
+        .unwrap_or(text);
     let skipped = text.len().saturating_sub(body.len());
     let lines = text.get(..skipped).unwrap_or("").matches('\n').count();
     let at = |line: usize| format!("{name}:{}", line + lines);
-    let fail = |message: String| Fault { message, span: None, undefined: false };
     let syntax = syntax(&options).map_err(|error| fail(error.to_string()))?;
     let source = body.strip_suffix('\n').unwrap_or(body);
     let refused =
@@ -106,31 +108,38 @@ fn syntax(options: &FileOptions) -> Result<SyntaxConfig, Error> {
     builder.build()
 }
 
-/// Takes `#jinja2: name: value, ...` off the top of a file.
-fn header<'t>(text: &'t str, options: &mut FileOptions) -> Option<&'t str> {
-    let rest = text.strip_prefix("#jinja2:")?;
-    let (line, body) = rest.split_once('\n')?;
+/// Takes `#jinja2: name: value, ...` off the top of a file and gives what follows it.
+///
+/// # Errors
+/// A pair has no colon, or its name is none that can be overridden here.
+fn header<'t>(text: &'t str, options: &mut FileOptions) -> Result<Option<&'t str>, String> {
+    let Some((line, body)) = text.strip_prefix("#jinja2:").and_then(|rest| rest.split_once('\n')) else {
+        return Ok(None);
+    };
     for pair in line.split(',') {
-        let (key, value) = pair.split_once(':')?;
+        let Some((key, value)) = pair.split_once(':') else {
+            return Err(format!("Missing key-value separator `:` in '#jinja2:' override pair '{pair}'."));
+        };
         let value = value.trim();
         let unquoted = value.trim_matches(['\'', '"']).to_string();
         let truth = matches!(value, "True" | "true" | "yes" | "1");
         let default = |start: &str, end: &str| (start.to_string(), end.to_string());
+        let variable = || default("{{", "}}");
+        let block = || default("{%", "%}");
+        let comment = || default("{#", "#}");
         match key.trim() {
             "trim_blocks" => options.trim_blocks = Some(truth),
             "lstrip_blocks" => options.lstrip_blocks = Some(truth),
-            "variable_start_string" => {
-                options.variable.get_or_insert_with(|| default("{{", "}}")).0 = unquoted;
-            }
-            "variable_end_string" => options.variable.get_or_insert_with(|| default("{{", "}}")).1 = unquoted,
-            "block_start_string" => options.block.get_or_insert_with(|| default("{%", "%}")).0 = unquoted,
-            "block_end_string" => options.block.get_or_insert_with(|| default("{%", "%}")).1 = unquoted,
-            "comment_start_string" => {
-                options.comment.get_or_insert_with(|| default("{#", "#}")).0 = unquoted;
-            }
-            "comment_end_string" => options.comment.get_or_insert_with(|| default("{#", "#}")).1 = unquoted,
-            _ => {}
+            "variable_start_string" => options.variable.get_or_insert_with(variable).0 = unquoted,
+            "variable_end_string" => options.variable.get_or_insert_with(variable).1 = unquoted,
+            "block_start_string" => options.block.get_or_insert_with(block).0 = unquoted,
+            "block_end_string" => options.block.get_or_insert_with(block).1 = unquoted,
+            "comment_start_string" => options.comment.get_or_insert_with(comment).0 = unquoted,
+            "comment_end_string" => options.comment.get_or_insert_with(comment).1 = unquoted,
+            // What every file has anyway.
+            "keep_trailing_newline" | "newline_sequence" => {}
+            other => return Err(format!("Invalid '#jinja2:' override key '{other}'.")),
         }
     }
-    Some(body)
+    Ok(Some(body))
 }

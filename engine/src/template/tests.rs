@@ -223,6 +223,14 @@ fn files_include_import_and_extend_what_lies_beside_them() {
         ("{{ 'a\\tb' }}", "a\tb"),
         ("#jinja2: variable_start_string: '[%', variable_end_string: '%]'\n[% x %] {{ x }}\n", "5 {{ x }}\n"),
         ("#jinja2:trim_blocks:False\n{% if t %}\nb\n{% endif %}\n", "\nb\n"),
+        (
+            "#jinja2: trim_blocks True\n{{ x }}\n",
+            "Syntax error in template: Missing key-value separator `:` in '#jinja2:' override pair ' trim_blocks True'.",
+        ),
+        (
+            "#jinja2: nosuch: 1\n{{ x }}\n",
+            "Syntax error in template: Invalid '#jinja2:' override key 'nosuch'.",
+        ),
         ("{% include 'part.j2' %}", "[-5]"),
         ("{% import 'lib.j2' as lib %}{{ lib.m(d) }}", "<none>"),
         ("{% extends 'base.j2' %}{% block body %}{{ s }}{% endblock %}", "top\nhelloend"),
