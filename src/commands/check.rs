@@ -1,15 +1,15 @@
-//! `muster check`: a shipped check, run like any playbook. It is written to a directory of its own first, so that its
+//! `muster check`, and `muster run` with a name: a shipped playbook, run like any other. It is written to a directory of its own first, so that its
 //! roles and files are found as everywhere.
 
 use super::playbooks;
-use crate::cli::Check;
+use crate::cli::Options;
 use crate::exit::Exit;
 use crate::session::Session;
 use muster_engine::diagnostic::Class;
 
-/// Runs the check of that name.
-pub fn run(session: &Session, asked: &Check) -> Result<Exit, Exit> {
-    let file = playbooks::file_name(session, &asked.name)?;
+/// Runs the shipped playbook of that name.
+pub fn run(session: &Session, name: &str, options: &Options) -> Result<Exit, Exit> {
+    let file = playbooks::file_name(session, name)?;
     let dir = tempfile::tempdir().and_then(|dir| playbooks::write_out(dir.path()).map(|()| dir));
     let dir = dir.map_err(|error| {
         let message = format!("cannot write the shipped playbooks to a temporary directory: {error}");
@@ -20,5 +20,5 @@ pub fn run(session: &Session, asked: &Check) -> Result<Exit, Exit> {
             "see whether TMPDIR can be written to",
         )
     })?;
-    super::run::run(session, &[dir.path().join(file)], &asked.options)
+    super::run::run(session, &[dir.path().join(file)], options)
 }

@@ -25,9 +25,17 @@ pub fn run(invocation: Invocation) -> Exit {
 fn dispatch(invocation: Invocation) -> Result<Exit, Exit> {
     let open = |color| Session::open(color, invocation.as_ansible);
     match invocation.verb {
-        Verb::Run(asked) => run::run(&open(asked.options.show.color)?, &asked.playbooks, &asked.options),
+        Verb::Run(asked) => {
+            let session = open(asked.options.show.color)?;
+            match asked.playbooks.as_slice() {
+                [one] if playbooks::is_shipped(one) => {
+                    check::run(&session, &one.to_string_lossy(), &asked.options)
+                }
+                all => run::run(&session, all, &asked.options),
+            }
+        }
         Verb::AdHoc(asked) => adhoc::run(&open(asked.show.color)?, &asked),
-        Verb::Check(asked) => check::run(&open(asked.options.show.color)?, &asked),
+        Verb::Check(asked) => check::run(&open(asked.options.show.color)?, &asked.name, &asked.options),
         Verb::Plan(asked) => plan::run(&open(asked.options.show.color)?, &asked),
         Verb::Inventory(asked) => inventory::run(&open(Color::Auto)?, &asked),
         Verb::Vault(asked) => vault::run(&open(Color::Auto)?, &asked),

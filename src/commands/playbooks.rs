@@ -86,6 +86,11 @@ pub fn write_out(dir: &Path) -> io::Result<()> {
     SHIPPED.extract(dir)
 }
 
+/// Whether a path means a shipped playbook: there is no such file, and it is one's name.
+pub fn is_shipped(path: &Path) -> bool {
+    !path.exists() && shipped().any(|one| Path::new(one.name) == path)
+}
+
 /// The file name of a shipped playbook.
 pub fn file_name(session: &Session, name: &str) -> Result<String, Exit> {
     find(session, name).map(|found| format!("{}.yml", found.name))

@@ -140,7 +140,7 @@ fn problems(args: &Args, world: &World, hashes: &[(i64, i64, u64)]) -> Vec<Json>
             "error",
             votes.to_string(),
             "more than half of the voters alive",
-            "start the members that are down; if they are lost: muster run etcd-restore",
+            "start the members that are down; if most are lost for good, restore a snapshot as a new cluster",
         );
     } else if world.leader().is_none() {
         let remedy = "look at the members' logs for elections that do not end, and at disk latency";
@@ -199,7 +199,7 @@ fn of_member(args: &Args, world: &World, seen: &Seen, found: &mut Problems) {
     }
     let Some(status) = &seen.status else {
         let why = seen.error.clone().unwrap_or_default();
-        let remedy = "start etcd there; if the machine is lost: muster replace control-plane";
+        let remedy = "start etcd there; if the machine is lost, `etcd_member` with `state: absent`, then its successor";
         found.add("EtcdMember", "error", format!("{who} does not answer: {why}"), "answers", remedy);
         return;
     };
