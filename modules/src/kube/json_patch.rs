@@ -1,7 +1,7 @@
 //! `kubernetes.core.k8s_json_patch`: a JSON patch of one object. In check mode the server tries it; the same object afterwards
 //! is no change.
 
-use super::change::{outcome, patch};
+use super::change::{outcome, patch, tried};
 use super::cluster::Clusters;
 use super::hidden::hide;
 use super::info::WAIT;
@@ -56,10 +56,7 @@ impl Module for K8sJsonPatch {
     type Change = Args;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
-        if cx.check_mode {
-            return self.run(args, cx).await.map(Check::Done);
-        }
-        Ok(Check::Would { change: args.clone(), foreseen: Output::new(true) })
+        tried(args, cx, self.run(args, cx)).await
     }
 
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {

@@ -1,7 +1,7 @@
 //! `kubernetes.core.k8s`: objects of a cluster, there as defined, or gone. The objects of a [`definition`] are done one after
 //! another; what each came to is in the result. In check mode the server tries every change and keeps none.
 
-use super::change::{Change, delete, outcome};
+use super::change::{Change, delete, outcome, tried};
 use super::cluster::{Cluster, Clusters};
 use super::definition;
 use super::hidden::hide;
@@ -114,10 +114,7 @@ impl Module for K8s {
                 "apply without server_side_apply is not done: say `server_side_apply: {field_manager: NAME}`",
             ));
         }
-        if cx.check_mode {
-            return self.run(args, cx).await.map(Check::Done);
-        }
-        Ok(Check::Would { change: args.clone(), foreseen: Output::new(true) })
+        tried(args, cx, self.run(args, cx)).await
     }
 
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {

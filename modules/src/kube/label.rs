@@ -1,7 +1,7 @@
 //! `k8s_label`: labels of one object, there or gone. A label that has another value is only changed where `overwrite` allows
 //! it: as with kubectl, all labels are set or none.
 
-use super::change::{outcome, patch};
+use super::change::{outcome, patch, tried};
 use super::cluster::Clusters;
 use super::request::Sent;
 use super::way::{self, Way};
@@ -53,10 +53,7 @@ impl Module for K8sLabel {
     type Change = Args;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
-        if cx.check_mode {
-            return self.run(args, cx).await.map(Check::Done);
-        }
-        Ok(Check::Would { change: args.clone(), foreseen: Output::new(true) })
+        tried(args, cx, self.run(args, cx)).await
     }
 
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {

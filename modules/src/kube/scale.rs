@@ -1,7 +1,7 @@
 //! `kubernetes.core.k8s_scale`: how many replicas a workload has, or how many pods of a Job run at once; waited for if asked. What
 //! has another number or version than the task expects is left alone, and said.
 
-use super::change::{outcome, patch};
+use super::change::{outcome, patch, tried};
 use super::cluster::Clusters;
 use super::request::Sent;
 use super::waiting::Wait;
@@ -56,10 +56,7 @@ impl Module for K8sScale {
     type Change = Args;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
-        if cx.check_mode {
-            return self.run(args, cx).await.map(Check::Done);
-        }
-        Ok(Check::Would { change: args.clone(), foreseen: Output::new(true) })
+        tried(args, cx, self.run(args, cx)).await
     }
 
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {

@@ -1,7 +1,7 @@
 //! `kubernetes.core.k8s_taint`: taints of a node, there or gone. The list of taints is replaced as a whole, guarded by the
 //! resourceVersion it was read at, so that a taint that came in between is never lost.
 
-use super::change::{outcome, patch};
+use super::change::{outcome, patch, tried};
 use super::cluster::Clusters;
 use super::request::Sent;
 use super::resource::encoded;
@@ -73,10 +73,7 @@ impl Module for K8sTaint {
     type Change = Args;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
-        if cx.check_mode {
-            return self.run(args, cx).await.map(Check::Done);
-        }
-        Ok(Check::Would { change: args.clone(), foreseen: Output::new(true) })
+        tried(args, cx, self.run(args, cx)).await
     }
 
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
