@@ -218,10 +218,8 @@ impl Args {
         let allowed = match verdict {
             Ok(allowed) if !allowed.weakens => allowed,
             Ok(allowed) => {
-                let why = format!(
-                    "the cluster would tolerate less: now {}; afterwards {}",
-                    allowed.now, allowed.after
-                );
+                let why =
+                    format!("the cluster would be weaker: now {}; afterwards {}", allowed.now, allowed.after);
                 self.confirmed(world, &why, cx)?;
                 allowed
             }

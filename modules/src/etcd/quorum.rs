@@ -68,7 +68,8 @@ pub struct Allowed {
     pub now: Votes,
     /// How it will be.
     pub after: Votes,
-    /// Whether the cluster will tolerate less than it does now: then somebody must have said yes to exactly this.
+    /// Whether the cluster will tolerate less than it does now, or loses a member that lives: then somebody must have
+    /// said yes to exactly this.
     pub weakens: bool,
 }
 
@@ -153,7 +154,8 @@ pub fn may_remove(members: &[Voice], id: u64) -> Result<Allowed, Refused> {
     if !after.has_quorum() {
         return Err(Refused::NoQuorumAfter { now, after });
     }
-    Ok(Allowed { now, after, weakens: after.spare() < now.spare() })
+    // One that lives holds a copy of the data, whatever the votes say: of two, the second is worth asking about.
+    Ok(Allowed { now, after, weakens: victim.alive && !victim.learner })
 }
 
 /// Whether one more member may be added, as a learner or at once as a voter.

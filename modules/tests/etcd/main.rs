@@ -166,7 +166,7 @@ async fn a_healthy_member_goes_only_when_somebody_said_so_about_this_cluster() {
     let mut bench = bench();
     let args = json!({"name": "cp1", "state": "absent"});
     let refused = run(&cluster, &bench, "etcd_member", args).await.unwrap_err();
-    assert!(refused.message().contains("would tolerate less"), "{}", refused.message());
+    assert!(refused.message().contains("would be weaker"), "{}", refused.message());
     let forced = json!({"name": "cp1", "state": "absent", "force": true});
     bench.vars.insert("muster_etcd_confirm".into(), json!("another"));
     let refused = run(&cluster, &bench, "etcd_member", forced.clone()).await.unwrap_err();
