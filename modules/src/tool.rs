@@ -55,6 +55,11 @@ pub(crate) async fn ask(cx: &Context, programs: &[&str], script: &str) -> Result
     }
 }
 
+/// What a script told in a line `key=value`.
+pub(crate) fn told<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+}
+
 /// A piece of script that prints each regular file of a directory: its path and its content, both ended by NUL.
 pub(crate) fn print_files(pattern: &str) -> String {
     format!(

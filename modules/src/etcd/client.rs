@@ -88,9 +88,7 @@ impl Client {
     pub async fn find(way: &Way, cx: &Context) -> Result<Self, Failure> {
         let seen = tool::ask(cx, &[], LOOK).await?;
         let text = seen.out();
-        let told = |key: &str| {
-            text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).map(str::to_string)
-        };
+        let told = |key: &str| tool::told(&text, key).map(str::to_string);
         let (program, via) = match (told("program"), told("container")) {
             (Some(program), _) => (format!("ETCDCTL_API=3 {}", quote(&program)), "etcdctl"),
             (None, Some(id)) => (format!("crictl exec {} etcdctl", quote(&id)), "crictl exec"),

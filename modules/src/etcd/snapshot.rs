@@ -155,7 +155,7 @@ impl Place {
         );
         let seen = tool::ask(cx, &[], &script).await?;
         let text = seen.out();
-        let told = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let told = |key: &str| tool::told(&text, key);
         let free: u64 = told("free").and_then(|kib| kib.trim().parse().ok()).unwrap_or_default();
         Ok(Self {
             path: told("path").unwrap_or(dest).to_string(),
@@ -203,7 +203,7 @@ impl Change {
             return Ok(Err(complaint(&done)));
         }
         let text = done.out();
-        let told = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let told = |key: &str| tool::told(&text, key);
         let size: u64 = told("size").and_then(|size| size.parse().ok()).unwrap_or_default();
         Ok(Ok(Output::new(true)
             .with("path", self.path.as_str())

@@ -70,9 +70,7 @@ impl Module for Timezone {
         let zone = args.name.clone().unwrap_or_default();
         let seen = tool::ask(cx, &[], &format!("z={}\n{LOOK}", quote(&zone))).await?;
         let text = seen.out();
-        let told = |key: &str| {
-            text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=').map(str::to_string))
-        };
+        let told = |key: &str| tool::told(&text, key).map(str::to_string);
         if text.lines().any(|line| line == "missing") {
             return Err(Failure::new(format!("Error message:\ngiven timezone \"{zone}\" is not available")));
         }
