@@ -19,10 +19,11 @@ use muster_engine::module::Registry;
 #[must_use]
 pub fn builtin() -> Registry {
     let registry = command::add(Registry::default());
-    let registry = etcd::add(registry);
+    let clusters = kube::Clusters::default();
+    let registry = etcd::add(registry, &clusters);
     let registry = files::register(registry);
     let registry = flow::add(registry);
-    let registry = kube::add(registry);
+    let registry = kube::add(registry, &clusters);
     let registry = net::add(registry);
     let registry = packages::add(registry);
     system::add(registry)

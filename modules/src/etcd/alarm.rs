@@ -1,8 +1,9 @@
 //! `etcd_alarm`: alarms of an etcd cluster, disarmed once their cause is gone. `NOSPACE` stops all writes until it is disarmed;
 //! `CORRUPT` means a member with wrong data, which is replaced, never talked away.
 
-use super::client::{Client, Way, refusal, with_options};
+use super::client::{self, Client, Way, refusal};
 use super::world::World;
+use crate::options::options;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -30,7 +31,7 @@ pub struct Change {
     revision: i64,
 }
 
-const OPTIONS: [Opt; 9] = with_options([
+const OWN: [Opt; 4] = [
     Opt::new("state", Kind::Str, "The only state there is to wish for.")
         .choices(&["disarmed"])
         .default("disarmed"),
@@ -44,11 +45,11 @@ const OPTIONS: [Opt; 9] = with_options([
         .default("90"),
     Opt::new("quota_bytes", Kind::Int, "The quota; what the server says (3.6) counts first.")
         .default("2147483648"),
-]);
+];
 
 impl Module for EtcdAlarm {
     const NAME: &'static str = "etcd_alarm";
-    const SPEC: Spec = Spec::new("Disarms etcd's NOSPACE alarm when there is space again.", &OPTIONS)
+    const SPEC: Spec = Spec::new("Disarms etcd's NOSPACE alarm when there is space again.", options![OWN, client::OPTIONS])
         .examples("- etcd_alarm:\n  become: true\n");
     type Args = Args;
     type Change = Change;

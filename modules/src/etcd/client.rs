@@ -1,9 +1,10 @@
-//! How etcdctl is run on a host: the program in its path, or inside the etcd container by crictl; with kubeadm's
-//! certificates where they are and nothing else is given. A task's options come in, answers of etcdctl go out. No key
-//! ever leaves the host.
+//! How etcdctl is run for a host: the program in its path, or inside the etcd container by crictl, or in an etcd pod through the
+//! Kubernetes API; with kubeadm's certificates where they are and nothing else is given. A task's options come in, answers of
+//! etcdctl go out. No key ever leaves its host.
 
+use super::pod::Pod;
 use crate::command::words::quote;
-use crate::options::joined;
+use crate::kube::Clusters;
 use crate::tool;
 use muster_engine::connection::{Command, Completed};
 use muster_engine::module::{Context, Failure, Kind, Opt};
@@ -34,10 +35,15 @@ pub const OPTIONS: [Opt; 5] = [
     Opt::new("command_timeout", Kind::Float, "Seconds one call of etcdctl may take.").default("5"),
 ];
 
-/// A module's own options and [`OPTIONS`].
-pub const fn with_options<const OWN: usize, const ALL: usize>(own: [Opt; OWN]) -> [Opt; ALL] {
-    joined(own, OPTIONS)
-}
+/// What modules take that find an etcd pod themselves where the host has no etcdctl.
+pub const THROUGH: [Opt; 2] = [
+    Opt::new(
+        "kubeconfig",
+        Kind::Raw,
+        "A kubeconfig, for where the host has neither etcdctl nor etcd: an etcd pod is used then. The usual one unless given.",
+    ),
+    Opt::new("context", Kind::Str, "The context of it to use."),
+];
 
 /// How a task says where etcd is.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -48,18 +54,22 @@ pub struct Way {
     cert: Option<String>,
     key: Option<String>,
     command_timeout: f64,
+    #[serde(flatten)]
+    kube: crate::kube::Way,
 }
 
-/// etcdctl on one host, found.
+/// etcdctl for one host, found.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// The words before etcdctl's own: `etcdctl`, or `crictl exec ID etcdctl`.
     program: String,
-    /// How it is reached, for results: `etcdctl` or `crictl exec`.
+    /// The pod that has it, where the host has none.
+    pod: Option<Pod>,
+    /// How it is reached, for results: `etcdctl`, `crictl exec` or `kubernetes exec`.
     pub via: &'static str,
     /// Where the member beside it listens, or what the task gave.
     pub endpoints: Vec<String>,
-    tls: String,
+    tls: Vec<String>,
     patience: f64,
 }
 
@@ -86,18 +96,46 @@ impl Client {
     /// # Errors
     /// There is neither etcdctl nor a running container of etcd, or the keys cannot be read.
     pub async fn find(way: &Way, cx: &Context) -> Result<Self, Failure> {
+        Self::on_host(way, cx).await?.ok_or_else(|| nowhere(cx))
+    }
+
+    /// Finds out how to run etcdctl on the host, or in an etcd pod of its cluster.
+    ///
+    /// # Errors
+    /// As [`Client::find`], and the API does not help either.
+    pub async fn find_anywhere(way: &Way, clusters: &Clusters, cx: &Context) -> Result<Self, Failure> {
+        if let Some(client) = Self::on_host(way, cx).await? {
+            return Ok(client);
+        }
+        let nowhere = nowhere(cx);
+        if way.cacert.is_some() || way.cert.is_some() || way.key.is_some() {
+            return Err(nowhere);
+        }
+        let pod = Pod::find(clusters, &way.kube, cx).await.map_err(|failure| {
+            let message = format!("{}. Through the Kubernetes API: {}", nowhere.message(), failure.message());
+            nowhere.with("msg", message)
+        })?;
+        let endpoints =
+            way.endpoints.clone().filter(|list| !list.is_empty()).unwrap_or_else(|| vec![format!("https://{PORT}")]);
+        let tls = pod.tls();
+        Ok(Self {
+            program: String::new(),
+            pod: Some(pod),
+            via: "kubernetes exec",
+            endpoints,
+            tls,
+            patience: way.command_timeout.max(0.1),
+        })
+    }
+
+    async fn on_host(way: &Way, cx: &Context) -> Result<Option<Self>, Failure> {
         let seen = tool::ask(cx, &[], LOOK).await?;
         let text = seen.out();
         let told = |key: &str| tool::told(&text, key).map(str::to_string);
         let (program, via) = match (told("program"), told("container")) {
             (Some(program), _) => (format!("ETCDCTL_API=3 {}", quote(&program)), "etcdctl"),
             (None, Some(id)) => (format!("crictl exec {} etcdctl", quote(&id)), "crictl exec"),
-            (None, None) => {
-                return Err(Failure::new(format!(
-                    "there is no way to etcd on {}: no `etcdctl` in its path and no running container called `etcd` (`crictl ps --name etcd`). Delegate the task to a control plane host, or install etcdctl there",
-                    cx.host
-                )));
-            }
+            (None, None) => return Ok(None),
         };
         let found = |given: &Option<String>, key: &str| given.clone().or_else(|| told(key));
         let cert = found(&way.cert, "cert");
@@ -112,15 +150,14 @@ impl Client {
         }
         let files =
             [("cacert", found(&way.cacert, "cacert")), ("cert", cert), ("key", found(&way.key, "key"))];
-        let tls: String = files
-            .iter()
-            .filter_map(|(flag, file)| Some(format!(" --{flag}={}", quote(file.as_deref()?))))
-            .collect();
+        let tls: Vec<String> =
+            files.iter().filter_map(|(flag, file)| Some(format!("--{flag}={}", file.as_deref()?))).collect();
         let endpoints =
             way.endpoints.clone().filter(|list| !list.is_empty()).unwrap_or_else(|| {
                 vec![format!("{}://{PORT}", if tls.is_empty() { "http" } else { "https" })]
             });
-        Ok(Self { program, via, endpoints, tls, patience: way.command_timeout.max(0.1) })
+        let patience = way.command_timeout.max(0.1);
+        Ok(Some(Self { program, pod: None, via, endpoints, tls, patience }))
     }
 
     /// The same with more time for each call: for what takes as long as the database is big.
@@ -129,19 +166,22 @@ impl Client {
         Self { patience: self.patience.max(seconds), ..self.clone() }
     }
 
-    /// The command line that asks `endpoints` these words, for the shell.
+    /// The command line that asks `endpoints` these words, for the host's shell.
     #[must_use]
     pub fn line(&self, endpoints: &[String], words: &[&str]) -> String {
-        let words: String = words.iter().map(|word| format!(" {}", quote(word))).collect();
+        let words: String = self.words(endpoints, words).iter().map(|word| format!(" {}", quote(word))).collect();
+        format!("{}{words}", self.program)
+    }
+
+    /// The words of a call, behind the program's name.
+    fn words(&self, endpoints: &[String], words: &[&str]) -> Vec<String> {
         // A member that is not there must not cost more than its share: dialling gives up earlier than the call.
         let dial = (self.patience / 2.0).clamp(0.1, 5.0);
-        format!(
-            "{} --endpoints={}{} --dial-timeout={dial}s --command-timeout={}s{words}",
-            self.program,
-            quote(&endpoints.join(",")),
-            self.tls,
-            self.patience
-        )
+        let mut all = vec![format!("--endpoints={}", endpoints.join(","))];
+        all.extend(self.tls.clone());
+        all.extend([format!("--dial-timeout={dial}s"), format!("--command-timeout={}s", self.patience)]);
+        all.extend(words.iter().map(|word| (*word).to_string()));
+        all
     }
 
     /// Asks these endpoints.
@@ -154,10 +194,16 @@ impl Client {
         words: &[&str],
         cx: &Context,
     ) -> Result<Completed, Failure> {
-        let mut command = Command::new(self.line(endpoints, words));
-        command.cap = Some(8 << 20);
         // etcdctl does not count all it waits for: a call that is far over its time is ended.
         let most = Duration::from_secs_f64(self.patience * 4.0 + 10.0);
+        if let Some(pod) = &self.pod {
+            let asked = pod.ask(self.words(endpoints, words));
+            return tokio::time::timeout(most, asked).await.map_err(|_| {
+                Failure::new(format!("etcdctl in the pod {} gave no answer in {} s", pod.name, most.as_secs()))
+            })?;
+        }
+        let mut command = Command::new(self.line(endpoints, words));
+        command.cap = Some(8 << 20);
         command.timeout = Some(cx.timeout.map_or(most, |timeout| timeout.min(most)));
         cx.exec(command).await
     }
@@ -182,6 +228,14 @@ impl Client {
                 .with("stdout", done.out().into_owned())
         })
     }
+}
+
+/// That the host has no etcdctl.
+fn nowhere(cx: &Context) -> Failure {
+    Failure::new(format!(
+        "there is no way to etcd on {}: no `etcdctl` in its path and no running container called `etcd` (`crictl ps --name etcd`). Delegate the task to a control plane host, or install etcdctl there",
+        cx.host
+    ))
 }
 
 /// What etcd itself said: etcdctl's last line of complaint, without its log.

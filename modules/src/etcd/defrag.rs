@@ -1,9 +1,10 @@
 //! `etcd_defrag`: gives the holes of etcd's databases back to the disk, one member after another, those that follow first and
 //! the leader last. Only a cluster in which everybody is well is touched, and it must be well again before the next one.
 
-use super::client::{Client, Way, complaint, with_options};
+use super::client::{self, Client, Way, complaint};
 use super::member::Id;
 use super::world::{Seen, World};
+use crate::options::options;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -31,7 +32,7 @@ pub struct Change {
     args: Args,
 }
 
-const OPTIONS: [Opt; 8] = with_options([
+const OWN: [Opt; 3] = [
     Opt::new(
         "min_reclaimable",
         Kind::Bytes,
@@ -41,13 +42,13 @@ const OPTIONS: [Opt; 8] = with_options([
     Opt::new("defrag_timeout", Kind::Float, "Seconds one member may take; it serves nobody meanwhile.")
         .default("300"),
     Opt::new("pause", Kind::Float, "Seconds between two members.").default("5"),
-]);
+];
 
 impl Module for EtcdDefrag {
     const NAME: &'static str = "etcd_defrag";
     const SPEC: Spec = Spec::new(
         "Defragments the members of an etcd cluster one by one, the leader last, while all are well.",
-        &OPTIONS,
+        options![OWN, client::OPTIONS],
     )
     .examples("- etcd_defrag:\n  become: true\n");
     type Args = Args;

@@ -1,8 +1,10 @@
 //! `etcdctl`: any call of etcdctl where the task runs, with the certificates that are there. Words come in, what etcdctl
 //! printed goes out, as JSON where it prints JSON. Calls that only read run in check mode too; others then do not run.
 
-use super::client::{Client, Way, refusal, with_options};
+use super::client::{self, Client, THROUGH, Way, refusal};
 use crate::command::words;
+use crate::kube::Clusters;
+use crate::options::options;
 use crate::tool;
 use muster_engine::connection::Completed;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
@@ -10,7 +12,9 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 /// `etcdctl`.
-pub struct Etcdctl;
+pub struct Etcdctl {
+    pub(crate) clusters: Clusters,
+}
 
 /// What a task gives to [`Etcdctl`].
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -49,16 +53,16 @@ const READING: &[&[&str]] = &[
 /// Calls that change who the cluster is made of: [`super::EtcdMember`] makes them, and asks the arithmetic first.
 const MEMBERSHIP: &[&[&str]] = &[&["member", "remove"], &["member", "add"], &["member", "promote"]];
 
-const OPTIONS: [Opt; 7] = with_options([
+const OWN: [Opt; 2] = [
     Opt::new("_raw_params", Kind::Str, "The free-form text: the words of the call, quoted as for a shell."),
     Opt::new("argv", Kind::List, "The words of the call as a list.").elements(Kind::Str),
-]);
+];
 
 impl Module for Etcdctl {
     const NAME: &'static str = "etcdctl";
     const SPEC: Spec = Spec::new(
-        "Calls etcdctl on the host: the program there, or the one in etcd's container.",
-        &OPTIONS,
+        "Calls etcdctl on the host: the program there, or the one in etcd's container; without either the one in an etcd pod.",
+        options![OWN, client::OPTIONS, THROUGH],
     )
     .free_form("_raw_params")
     .exclusive(&[&["_raw_params", "argv"]])
@@ -84,7 +88,7 @@ impl Module for Etcdctl {
                 argv.join(" ")
             )));
         }
-        let client = Client::find(&args.way, cx).await?;
+        let client = Client::find_anywhere(&args.way, &self.clusters, cx).await?;
         let call = Call { client, argv };
         match begins(&call.argv, READING) {
             true => Ok(Check::Done(call.run(false, cx).await?)),

@@ -2,9 +2,10 @@
 //! alarms, hashes. It only reads and never fails for what it finds: findings go out with what was seen, what is needed
 //! and what to do.
 
-use super::client::{Client, Way, with_options};
+use super::client::{self, Client, Way};
 use super::world::{Seen, World};
 use futures_util::future::join_all;
+use crate::options::options;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -28,7 +29,7 @@ pub struct Args {
     way: Way,
 }
 
-const OPTIONS: [Opt; 11] = with_options([
+const OWN: [Opt; 6] = [
     Opt::new("max_lag", Kind::Int, "Log entries a member may be behind in applying.").default("1000"),
     Opt::new(
         "quota_bytes",
@@ -42,13 +43,13 @@ const OPTIONS: [Opt; 11] = with_options([
         .default("45"),
     Opt::new("fragmentation_min_bytes", Kind::Int, "Holes smaller than this are not worth a word.")
         .default("104857600"),
-]);
+];
 
 impl Module for EtcdHealth {
     const NAME: &'static str = "etcd_health";
     const SPEC: Spec = Spec::new(
         "Finds what is wrong with an etcd cluster: members, leader, lag, size, fragmentation, alarms, hashes.",
-        &OPTIONS,
+        options![OWN, client::OPTIONS],
     )
     .examples(
         "- etcd_health:\n  become: true\n  register: etcd\n\n- check:\n    id: Etcd\n    that: etcd.problems | rejectattr('severity', 'eq', 'warning') | length == 0\n    observed: \"{{ etcd.problems | map(attribute='observed') | join('; ') }}\"\n    required: every member healthy\n",

@@ -1,10 +1,11 @@
 //! `etcd_member`: one member added, promoted or removed. The cluster is read whole, the arithmetic of [`quorum`] decides, the
 //! cluster is read again right before the write. What is already so is no change, so a broken-off run can be run again.
 
-use super::client::{Client, Way, complaint, refusal, with_options};
+use super::client::{self, Client, Way, complaint, refusal};
 use super::member::{Id, Member, Members};
 use super::quorum::{self, Allowed, Refused};
 use super::world::{Seen, World, votes_json};
+use crate::options::options;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::json;
@@ -51,7 +52,7 @@ const CONFIRM: &str = "muster_etcd_confirm";
 /// Between two tries of a change that etcd will take in a moment.
 const PAUSE: Duration = Duration::from_secs(1);
 
-const OPTIONS: [Opt; 12] = with_options([
+const OWN: [Opt; 7] = [
     Opt::new("state", Kind::Str, "`present` adds it, `promoted` makes a learner vote, `absent` removes it.")
         .choices(&["present", "promoted", "absent"])
         .default("present"),
@@ -69,13 +70,13 @@ const OPTIONS: [Opt; 12] = with_options([
     .default("false"),
     Opt::new("wait_timeout", Kind::Float, "Seconds to wait for what etcd will take in a moment: a learner that catches up, voters that are in touch.")
         .default("60"),
-]);
+];
 
 impl Module for EtcdMember {
     const NAME: &'static str = "etcd_member";
     const SPEC: Spec = Spec::new(
         "Adds, promotes and removes members of an etcd cluster, and refuses what would cost its quorum.",
-        &OPTIONS,
+        options![OWN, client::OPTIONS],
     )
     .one_of(&[&["id", "name", "peer_urls"]])
     .required_if(&[("state", "present", &["peer_urls"])])

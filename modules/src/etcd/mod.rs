@@ -9,6 +9,7 @@ mod health;
 mod info;
 mod member;
 mod membership;
+mod pod;
 pub mod quorum;
 mod snapshot;
 mod world;
@@ -21,12 +22,13 @@ pub use info::EtcdMemberInfo;
 pub use membership::EtcdMember;
 pub use snapshot::EtcdSnapshot;
 
+use crate::kube::Clusters;
 use muster_engine::module::Registry;
 
 /// The registry with these modules.
-pub(crate) fn add(registry: Registry) -> Registry {
+pub(crate) fn add(registry: Registry, clusters: &Clusters) -> Registry {
     registry
-        .with(Etcdctl)
+        .with(Etcdctl { clusters: clusters.clone() })
         .with(EtcdMemberInfo)
         .with(EtcdMember)
         .with(EtcdHealth)

@@ -1,11 +1,12 @@
 //! `etcd_snapshot`: a backup of etcd's data as a file on the host. It is taken from a member that follows, only where there
 //! is room, checked against the hash at its own end, and put in its place whole or not at all; nothing is overwritten.
 
-use super::client::{Client, Way, complaint, with_options};
+use super::client::{self, Client, Way, complaint};
 use super::world::{Seen, World};
 use crate::command::words::{expanded, quote};
 use crate::tool;
 use jiff::Timestamp;
+use crate::options::options;
 use muster_engine::connection::Command;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -36,14 +37,14 @@ pub struct Change {
     seconds: f64,
 }
 
-const OPTIONS: [Opt; 9] = with_options([
+const OWN: [Opt; 4] = [
     Opt::new("dest", Kind::Path, "The file, or a directory that is there (or ends in `/`): then the name tells cluster, time and revision.")
         .required()
         .aliases(&["path"]),
     Opt::new("cluster_name", Kind::Str, "What the cluster is called in that name.").default("kubernetes"),
     Opt::new("free_factor", Kind::Float, "How many times the database's size must be free there.").default("1.2"),
     Opt::new("snapshot_timeout", Kind::Float, "Seconds the snapshot may take.").default("600"),
-]);
+];
 
 /// `etcdctl` inside the container writes where kubeadm mounts the host's directory at the same path.
 const SHARED: &str = "/var/lib/etcd";
@@ -64,7 +65,7 @@ echo "size=$s"; echo "sha256=$h"
 
 impl Module for EtcdSnapshot {
     const NAME: &'static str = "etcd_snapshot";
-    const SPEC: Spec = Spec::new("Saves a verified snapshot of etcd to a file on the host.", &OPTIONS)
+    const SPEC: Spec = Spec::new("Saves a verified snapshot of etcd to a file on the host.", options![OWN, client::OPTIONS])
         .examples("- etcd_snapshot:\n    dest: /var/backups/etcd/\n  become: true\n  register: backup\n");
     type Args = Args;
     type Change = Change;

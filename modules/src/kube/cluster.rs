@@ -1,27 +1,29 @@
 //! One cluster as modules ask it: a client, the kinds it has, and who it is. Equal ways to it share one [`Cluster`] for a whole
 //! run. Where the play says which cluster it is meant for (`muster_cluster_uid`), no other one is ever asked for anything else.
 
-use super::config::{self, Found};
-use super::request::{self, Answer, Refusal, Sent};
+use super::config;
+use super::diagnosis::{self, Trouble};
+use super::identity::Identity;
+use super::place::Place;
+use super::request::{self, Answer, Refusal, Sent, Unanswered};
 use super::resource::{self, Resource};
-use super::road::Tunnel;
+use super::session::Session;
 use super::way::Way;
-use http::Method;
-use hyper_util::client::legacy;
-use hyper_util::rt::TokioExecutor;
-use kube::client::{ClientBuilder, ConfigExt as _};
+use http::response::Parts;
+use http::{Method, Request};
+use jiff::Timestamp;
+use kube::client::Body;
 use muster_engine::module::{Context, Failure};
 use serde_json::Value as Json;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
-use tower::{BoxError, ServiceBuilder};
 
 /// The variable that pins the cluster: the uid of its namespace kube-system.
 const PIN: &str = "muster_cluster_uid";
-/// How long opening a connection to the API may take.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How long the server may take to tell its time.
+const CLOCK: Duration = Duration::from_secs(5);
 /// How many objects a page of a list has.
 const PAGE: &str = "500";
 
@@ -34,7 +36,7 @@ type Kinds = Arc<Vec<Resource>>;
 
 /// One cluster.
 pub(crate) struct Cluster {
-    client: kube::Client,
+    session: Session,
     /// Where its kubeconfig came from, for messages.
     pub from: String,
     /// The namespace of the context.
@@ -49,20 +51,14 @@ impl Clusters {
     /// # Errors
     /// There is no configuration, or it is another cluster than the play is meant for.
     pub async fn of(&self, way: &Way, cx: &Context) -> Result<Arc<Cluster>, Failure> {
-        let here = config::is_here(cx);
-        let variable = |name: &str| {
-            let own =
-                cx.environment.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-            own.or_else(|| if here { std::env::var(name).ok() } else { None })
-        };
-        let way = way.clone().filled(variable);
-        let place = if here { "local" } else { &*cx.host };
-        let key = format!("{place}\0{:?}\0{}", cx.escalation.as_ref().map(|e| &e.user), way.key());
+        let place = Place::of(cx);
+        let way = way.clone().filled(|name| place.variable(name));
+        let key = format!("{}\0{}", place.key(), way.key());
         let slot = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(key).or_default())
         };
-        let cluster = slot.get_or_try_init(|| async { Cluster::open(&way, cx).await.map(Arc::new) }).await?;
+        let cluster = slot.get_or_try_init(|| async { Cluster::open(&way, place).await.map(Arc::new) }).await?;
         if let Some(pinned) = cx.scope.get(PIN)?.filter(|value| !value.is_none() && !value.is_undefined()) {
             let (pinned, uid) = (pinned.to_string(), cluster.uid().await?);
             if !pinned.is_empty() && pinned != uid {
@@ -77,28 +73,16 @@ impl Clusters {
 }
 
 impl Cluster {
-    async fn open(way: &Way, cx: &Context) -> Result<Self, Failure> {
-        let Found { mut config, from } = config::find(way, cx).await?;
-        config.connect_timeout = Some(CONNECT);
-        config.default_retry = false;
-        let namespace = config.default_namespace.clone();
-        let broken = |error: &dyn std::fmt::Display| Failure::new(format!("{from} cannot be used: {error}"));
-        let client = match config::is_here(cx) {
-            true => kube::Client::try_from(config).map_err(|error| broken(&error))?,
-            false => {
-                let tls = config
-                    .rustls_https_connector_with_connector(Tunnel(Arc::clone(&cx.road)))
-                    .map_err(|error| broken(&error))?;
-                let auth = config.auth_layer().map_err(|error| broken(&error))?;
-                let service = ServiceBuilder::new()
-                    .layer(config.base_uri_layer())
-                    .option_layer(auth)
-                    .map_err(BoxError::from)
-                    .service(legacy::Client::builder(TokioExecutor::new()).build(tls));
-                ClientBuilder::new(service, namespace.clone()).build()
-            }
-        };
-        Ok(Self { client, from, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
+    async fn open(way: &Way, place: Place) -> Result<Self, Failure> {
+        let found = config::find(way, &place).await?;
+        let (from, namespace) = (found.identity.from.clone(), found.config.default_namespace.clone());
+        let session = Session::open(found, place).await?;
+        Ok(Self { session, from, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
+    }
+
+    /// The namespace that a task means: its own, or the context's.
+    pub fn space<'s>(&'s self, said: Option<&'s str>) -> &'s str {
+        said.filter(|said| !said.is_empty()).unwrap_or(&self.namespace)
     }
 
     /// Who this cluster is: the uid of its namespace kube-system.
@@ -131,7 +115,68 @@ impl Cluster {
         path: &str,
         body: Option<(Sent, &Json)>,
     ) -> Result<Answer, Refusal> {
-        request::send(&self.client, method, path, body, &self.from).await
+        self.asked(method, path, body).await.map(Answer::read)
+    }
+
+    /// The text at a path: a log.
+    ///
+    /// # Errors
+    /// As [`request::send`].
+    pub async fn text(&self, path: &str) -> Result<String, Refusal> {
+        self.asked(Method::GET, path, None).await.map(|(_, text)| text)
+    }
+
+    async fn asked(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Sent, &Json)>,
+    ) -> Result<(Parts, String), Refusal> {
+        let (client, who) = self.session.client().await.map_err(Refusal::from_failure)?;
+        match request::send(&client, method.clone(), path, body).await {
+            Err(Unanswered::Refused(refusal)) if refusal.is(401) => {
+                // Nothing was done: with other credentials it may be asked once more.
+                let renewed = self.session.renewed().await.map_err(Refusal::from_failure)?;
+                let Some((client, who)) = renewed else { return Err(refusal.explained(&who)) };
+                match request::send(&client, method, path, body).await {
+                    Err(failed) => Err(self.explained(failed, &who).await),
+                    Ok(answer) => Ok(answer),
+                }
+            }
+            Err(failed) => Err(self.explained(failed, &who).await),
+            Ok(answer) => Ok(answer),
+        }
+    }
+
+    /// A client for what is no plain request and answer, and who it is.
+    ///
+    /// # Errors
+    /// Credentials are needed, and cannot be had.
+    pub async fn client(&self) -> Result<(kube::Client, Identity), Refusal> {
+        self.session.client().await.map_err(Refusal::from_failure)
+    }
+
+    /// Why a request did not do what it asked, with what there is to do about it.
+    pub async fn explained(&self, failed: Unanswered, who: &Identity) -> Refusal {
+        match failed {
+            Unanswered::Refused(refusal) => refusal.explained(who),
+            Unanswered::Unreached(error) => {
+                let (trouble, whole) = diagnosis::trouble(&*error);
+                let clock = if trouble.is_of_time() { self.clock().await } else { None };
+                diagnosis::unreached(&trouble, &whole, who, clock)
+            }
+            Unanswered::Late => {
+                diagnosis::unreached(&Trouble::TimedOut, "no answer came", who, None)
+            }
+        }
+    }
+
+    /// The server's time, told to a stranger.
+    async fn clock(&self) -> Option<Timestamp> {
+        let client = self.session.stranger().await?;
+        let request = Request::builder().uri("/version").body(Body::empty()).ok()?;
+        let answer = tokio::time::timeout(CLOCK, client.send(request)).await.ok()?.ok()?;
+        request::date(answer.headers())
     }
 
     /// All objects of a path, page after page. A list that changed too much between two pages is begun again.

@@ -1,44 +1,64 @@
 //! Kubernetes: objects read and changed through its API. A task's [`way`] to a cluster becomes a [`cluster`] that all modules of a
 //! run share: on this machine as kubectl would reach it, on a host through that host's own connection and `admin.conf`.
 
+mod action;
+mod apply;
+mod asks;
 mod change;
+mod client;
 mod cluster;
+mod command;
 mod config;
+mod cp;
 mod definition;
+mod diagnosis;
+mod exec;
+mod hash;
 mod hidden;
+mod identity;
 mod info;
 mod json_patch;
+mod jsonpath;
 mod k8s;
 mod label;
+mod log;
+mod object;
+mod place;
+mod plugin;
 mod ready;
 #[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
 mod resource;
 mod road;
+mod rollback;
 mod scale;
+mod selector;
+mod service;
+mod session;
 mod taint;
+mod validate;
 mod waiting;
 mod way;
 
-pub use info::K8sInfo;
-pub use json_patch::K8sJsonPatch;
-pub use k8s::K8s;
-pub use label::K8sLabel;
-pub use scale::K8sScale;
-pub use taint::K8sTaint;
+pub(crate) use cluster::{Cluster, Clusters};
+pub(crate) use command::Container;
+pub(crate) use way::Way;
 
-use cluster::Clusters;
+use asks::On;
 use muster_engine::module::Registry;
 
 /// The registry with these modules.
-pub(crate) fn add(registry: Registry) -> Registry {
-    let clusters = Clusters::default();
-    let of = || clusters.clone();
+pub(crate) fn add(registry: Registry, clusters: &Clusters) -> Registry {
     registry
-        .with(K8s { clusters: of() })
-        .with(K8sInfo::new(of()))
-        .with(K8sJsonPatch { clusters: of() })
-        .with(K8sLabel { clusters: of() })
-        .with(K8sScale { clusters: of() })
-        .with(K8sTaint { clusters: of() })
+        .with(On::<k8s::K8s>::new(clusters))
+        .with(On::<cp::K8sCp>::new(clusters))
+        .with(On::<exec::K8sExec>::new(clusters))
+        .with(On::<info::K8sInfo>::new(clusters))
+        .with(On::<json_patch::K8sJsonPatch>::new(clusters))
+        .with(On::<label::K8sLabel>::new(clusters))
+        .with(On::<log::K8sLog>::new(clusters))
+        .with(On::<rollback::K8sRollback>::new(clusters))
+        .with(On::<scale::K8sScale>::new(clusters))
+        .with(On::<service::K8sService>::new(clusters))
+        .with(On::<taint::K8sTaint>::new(clusters))
 }

@@ -1,8 +1,12 @@
 //! One request to the API and its answer, as JSON. What the server refuses comes back as a [`Refusal`] with everything a
 //! `Status` says, and what a refusal without one can still tell; a server that cannot be reached is told apart by cause.
 
-use http::{Method, Request, StatusCode};
+use super::identity::Identity;
+use http::response::Parts;
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use kube::client::Body;
 use muster_engine::module::Failure;
 use serde_json::Value as Json;
@@ -56,9 +60,39 @@ pub(crate) struct Refusal {
     pub retry_after: Option<Duration>,
     /// What to do about it, where that is known.
     pub hint: Option<String>,
+    /// The server's time.
+    pub date: Option<Timestamp>,
 }
 
+/// Why a request has no good answer, before anybody said what to do.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// The server refused.
+    Refused(Refusal),
+    /// No server was reached.
+    Unreached(Box<dyn Error + Send + Sync>),
+    /// No answer came.
+    Late,
+}
+
+/// How long an answer may take: a server ends what takes longer than a minute itself.
+const PATIENCE: Duration = Duration::from_secs(75);
+
 impl Refusal {
+    /// What went wrong before anything was asked.
+    pub fn from_failure(failure: Failure) -> Self {
+        Self { message: failure.message().to_string(), ..Self::default() }
+    }
+
+    /// With what to do about it, for the one who asked.
+    pub fn explained(mut self, who: &Identity) -> Self {
+        let anonymous = self.is(403) && self.message.contains("system:anonymous");
+        if self.is(401) || anonymous {
+            self.hint = Some(who.refused(self.date.unwrap_or_else(Timestamp::now)));
+        }
+        self
+    }
+
     pub fn is(&self, code: u16) -> bool {
         self.code == Some(code)
     }
@@ -66,6 +100,12 @@ impl Refusal {
     /// Whether the kind itself is not served: a group without a CRD answers 404 in plain text.
     pub fn is_missing_object(&self) -> bool {
         self.is(404) && self.body.pointer("/details/name").is_some()
+    }
+
+    /// The failure of a module that says first what it could not do.
+    pub fn failing(self, what: &str) -> Failure {
+        let message = format!("{what}: {self}");
+        Failure::from(self).with("msg", message)
     }
 
     /// The causes of a `Status`: `(reason, message)`.
@@ -106,7 +146,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// Asks.
+/// Asks; the head and the text of a good answer.
 ///
 /// # Errors
 /// The server refuses, or cannot be reached.
@@ -115,87 +155,67 @@ pub(crate) async fn send(
     method: Method,
     path: &str,
     body: Option<(Sent, &Json)>,
-    from: &str,
-) -> Result<Answer, Refusal> {
-    let mut request = Request::builder().method(method).uri(path).header("accept", "application/json");
+) -> Result<(Parts, String), Unanswered> {
+    let mut request = Request::builder().method(method).uri(path).header("accept", "application/json, */*");
     let mut bytes = vec![];
     if let Some((sent, json)) = body {
         request = request.header("content-type", sent.content_type());
         bytes = json.to_string().into_bytes();
     }
-    let request = request.body(Body::from(bytes)).map_err(|error| Refusal {
-        message: format!("`{path}` is no path: {error}"),
-        ..Refusal::default()
+    let request = request.body(Body::from(bytes)).map_err(|error| {
+        Unanswered::Refused(Refusal { message: format!("`{path}` is no path: {error}"), ..Refusal::default() })
     })?;
-    let response = client.send(request).await.map_err(|error| unreached(&error, from))?;
-    let (head, body) = response.into_parts();
-    let bytes = body.collect().await.map_err(|error| unreached(&error, from))?.to_bytes();
-    let text = String::from_utf8_lossy(&bytes);
-    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    if head.status.is_success() {
-        let warnings = head.headers.get_all("warning").iter().filter_map(|value| value.to_str().ok());
-        return Ok(Answer {
-            body: serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.into_owned())),
-            status: head.status,
-            warnings: warnings.map(warning).collect(),
-        });
+    let unreached = |error: kube::Error| Unanswered::Unreached(Box::new(error));
+    let whole = async {
+        let response = client.send(request).await.map_err(unreached)?;
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.map_err(unreached)?.to_bytes();
+        Ok((head, bytes))
+    };
+    let (head, bytes) = tokio::time::timeout(PATIENCE, whole).await.map_err(|_| Unanswered::Late)??;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    match head.status.is_success() {
+        true => Ok((head, text)),
+        false => Err(Unanswered::Refused(refused(head.status, &head.headers, &text))),
     }
+}
+
+impl Answer {
+    /// An answer that is JSON.
+    pub fn read((head, text): (Parts, String)) -> Self {
+        let warnings = head.headers.get_all("warning").iter().filter_map(|value| value.to_str().ok());
+        Self {
+            warnings: warnings.map(warning).collect(),
+            status: head.status,
+            body: serde_json::from_str(&text).unwrap_or(Json::String(text)),
+        }
+    }
+}
+
+/// What an answer that is none says.
+pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, text: &str) -> Refusal {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let retry_after =
         header("retry-after").and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-    let body: Json = serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.trim().to_string()));
+    let body: Json = serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.trim().to_string()));
     let message = match body.get("message").and_then(Json::as_str) {
         Some(message) => message.to_string(),
-        None if text.trim().is_empty() => head.status.to_string(),
+        None if text.trim().is_empty() => status.to_string(),
         None => text.trim().to_string(),
     };
     let reason = body.get("reason").and_then(Json::as_str).map(str::to_string);
-    let hint = match head.status.as_u16() {
-        401 => Some(format!("The credentials of {from} are not valid, or have expired: renew them")),
-        403 if message.contains("system:anonymous") => Some(format!("{from} gives no credentials")),
-        _ => None,
-    };
-    Err(Refusal { code: Some(head.status.as_u16()), reason, message, body, retry_after, hint })
+    let (code, date) = (Some(status.as_u16()), date(headers));
+    Refusal { code, reason, message, body, retry_after, hint: None, date }
+}
+
+/// The server's time.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let said = headers.get("date")?.to_str().ok()?;
+    rfc2822::parse(said).ok().map(|zoned| zoned.timestamp())
 }
 
 /// The text of a `Warning` header: `299 - "text"`.
 fn warning(header: &str) -> String {
     let text = header.split_once('"').map_or(header, |(_, rest)| rest.trim_end_matches('"'));
     text.replace("\\\"", "\"")
-}
-
-/// Why no server answered, in words that help: the chain of causes tells TLS from the network.
-fn unreached(error: &(dyn Error + 'static), from: &str) -> Refusal {
-    let mut chain = vec![];
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !chain.last().is_some_and(|last: &String| last.contains(&text)) {
-            chain.push(text);
-        }
-        next = error.source();
-    }
-    let whole = chain.join(": ");
-    let hint = match whole.as_str() {
-        text if text.contains("Expired") || text.contains("expired") => Some(
-            "A certificate has expired: `kubeadm certs check-expiration`, then `kubeadm certs renew all`, on the control plane",
-        ),
-        text if text.contains("NotValidForName") || text.contains("not valid for") => Some(
-            "The server's certificate does not name the address it was asked at: look at its SANs, or set `tls-server-name`",
-        ),
-        text if text.contains("UnknownIssuer") || text.contains("self-signed") => Some(
-            "The server's certificate is of another authority than the kubeconfig's: is this the right cluster?",
-        ),
-        text if text.contains("refused") => {
-            Some("Nothing listens there: is kube-apiserver running (`crictl ps --name kube-apiserver`)?")
-        }
-        text if text.contains("timed out") || text.contains("deadline") => {
-            Some("Nobody answered in time: is the address right, is the host up?")
-        }
-        _ => None,
-    };
-    Refusal {
-        message: format!("the Kubernetes API of {from} cannot be reached: {whole}"),
-        hint: hint.map(str::to_string),
-        ..Refusal::default()
-    }
 }

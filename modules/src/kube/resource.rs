@@ -47,6 +47,16 @@ pub(crate) fn root(api_version: &str) -> String {
     format!("/{kind}/{api_version}")
 }
 
+/// The path of the pods of a namespace.
+pub(crate) fn pods(namespace: &str) -> String {
+    format!("/api/v1/namespaces/{}/pods", encoded(namespace))
+}
+
+/// The path of a pod.
+pub(crate) fn pod(namespace: &str, name: &str) -> String {
+    format!("{}/{}", pods(namespace), encoded(name))
+}
+
 /// A part of a path: names of Kubernetes need no more than this.
 pub(crate) fn encoded(part: &str) -> String {
     let mut out = String::new();

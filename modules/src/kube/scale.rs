@@ -1,43 +1,35 @@
 //! `kubernetes.core.k8s_scale`: how many replicas a workload has, or how many pods of a Job run at once; waited for if asked. What
 //! has another number or version than the task expects is left alone, and said.
 
-use super::change::{outcome, patch, tried};
-use super::cluster::Clusters;
+use super::asks::Asks;
+use super::change::{outcome, patch};
+use super::cluster::Cluster;
+use super::object::{self, Object};
 use super::request::Sent;
-use super::waiting::Wait;
-use super::way::{self, Way};
-use crate::options::joined;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use super::waiting::{Wait, Waited};
+use super::way;
+use crate::options::options;
+use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 /// `kubernetes.core.k8s_scale`.
-pub struct K8sScale {
-    pub(crate) clusters: Clusters,
-}
+pub(crate) struct K8sScale;
 
 /// What a task gives to [`K8sScale`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
-    kind: String,
-    api_version: String,
-    name: String,
-    namespace: Option<String>,
+pub(crate) struct Args {
+    #[serde(flatten)]
+    object: Object,
     replicas: i64,
     current_replicas: Option<i64>,
     resource_version: Option<String>,
     #[serde(flatten)]
     wait: Wait,
-    #[serde(flatten)]
-    way: Way,
 }
 
-const OWN: [Opt; 10] = [
-    Opt::new("kind", Kind::Str, "The kind: `Deployment`.").required(),
-    Opt::new("api_version", Kind::Str, "Its version.").aliases(&["api", "version"]).default("v1"),
-    Opt::new("name", Kind::Str, "The object's name.").required(),
-    Opt::new("namespace", Kind::Str, "Its namespace."),
+const OWN: [Opt; 6] = [
     Opt::new("replicas", Kind::Int, "How many there shall be.").required(),
     Opt::new("current_replicas", Kind::Int, "Only where there are so many now."),
     Opt::new("resource_version", Kind::Str, "Only where the object has this version."),
@@ -45,30 +37,16 @@ const OWN: [Opt; 10] = [
     Opt::new("wait_timeout", Kind::Int, "Seconds to wait.").default("20"),
     Opt::new("wait_sleep", Kind::Int, "Seconds between two looks.").default("5"),
 ];
-const OPTIONS: [Opt; 26] = joined(OWN, way::OPTIONS);
 
-impl Module for K8sScale {
+impl Asks for K8sScale {
     const NAME: &'static str = "kubernetes.core.k8s_scale";
-    const SPEC: Spec = Spec::new("Scales a workload of a Kubernetes cluster.", &OPTIONS).examples(
+    const SPEC: Spec = Spec::new("Scales a workload of a Kubernetes cluster.", options![object::ONE, OWN, way::OPTIONS]).examples(
         "- name: web has three pods\n  k8s_scale:\n    api_version: apps/v1\n    kind: Deployment\n    name: web\n    namespace: shop\n    replicas: 3\n",
     );
     type Args = Args;
-    type Change = Args;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
-        tried(args, cx, self.run(args, cx)).await
-    }
-
-    async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
-        self.run(&args, cx).await
-    }
-}
-
-impl K8sScale {
-    async fn run(&self, args: &Args, cx: &Context) -> Result<Output, Failure> {
-        let cluster = self.clusters.of(&args.way, cx).await?;
-        let resource = cluster.resource(&args.api_version, &args.kind).await?;
-        let path = resource.object(args.namespace.as_deref().or(Some(&cluster.namespace)), &args.name);
+    async fn run(args: &Args, cluster: &Cluster, cx: &Context) -> Result<Output, Failure> {
+        let (resource, path) = args.object.find(cluster).await?;
         let before = cluster.get(&path).await?;
         let field = if resource.kind == "Job" { "parallelism" } else { "replicas" };
         let is = before.pointer(&format!("/spec/{field}")).and_then(Json::as_i64);
@@ -77,7 +55,7 @@ impl K8sScale {
         else {
             return Err(Failure::new(format!("Cannot perform scale on resource of kind {}", resource.kind)));
         };
-        let which = format!("object kind={} name={}", resource.kind, args.name);
+        let which = format!("object kind={} name={}", resource.kind, args.object.name);
         let version = before.pointer("/metadata/resourceVersion").and_then(Json::as_str).unwrap_or("");
         let left = |warning: String| Ok(Output::new(false).with("warning", warning.clone()).warn(warning));
         if let Some(expected) = args.resource_version.as_deref().filter(|expected| *expected != version) {
@@ -96,26 +74,14 @@ impl K8sScale {
         let bare = json!({"spec": {field: args.replicas}});
         let guarded = args.current_replicas.is_some() || args.resource_version.is_some();
         let body = if guarded { body } else { bare };
-        let answer = patch(&cluster, &path, Sent::MergePatch, &body, cx.check_mode).await;
-        let answer = answer.map_err(|refusal| {
-            Failure::new(format!("Scale request failed: {refusal}"))
-                .with("status", refusal.code)
-                .with("reason", refusal.reason)
-        })?;
+        let answer = patch(cluster, &path, Sent::MergePatch, &body, cx.check_mode).await;
+        let answer = answer.map_err(|refusal| refusal.failing("Scale request failed"))?;
         let output = outcome(&before, &answer.body, cx.diff);
         if !args.wait.wait || cx.check_mode {
             return Ok(output.with("result", answer.body));
         }
-        let waited = args.wait.of(&cluster, &path, false).await?;
+        let waited = args.wait.of(cluster, &path, false).await?;
         let output = output.with("duration", waited.duration).with("result", waited.object);
-        match waited.done {
-            true => Ok(output),
-            false => Err(output
-                .result
-                .into_iter()
-                .fold(Failure::new("Resource scaling timed out"), |failure, (key, value)| {
-                    failure.with(&key, value)
-                })),
-        }
+        Waited::settled(waited.done, output, "Resource scaling timed out")
     }
 }

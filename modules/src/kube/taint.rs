@@ -1,37 +1,34 @@
 //! `kubernetes.core.k8s_taint`: taints of a node, there or gone. The list of taints is replaced as a whole, guarded by the
 //! resourceVersion it was read at, so that a taint that came in between is never lost.
 
-use super::change::{outcome, patch, tried};
-use super::cluster::Clusters;
+use super::asks::Asks;
+use super::change::{outcome, patch};
+use super::cluster::Cluster;
 use super::request::Sent;
 use super::resource::encoded;
-use super::way::{self, Way};
-use crate::options::joined;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use super::way;
+use crate::options::options;
+use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 /// `kubernetes.core.k8s_taint`.
-pub struct K8sTaint {
-    pub(crate) clusters: Clusters,
-}
+pub(crate) struct K8sTaint;
 
 /// What a task gives to [`K8sTaint`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
+pub(crate) struct Args {
     name: String,
     state: String,
     replace: bool,
     taints: Vec<Taint>,
-    #[serde(flatten)]
-    way: Way,
 }
 
 /// One taint.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct Taint {
+pub(crate) struct Taint {
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
@@ -62,28 +59,15 @@ const OWN: [Opt; 4] = [
     Opt::new("taints", Kind::List, "The taints.").elements(Kind::Dict).options(TAINT).required(),
     Opt::new("replace", Kind::Bool, "Whether the node has no other taints.").default("false"),
 ];
-const OPTIONS: [Opt; 20] = joined(OWN, way::OPTIONS);
 
-impl Module for K8sTaint {
+impl Asks for K8sTaint {
     const NAME: &'static str = "kubernetes.core.k8s_taint";
-    const SPEC: Spec = Spec::new("Taints a node of a Kubernetes cluster, or takes taints from it.", &OPTIONS).examples(
+    const SPEC: Spec = Spec::new("Taints a node of a Kubernetes cluster, or takes taints from it.", options![OWN, way::OPTIONS]).examples(
         "- name: worker-1 takes no new pods\n  k8s_taint:\n    name: worker-1\n    taints: [{key: maintenance, effect: NoSchedule}]\n",
     );
     type Args = Args;
-    type Change = Args;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
-        tried(args, cx, self.run(args, cx)).await
-    }
-
-    async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
-        self.run(&args, cx).await
-    }
-}
-
-impl K8sTaint {
-    async fn run(&self, args: &Args, cx: &Context) -> Result<Output, Failure> {
-        let cluster = self.clusters.of(&args.way, cx).await?;
+    async fn run(args: &Args, cluster: &Cluster, cx: &Context) -> Result<Output, Failure> {
         let path = format!("/api/v1/nodes/{}", encoded(&args.name));
         let mut tries = 0;
         loop {
@@ -102,7 +86,7 @@ impl K8sTaint {
             }
             let version = node.pointer("/metadata/resourceVersion").cloned().unwrap_or(Json::Null);
             let body = json!({"metadata": {"resourceVersion": version}, "spec": {"taints": after}});
-            match patch(&cluster, &path, Sent::MergePatch, &body, cx.check_mode).await {
+            match patch(cluster, &path, Sent::MergePatch, &body, cx.check_mode).await {
                 Ok(answer) => return Ok(outcome(&node, &answer.body, cx.diff).with("result", answer.body)),
                 Err(refusal) if refusal.is(409) && tries < 5 => tries += 1,
                 Err(refusal) => return Err(refusal.into()),

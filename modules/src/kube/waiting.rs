@@ -4,9 +4,25 @@
 use super::cluster::Cluster;
 use super::ready::{Condition, has_condition, is_ready};
 use super::request::Refusal;
+use muster_engine::module::{Failure, Kind, Opt, Output};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::time::{Duration, Instant};
+
+const CONDITION: &[Opt] = &[
+    Opt::new("type", Kind::Str, "The condition's type: `Ready`."),
+    Opt::new("status", Kind::Raw, "What it must be.").default("true"),
+    Opt::new("reason", Kind::Str, "The reason it must have."),
+];
+
+/// The options of what waits.
+pub(crate) const WAIT: [Opt; 4] = [
+    Opt::new("wait", Kind::Bool, "Whether to wait until it is so.").default("false"),
+    Opt::new("wait_sleep", Kind::Int, "Seconds between two looks.").default("5"),
+    Opt::new("wait_timeout", Kind::Int, "Seconds to wait.").default("120"),
+    Opt::new("wait_condition", Kind::Dict, "A condition to wait for, instead of what its kind calls ready.")
+        .options(CONDITION),
+];
 
 /// The options `wait`, `wait_sleep`, `wait_timeout` and `wait_condition`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,6 +42,20 @@ pub(crate) struct Waited {
     pub object: Json,
     /// Seconds.
     pub duration: u64,
+}
+
+impl Waited {
+    /// The answer of a module that waited: a failure with all it found, where that did not come in time.
+    pub fn settled(done: bool, output: Output, late: &str) -> Result<Output, Failure> {
+        match done {
+            true => Ok(output),
+            false => Err(output
+                .result
+                .into_iter()
+                .filter(|(key, _)| key != "msg")
+                .fold(Failure::new(late), |failure, (key, value)| failure.with(&key, value))),
+        }
+    }
 }
 
 impl Wait {

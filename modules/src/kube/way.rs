@@ -5,6 +5,11 @@ use muster_engine::module::{Kind, Opt};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+const HEADERS: &[Opt] = &[
+    Opt::new("basic_auth", Kind::Str, "`USER:PASSWORD` for the header `Authorization`.").no_log(),
+    Opt::new("proxy_basic_auth", Kind::Str, "`USER:PASSWORD` for the proxy.").no_log(),
+    Opt::new("user_agent", Kind::Str, "The header `User-Agent`."),
+];
 /// What every module here takes besides its own options.
 pub(crate) const OPTIONS: [Opt; 16] = [
     Opt::new(
@@ -23,9 +28,9 @@ pub(crate) const OPTIONS: [Opt; 16] = [
     Opt::new("ca_cert", Kind::Path, "The authority of the API's certificate.").aliases(&["ssl_ca_cert"]),
     Opt::new("validate_certs", Kind::Bool, "Whether the API's certificate is checked.")
         .aliases(&["verify_ssl"]),
-    Opt::new("proxy", Kind::Str, "A proxy's URL, for tasks on the controller."),
-    Opt::new("no_proxy", Kind::Str, "Of no effect with `proxy` given; else the environment's counts."),
-    Opt::new("proxy_headers", Kind::Dict, "Not supported; refused where it is given.").no_log(),
+    Opt::new("proxy", Kind::Str, "The URL of a proxy to go through: http, https or socks5."),
+    Opt::new("no_proxy", Kind::Str, "Hosts, domains, addresses and networks that are reached without it."),
+    Opt::new("proxy_headers", Kind::Dict, "What the proxy is told besides.").options(HEADERS),
     Opt::new("persist_config", Kind::Bool, "Of no effect: the kubeconfig is never written."),
     Opt::new("impersonate_user", Kind::Str, "A user to act as."),
     Opt::new("impersonate_groups", Kind::List, "Groups to act as.").elements(Kind::Str),
@@ -46,6 +51,7 @@ pub(crate) struct Way {
     pub ca_cert: Option<String>,
     pub validate_certs: Option<bool>,
     pub proxy: Option<String>,
+    pub no_proxy: Option<String>,
     pub proxy_headers: Option<Json>,
     pub impersonate_user: Option<String>,
     pub impersonate_groups: Option<Vec<String>>,
@@ -64,7 +70,11 @@ impl Way {
     /// With what the environment says where the task says nothing; `variable` reads the environment of the place the task
     /// runs in.
     pub fn filled(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let of = |name: &str| variable(&format!("K8S_AUTH_{name}")).filter(|value| !value.is_empty());
+        // Each has two names, as the option has.
+        let of = |names: &str| {
+            let mut named = names.split('|').filter_map(|name| variable(&format!("K8S_AUTH_{name}")));
+            named.find(|value| !value.is_empty())
+        };
         if self.kubeconfig.is_null() {
             self.kubeconfig = of("KUBECONFIG").map_or(Json::Null, Json::from);
         }
@@ -74,10 +84,11 @@ impl Way {
             (&mut self.api_key, "API_KEY"),
             (&mut self.username, "USERNAME"),
             (&mut self.password, "PASSWORD"),
-            (&mut self.client_cert, "CERT_FILE"),
-            (&mut self.client_key, "KEY_FILE"),
-            (&mut self.ca_cert, "SSL_CA_CERT"),
+            (&mut self.client_cert, "CLIENT_CERT|CERT_FILE"),
+            (&mut self.client_key, "CLIENT_KEY|KEY_FILE"),
+            (&mut self.ca_cert, "CA_CERT|SSL_CA_CERT"),
             (&mut self.proxy, "PROXY"),
+            (&mut self.no_proxy, "NO_PROXY"),
             (&mut self.impersonate_user, "IMPERSONATE_USER"),
         ] {
             if field.is_none() {
@@ -85,12 +96,19 @@ impl Way {
             }
         }
         if self.validate_certs.is_none() {
-            self.validate_certs = of("VERIFY_SSL")
+            self.validate_certs = of("VALIDATE_CERTS|VERIFY_SSL")
                 .map(|word| !matches!(word.to_lowercase().as_str(), "no" | "false" | "0" | "off"));
         }
         if self.impersonate_groups.is_none() {
             self.impersonate_groups =
                 of("IMPERSONATE_GROUPS").map(|list| list.split(',').map(str::to_string).collect());
+        }
+        if self.proxy_headers.is_none() {
+            let said = ["basic_auth", "proxy_basic_auth", "user_agent"].into_iter().filter_map(|key| {
+                let value = of(&format!("PROXY_HEADERS_{}", key.to_uppercase()))?;
+                Some((key.to_string(), Json::from(value)))
+            });
+            self.proxy_headers = Some(said.collect::<Json>());
         }
         self
     }
@@ -109,12 +127,13 @@ impl Way {
             ca_cert,
             validate_certs,
             proxy,
-            proxy_headers: _,
+            no_proxy,
+            proxy_headers,
             impersonate_user,
             impersonate_groups,
         } = self;
         format!(
-            "{kubeconfig}\0{context:?}\0{host:?}\0{api_key:?}\0{username:?}\0{password:?}\0{client_cert:?}\0{client_key:?}\0{ca_cert:?}\0{validate_certs:?}\0{proxy:?}\0{impersonate_user:?}\0{impersonate_groups:?}"
+            "{kubeconfig}\0{context:?}\0{host:?}\0{api_key:?}\0{username:?}\0{password:?}\0{client_cert:?}\0{client_key:?}\0{ca_cert:?}\0{validate_certs:?}\0{proxy:?}\0{no_proxy:?}\0{proxy_headers:?}\0{impersonate_user:?}\0{impersonate_groups:?}"
         )
     }
 }

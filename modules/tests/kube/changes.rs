@@ -1,6 +1,6 @@
 //! Modules that change one object: a JSON patch, taints, labels. Each changes what it says, once, and only as if in check mode.
 
-use super::{bench, run};
+use super::{bench, far, run};
 use muster_apiserver::{Cluster, Double};
 use serde_json::json;
 
@@ -25,9 +25,7 @@ async fn a_json_patch_changes_an_object_once_and_check_mode_only_says_so() {
     assert_eq!(tried["changed"], true);
     assert_eq!(tried["diff"]["after"]["spec"]["replicas"], 3);
     assert_eq!(double.get("deployments.apps", "shop", "web").unwrap()["spec"]["replicas"], 2);
-    let mut far = bench();
-    far.kind = "ssh".into();
-    let done = run(&double, &far, "k8s_json_patch", args.clone()).await.unwrap();
+    let done = run(&double, &far(), "k8s_json_patch", args.clone()).await.unwrap();
     assert_eq!((&done["changed"], &done["result"]["spec"]["replicas"]), (&json!(true), &json!(3)));
     let again = run(&double, &bench(), "k8s_json_patch", args).await.unwrap();
     assert_eq!(again["changed"], false);
@@ -76,9 +74,7 @@ async fn a_deployment_is_scaled_and_waited_for_but_not_from_another_number_than_
     let left = run(&double, &bench(), "k8s_scale", scale(5, 3)).await.unwrap();
     assert_eq!(left["changed"], false);
     assert!(left["warning"].as_str().unwrap().contains("does not match with actual 2"), "{left:?}");
-    let mut far = bench();
-    far.kind = "ssh".into();
-    let done = run(&double, &far, "k8s_scale", scale(2, 3)).await.unwrap();
+    let done = run(&double, &far(), "k8s_scale", scale(2, 3)).await.unwrap();
     assert_eq!((&done["changed"], &done["result"]["status"]["availableReplicas"]), (&json!(true), &json!(3)));
     assert_eq!(run(&double, &bench(), "k8s_scale", scale(3, 3)).await.unwrap()["changed"], false);
 }

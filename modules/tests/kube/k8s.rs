@@ -1,6 +1,6 @@
 //! Objects that are made, changed and deleted: by definitions of one or many documents, by the server's apply, and only as if.
 
-use super::{bench, run};
+use super::{bench, far, run};
 use muster_apiserver::{Cluster, Double};
 use serde_json::json;
 
@@ -9,9 +9,7 @@ const TWO: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\
 #[tokio::test]
 async fn documents_that_need_each_other_are_made_in_order_and_once() {
     let double = Double::start(Cluster::healthy()).await.unwrap();
-    let mut far = bench();
-    far.kind = "ssh".into();
-    let made = run(&double, &far, "k8s", json!({"definition": TWO})).await.unwrap();
+    let made = run(&double, &far(), "k8s", json!({"definition": TWO})).await.unwrap();
     assert_eq!(made["changed"], true);
     assert_eq!(made["result"]["results"][1]["method"], "create");
     let again = run(&double, &bench(), "k8s", json!({"definition": TWO})).await.unwrap();

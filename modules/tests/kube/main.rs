@@ -8,7 +8,13 @@
 mod support;
 
 mod changes;
+mod containers;
+mod jsonpath;
 mod k8s;
+mod objects;
+mod proxy;
+mod side_by_side;
+mod ways;
 
 use muster_apiserver::{Cluster, Double};
 use muster_engine::module::{Failure, Map};
@@ -25,6 +31,11 @@ async fn run(double: &Double, bench: &Bench, module: &str, args: Json) -> Result
 
 fn bench() -> Bench {
     Bench::new(Path::new("/"))
+}
+
+/// A host that is not this machine, as far as a module can see: everything of it is read there, and its API asked through a tunnel.
+fn far() -> Bench {
+    Bench { kind: "ssh".into(), ..bench() }
 }
 
 fn names(result: &Map) -> Vec<&str> {
@@ -64,10 +75,7 @@ async fn a_kind_that_nobody_serves_is_said_and_is_no_failure() {
 #[tokio::test]
 async fn a_host_s_own_connection_reaches_an_api_that_only_it_knows() {
     let double = Double::start(Cluster::healthy()).await.unwrap();
-    let mut bench = bench();
-    // Not this machine, as far as the module can see: its kubeconfig is read there and its API asked through a tunnel.
-    bench.kind = "ssh".into();
-    let nodes = run(&double, &bench, "k8s_info", json!({"kind": "Node"})).await.unwrap();
+    let nodes = run(&double, &far(), "k8s_info", json!({"kind": "Node"})).await.unwrap();
     assert_eq!(nodes["resources"].as_array().unwrap().len(), 5);
 }
 

@@ -67,6 +67,8 @@ pub struct Bench {
     pub check_mode: bool,
     pub diff: bool,
     pub vars: IndexMap<String, Json>,
+    /// The task's environment.
+    pub environment: Vec<(String, String)>,
     /// Vault passwords.
     pub secrets: Arc<Secrets>,
 }
@@ -81,6 +83,7 @@ impl Bench {
             check_mode: false,
             diff: false,
             vars: IndexMap::new(),
+            environment: vec![],
             secrets: Arc::default(),
         }
     }
@@ -101,7 +104,7 @@ impl Bench {
             host: Arc::from("testhost"),
             road: Arc::new(Here { target }),
             escalation: None,
-            environment: vec![],
+            environment: self.environment.clone(),
             timeout: Some(Duration::from_secs(60)),
             check_mode: self.check_mode,
             diff: self.diff,

@@ -47,6 +47,15 @@ impl User {
     }
 }
 
+/// What a client certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certified {
+    /// Who it is.
+    User(User),
+    /// Nothing: its time is over.
+    Expired,
+}
+
 /// What a user of no special group may do with resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -91,9 +100,9 @@ impl Users {
     }
 
     /// The one who sends these headers over a connection with this client certificate.
-    pub fn authenticate(&self, headers: &HeaderMap, certificate: Option<&User>) -> Result<User, Failure> {
+    pub fn authenticate(&self, headers: &HeaderMap, certificate: Option<&Certified>) -> Result<User, Failure> {
         let unauthorized = || Failure::new(401, "Unauthorized", "Unauthorized");
-        if let Some(user) = certificate {
+        if let Some(Certified::User(user)) = certificate {
             return self.impersonated(headers, user.clone());
         }
         let header = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -101,6 +110,7 @@ impl Users {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                 self.of_token(token.trim()).cloned().ok_or_else(unauthorized)?
             }
+            _ if certificate.is_some() => return Err(unauthorized()),
             _ => User::anonymous(),
         };
         self.impersonated(headers, user)

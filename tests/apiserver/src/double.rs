@@ -296,7 +296,7 @@ impl Double {
             tokio::spawn(controllers::run(Arc::clone(&inner))),
         ];
         let double = Self { inner, authority, directory, tasks };
-        let admin = double.authority.client("kubernetes-admin", &["system:masters"])?;
+        let admin = double.authority.client("kubernetes-admin", &["system:masters"], false)?;
         let text = tls::kubeconfig(
             &double.url(),
             &double.authority.pem(),
@@ -345,7 +345,13 @@ impl Double {
 
     /// Writes a kubeconfig with a new client certificate for a user and gives its path.
     pub fn kubeconfig_for(&self, user: &str, groups: &[&str]) -> Result<PathBuf, Trouble> {
-        let identity = self.authority.client(user, groups)?;
+        let identity = self.authority.client(user, groups, false)?;
+        self.write_kubeconfig(user, Proof::Certificate(&identity))
+    }
+
+    /// Writes a kubeconfig with a client certificate whose time is over since a day and gives its path.
+    pub fn kubeconfig_expired(&self, user: &str) -> Result<PathBuf, Trouble> {
+        let identity = self.authority.client(user, &["system:masters"], true)?;
         self.write_kubeconfig(user, Proof::Certificate(&identity))
     }
 

@@ -11,7 +11,7 @@ use hyper::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::answer::{Accept, Answer, add_header, refused, shown};
-use crate::auth::{Object, User};
+use crate::auth::{Certified, Object, User};
 use crate::double::{Inner, Seen};
 use crate::fault::Fault;
 use crate::patch::patch;
@@ -39,7 +39,7 @@ pub struct Asked {
 /// The answer to a request; an error where the connection is to be cut.
 pub async fn serve(
     inner: Arc<Inner>,
-    certificate: Option<User>,
+    certificate: Option<Certified>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, std::io::Error> {
     let (mut parts, body) = request.into_parts();

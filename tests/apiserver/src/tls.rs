@@ -12,12 +12,15 @@ use rcgen::{
 };
 use rustls::RootCertStore;
 use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::auth::User;
+use crate::auth::{Certified, User};
 use crate::double::Trouble;
 
 /// A certificate authority.
@@ -80,13 +83,16 @@ impl Authority {
     }
 
     /// A certificate for a client: the user is its common name, the groups its organizations.
-    pub fn client(&self, user: &str, groups: &[&str]) -> Result<Identity, Trouble> {
+    pub fn client(&self, user: &str, groups: &[&str], expired: bool) -> Result<Identity, Trouble> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, user);
         for group in groups {
             params.distinguished_name.push(DnType::OrganizationName, *group);
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if expired {
+            params.not_after = OffsetDateTime::now_utc() - Duration::days(1);
+        }
         self.sign(params)
     }
 
@@ -113,7 +119,7 @@ impl Authority {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.secret.clone()));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_client_cert_verifier(clients)
+            .with_client_cert_verifier(Arc::new(Lenient(clients)))
             .with_single_cert(vec![identity.chain.clone()], key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
@@ -132,14 +138,71 @@ impl Authority {
     }
 }
 
-/// The user that a client certificate names.
+/// Lets a client with an expired certificate in: as a real server it is told so by a 401, not by TLS.
+#[derive(Debug)]
+struct Lenient(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for Lenient {
+    fn offer_client_auth(&self) -> bool {
+        self.0.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.0.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        match self.0.verify_client_cert(end, between, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::Expired | CertificateError::ExpiredContext { .. },
+            )) => Ok(ClientCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// The user that a client certificate names; one whose time is over names nobody.
 #[must_use]
-pub fn user(certificate: &CertificateDer<'_>) -> Option<User> {
+pub fn user(certificate: &CertificateDer<'_>) -> Option<Certified> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    if !parsed.validity().is_valid() {
+        return Some(Certified::Expired);
+    }
     let subject = parsed.subject();
     let name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
     let groups: Vec<&str> = subject.iter_organization().filter_map(|group| group.as_str().ok()).collect();
-    Some(User::new(&name, &groups))
+    Some(Certified::User(User::new(&name, &groups)))
 }
 
 /// How a kubeconfig proves who its user is.

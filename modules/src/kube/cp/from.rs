@@ -1,0 +1,124 @@
+//! Out of a container: files and directories, no links and no devices, to where the task runs.
+
+use super::archive::{self, Entry};
+use super::{Args, Inside};
+use crate::command::words::{expanded, quote};
+use crate::tool;
+use muster_engine::connection::Command;
+use muster_engine::module::{Context, Failure, Output};
+use std::path::PathBuf;
+
+pub(super) async fn copy(args: &Args, inside: &Inside<'_>, cx: &Context) -> Result<Output, Failure> {
+    let remote = if args.remote_path == "/" { "/" } else { args.remote_path.trim_end_matches('/') };
+    let local = args.local_path.as_deref().unwrap_or_default();
+    let has_tar = inside.has(&["tar", "--version"]).await? || inside.has(&["sh", "-c", "command -v tar"]).await?;
+    if !has_tar && !inside.has(&["sh", "-c", ":"]).await? {
+        return Err(inside.nothing_to_copy_with());
+    }
+    let said = format!("{} successfully copied locally into {local}", args.remote_path);
+    if cx.check_mode {
+        return Ok(Output::new(true).with("result", said));
+    }
+    let (mut entries, left) = if has_tar { packed(remote, inside).await? } else { (listed(remote, inside).await?, 0) };
+    let is_file = matches!(entries.as_slice(), [Entry { content: Some(_), .. }]) && !is_directory(remote, inside).await?;
+    if entries.iter().all(|entry| entry.content.is_none()) {
+        let warning = format!("No file found from directory '{}' into remote Pod.", args.remote_path);
+        return Ok(Output::new(false).with("warning", warning.clone()).warn(warning));
+    }
+    entries.retain(|entry| entry.content.is_some());
+    unpacked(local, remote, entries, is_file, cx).await?;
+    let output = Output::new(true).with("result", said);
+    Ok(match left {
+        0 => output,
+        _ => output.warn(format!("{left} links or special files of {} were left out", args.remote_path)),
+    })
+}
+
+async fn is_directory(remote: &str, inside: &Inside<'_>) -> Result<bool, Failure> {
+    inside.says(&["test", "-d", remote]).await
+}
+
+/// By the container's tar.
+async fn packed(remote: &str, inside: &Inside<'_>) -> Result<(Vec<Entry>, usize), Failure> {
+    let (parent, base) = split(remote);
+    let ended = inside.run(&["tar", "-cf", "-", "-C", parent, base], None).await?;
+    if ended.rc != 0 {
+        return Err(refused(remote, &ended.err()));
+    }
+    let (entries, left) = archive::read(&ended.stdout)?;
+    Ok((archive::moved(entries, base, ""), left))
+}
+
+fn split(remote: &str) -> (&str, &str) {
+    match remote.rsplit_once('/') {
+        Some((_, "")) => ("/", "."),
+        Some(("", base)) => ("/", base),
+        Some(pair) => pair,
+        None => (".", remote),
+    }
+}
+
+fn refused(remote: &str, said: &str) -> Failure {
+    match said.contains("No such file") || said.contains("Cannot stat") {
+        true => Failure::new(format!("{remote} does not exist in remote pod filesystem")),
+        false => Failure::new(format!("Failed to copy file from Pod: {}", said.trim())),
+    }
+}
+
+/// By its shell, file by file.
+async fn listed(remote: &str, inside: &Inside<'_>) -> Result<Vec<Entry>, Failure> {
+    let path = quote(remote);
+    let script = format!(
+        "w() {{ for f in \"$1\"/* \"$1\"/.*; do case $f in */.|*/..) continue;; esac; if [ -h \"$f\" ]; then :; elif [ -d \"$f\" ]; then w \"$f\"; elif [ -f \"$f\" ]; then printf '%s\\0' \"$f\"; fi; done; }}\n\
+         p={path}; [ -e \"$p\" ] || {{ echo 'No such file' >&2; exit 1; }}; if [ -d \"$p\" ]; then w \"$p\"; else printf '%s\\0' \"$p\"; fi"
+    );
+    let ended = inside.run(&["sh", "-c", &script], None).await?;
+    if ended.rc != 0 {
+        return Err(refused(remote, &ended.err()));
+    }
+    let mut entries = vec![];
+    for name in ended.out().split('\0').filter(|name| !name.is_empty()) {
+        let read = inside.run(&["cat", name], None).await?;
+        if read.rc != 0 {
+            return Err(refused(name, &read.err()));
+        }
+        let path = PathBuf::from(name.strip_prefix(remote).unwrap_or(name).trim_start_matches('/'));
+        entries.push(Entry { path, mode: 0o644, content: Some(read.stdout) });
+    }
+    Ok(entries)
+}
+
+/// Puts them down where the task runs: a file as `local`, a directory as `local`, or in it where it is there already.
+async fn unpacked(
+    local: &str,
+    remote: &str,
+    mut entries: Vec<Entry>,
+    is_file: bool,
+    cx: &Context,
+) -> Result<(), Failure> {
+    let base = split(remote).1;
+    let path = expanded(local.trim_end_matches('/'));
+    let name = quote(base);
+    let script = if is_file {
+        // Under a name of its own in the archive, then moved to where it belongs.
+        if let Some(entry) = entries.first_mut() {
+            entry.path = PathBuf::from("file");
+        }
+        format!(
+            "p={path}; [ -d \"$p\" ] && p=$p/{name}; case $p in */*) d=${{p%/*}};; *) d=.;; esac; mkdir -p \"${{d:-/}}\" && t=$(mktemp -d \"${{d:-/}}/.k8s_cp.XXXXXX\") && trap 'rm -rf \"$t\"' EXIT && tar -xf - -C \"$t\" && mv -f \"$t/file\" \"$p\""
+        )
+    } else {
+        format!("p={path}; [ -d \"$p\" ] && p=$p/{name}; mkdir -p \"$p\" && tar -xf - -C \"$p\"")
+    };
+    let command = Command::new(script).stdin(archive::write(&entries)?);
+    let done = cx.exec(command).await?;
+    match done.succeeded() {
+        true => Ok(()),
+        false => Err(tool::failed(
+            format!("{local} on {} cannot be written: {}", cx.host, done.err().trim()),
+            Some(done.rc),
+            "",
+            &done.err(),
+        )),
+    }
+}
