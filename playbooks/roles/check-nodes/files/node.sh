@@ -23,8 +23,9 @@ say now "$(date +%s)"
 # Units: what systemd says of them, and how often it had to start them again of late.
 wanted unit | while read -r name; do
   has systemctl || continue
-  brief systemctl show "$name.service" -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p Result 2>/dev/null |
-    sed -n "s/^\([A-Za-z]*\)=/unit.$name.\1=/p"
+  shown=$(brief systemctl show "$name.service" -p LoadState -p ActiveState -p SubState -p UnitFileState 2>/dev/null)
+  printf '%s\n' "$shown" | sed -n "s/^\([A-Za-z]*\)=/unit.$name.\1=/p"
+  case $shown in *LoadState=not-found*) continue ;; esac
   has journalctl || continue
   # A restart has this number among systemd's messages.
   again=$(brief journalctl -q --no-pager -o cat --since "-${minutes}min" UNIT="$name.service" MESSAGE_ID=5eb03494b6584870a536b337290809b3 2>/dev/null) || continue
@@ -275,7 +276,8 @@ fi
 question() { # SERVER NAME: the answer's code and how many records it has, as `CODE RECORDS`; nothing if nobody can ask
   if has bash && has timeout && has od; then
     asked=$(printf '%s' "$2" | tr '.' '\n' | while read -r label || [ -n "$label" ]; do [ -z "$label" ] || printf '\\x%02x%s' "${#label}" "$label"; done)
-    said=$(timeout 3 bash -c 'exec 3<>"/dev/udp/$0/53" && printf "\x4d\x75\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00$1\x00\x00\x01\x00\x01" >&3 && dd bs=4096 count=1 <&3' "$1" "$asked" 2>/dev/null |
+    # A length of ten is a line's end, at which bash would make two packets of one: dd puts them together again.
+    said=$(timeout 3 bash -c 'exec 3<>"/dev/udp/$0/53" && printf "\x4d\x75\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00$1\x00\x00\x01\x00\x01" | dd obs=512 >&3 && dd bs=4096 count=1 <&3' "$1" "$asked" 2>/dev/null |
       od -An -v -tx1 | tr -d '\n')
     if [ -z "$said" ]; then echo silent; else
       set -- $said
