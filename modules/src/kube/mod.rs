@@ -21,6 +21,7 @@ mod json_patch;
 mod jsonpath;
 mod k8s;
 mod label;
+mod lock;
 mod log;
 mod object;
 mod place;
@@ -50,6 +51,7 @@ use muster_engine::module::Registry;
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry, clusters: &Clusters) -> Registry {
     registry
+        .with(lock::ClusterLock { clusters: clusters.clone() })
         .with(On::<k8s::K8s>::new(clusters))
         .with(On::<cp::K8sCp>::new(clusters))
         .with(On::<exec::K8sExec>::new(clusters))

@@ -28,7 +28,7 @@ impl Place {
     pub fn of(cx: &Context) -> Self {
         Self {
             road: Arc::clone(&cx.road),
-            host: Arc::clone(&cx.host),
+            host: Arc::clone(&cx.road.target().host),
             here: &*cx.road.target().kind == "local",
             escalation: cx.escalation.clone(),
             environment: cx.environment.clone(),
