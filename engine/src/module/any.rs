@@ -1,6 +1,6 @@
 //! The typed trait, erased once, so that a registry can hold every module.
 
-use super::{Check, Context, Failure, Map, Module, Output, Reason, Spec};
+use super::{Check, Context, Failure, Map, Module, Output, Reason, Side, Spec};
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 
@@ -30,7 +30,7 @@ impl<M: Module> AnyModule for M {
             let args = M::SPEC.convert(M::NAME, args).map_err(Failure::new)?;
             let invocation = (cx.verbosity > 2).then(|| M::SPEC.invocation(&args));
             let mut answer = typed(self, args, cx).await;
-            if let Some(invocation) = invocation.filter(|_| !ON_CONTROLLER.contains(&M::NAME)) {
+            if let Some(invocation) = invocation.filter(|_| M::SPEC.side != Side::Controller) {
                 let result = match &mut answer {
                     Ok(output) => Some(&mut output.result),
                     Err(failure) if failure.reason == Reason::Unreachable => None,
@@ -44,23 +44,6 @@ impl<M: Module> AnyModule for M {
         })
     }
 }
-
-/// Modules that Ansible runs on the controller, and that tell nothing of how they were called.
-const ON_CONTROLLER: [&str; 13] = [
-    "ansible.builtin.add_host",
-    "ansible.builtin.assert",
-    "ansible.builtin.debug",
-    "ansible.builtin.fail",
-    "ansible.builtin.fetch",
-    "ansible.builtin.group_by",
-    "ansible.builtin.include_vars",
-    "ansible.builtin.pause",
-    "ansible.builtin.raw",
-    "ansible.builtin.script",
-    "ansible.builtin.set_fact",
-    "ansible.builtin.set_stats",
-    "ansible.builtin.validate_argument_spec",
-];
 
 async fn typed<M: Module>(module: &M, args: Map, cx: &Context) -> Result<Output, Failure> {
     let args: M::Args = serde_json::from_value(Json::Object(args))

@@ -15,16 +15,14 @@ type Path<'a> = &'a [&'a str];
 
 pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, String> {
     let action = module.strip_prefix("ansible.builtin.").unwrap_or(module);
-    // Those that check themselves call themselves by their short name.
-    let module = if matches!(action, "assert" | "debug" | "pause") { action } else { module };
+    let module = if spec.manners.short { action } else { module };
     rename(spec.options, &mut args);
     sub_arguments_are_mappings(spec.options, &args)?;
     let mut unsupported = Unsupported::default();
     if !spec.open {
         unsupported.look(spec.options, &args, &[]);
     }
-    // Ansible checks these before anything else, and does not name what they would take.
-    if matches!(action, "fail" | "group_by" | "reboot" | "set_stats" | "wait_for_connection") {
+    if spec.manners.names_first {
         let unknown: Vec<&str> = unsupported.names.iter().map(|(name, _)| name.as_str()).collect();
         if !unknown.is_empty() {
             return Err(format!("Invalid options for {action}: {}", unknown.join(",")));
@@ -33,8 +31,8 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
     exclusive(spec.exclusive, &args)?;
     default(spec.options, &mut args);
     let checked = check(spec.options, &mut args, &[]);
-    checked.map_err(|message| match (action, message.starts_with("missing required")) {
-        ("fetch", true) => "src and dest are required".into(),
+    checked.map_err(|message| match spec.manners.missing {
+        Some(said) if message.starts_with("missing required") => said.into(),
         _ => message,
     })?;
     together(spec, &args)?;

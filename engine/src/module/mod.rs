@@ -20,7 +20,7 @@ pub use jobs::Jobs;
 pub use output::{Failure, Output, Reason};
 pub use python::str as python_str;
 pub use registry::Registry;
-pub use spec::{Kind, Opt, Spec};
+pub use spec::{Kind, Manners, Opt, Side, Spec};
 
 use serde::de::DeserializeOwned;
 use std::future::Future;

@@ -1,6 +1,8 @@
-//! Modules by name. Full names, `ansible.builtin.`/`ansible.legacy.` prefixes and short names all find a module.
+//! Modules by name. Full names, `ansible.builtin.`/`ansible.legacy.` prefixes and short names all find a module, and so do
+//! the other names that a module has.
 
-use super::{AnyModule, Module};
+use super::{AnyModule, Context, Failure, Map, Module, Output, Spec};
+use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
@@ -18,7 +20,10 @@ impl Registry {
     /// With one more module whose types are its own business.
     #[must_use]
     pub fn with_any(mut self, module: Arc<dyn AnyModule>) -> Self {
-        self.0.insert(module.name().to_string(), module);
+        self.0.insert(module.name().to_string(), Arc::clone(&module));
+        for name in module.spec().also {
+            self.0.insert((*name).to_string(), Arc::new(Renamed(name, Arc::clone(&module))));
+        }
         self
     }
 
@@ -41,6 +46,23 @@ impl Registry {
     /// All modules, in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn AnyModule>> {
         self.0.values()
+    }
+}
+
+/// A module under another of its names.
+struct Renamed(&'static str, Arc<dyn AnyModule>);
+
+impl AnyModule for Renamed {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn spec(&self) -> &Spec {
+        self.1.spec()
+    }
+
+    fn run<'a>(&'a self, args: Map, cx: &'a Context) -> BoxFuture<'a, Result<Output, Failure>> {
+        self.1.run(args, cx)
     }
 }
 

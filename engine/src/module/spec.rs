@@ -125,6 +125,29 @@ impl Opt {
     }
 }
 
+/// Where Ansible does a module's work, which its messages and results tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// On the host.
+    #[default]
+    Host,
+    /// On the controller first, then on the host: it is an action that fails.
+    Both,
+    /// On the controller: it tells nothing of how it was called.
+    Controller,
+}
+
+/// What a module says in another way than most when its arguments are wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manners {
+    /// It calls itself by its short name.
+    pub short: bool,
+    /// It looks for options it does not know before anything else, and names no others.
+    pub names_first: bool,
+    /// What it says when something is missing.
+    pub missing: Option<&'static str>,
+}
+
 /// What a module takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
@@ -146,6 +169,12 @@ pub struct Spec {
     pub required_if: &'static [(&'static str, &'static str, &'static [&'static str])],
     /// Example tasks as YAML, planned in a test.
     pub examples: &'static str,
+    /// Other full names of the module.
+    pub also: &'static [&'static str],
+    /// Where Ansible does its work.
+    pub side: Side,
+    /// How it speaks of wrong arguments.
+    pub manners: Manners,
 }
 
 impl Spec {
@@ -162,6 +191,9 @@ impl Spec {
             together: &[],
             required_if: &[],
             examples: "",
+            also: &[],
+            side: Side::Host,
+            manners: Manners { short: false, names_first: false, missing: None },
         }
     }
 
@@ -214,6 +246,27 @@ impl Spec {
     #[must_use]
     pub const fn examples(mut self, yaml: &'static str) -> Self {
         self.examples = yaml;
+        self
+    }
+
+    /// With other full names.
+    #[must_use]
+    pub const fn also(mut self, names: &'static [&'static str]) -> Self {
+        self.also = names;
+        self
+    }
+
+    /// Done elsewhere than on the host.
+    #[must_use]
+    pub const fn side(mut self, side: Side) -> Self {
+        self.side = side;
+        self
+    }
+
+    /// With words of its own for wrong arguments.
+    #[must_use]
+    pub const fn manners(mut self, manners: Manners) -> Self {
+        self.manners = manners;
         self
     }
 

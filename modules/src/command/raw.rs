@@ -2,7 +2,7 @@
 
 use super::{answer, words};
 use muster_engine::connection::{Command, Way};
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Side, Spec};
 use serde::Deserialize;
 
 /// `ansible.builtin.raw`: runs a text as it is.
@@ -26,7 +26,8 @@ impl Module for Raw {
         ],
     )
     .free_form("_raw_params")
-    .examples("- name: ask a switch\n  raw: show version\n");
+    .examples("- name: ask a switch\n  raw: show version\n")
+    .side(Side::Controller);
     type Args = Args;
     type Change = Command;
 

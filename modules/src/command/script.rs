@@ -2,7 +2,7 @@
 
 use super::{Sent, answer, words};
 use muster_engine::connection::Command;
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Side, Spec};
 use serde::Deserialize;
 
 /// `ansible.builtin.script`: sends a script and runs it.
@@ -34,7 +34,8 @@ impl Module for Script {
     .free_form("_raw_params")
     .exclusive(&[&["_raw_params", "cmd"]])
     .one_of(&[&["_raw_params", "cmd"]])
-    .examples("- name: collect what the kernel says\n  script: collect.sh --since 1h\n  args:\n    creates: /var/tmp/collected\n");
+    .examples("- name: collect what the kernel says\n  script: collect.sh --since 1h\n  args:\n    creates: /var/tmp/collected\n")
+    .side(Side::Controller);
     type Args = Args;
     type Change = Command;
 

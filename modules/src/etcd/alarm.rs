@@ -49,8 +49,9 @@ const OWN: [Opt; 4] = [
 
 impl Module for EtcdAlarm {
     const NAME: &'static str = "etcd_alarm";
-    const SPEC: Spec = Spec::new("Disarms etcd's NOSPACE alarm when there is space again.", options![OWN, client::OPTIONS])
-        .examples("- etcd_alarm:\n  become: true\n");
+    const SPEC: Spec =
+        Spec::new("Disarms etcd's NOSPACE alarm when there is space again.", options![OWN, client::OPTIONS])
+            .examples("- etcd_alarm:\n  become: true\n");
     type Args = Args;
     type Change = Change;
 

@@ -115,8 +115,11 @@ impl Client {
             let message = format!("{}. Through the Kubernetes API: {}", nowhere.message(), failure.message());
             nowhere.with("msg", message)
         })?;
-        let endpoints =
-            way.endpoints.clone().filter(|list| !list.is_empty()).unwrap_or_else(|| vec![format!("https://{PORT}")]);
+        let endpoints = way
+            .endpoints
+            .clone()
+            .filter(|list| !list.is_empty())
+            .unwrap_or_else(|| vec![format!("https://{PORT}")]);
         let tls = pod.tls();
         Ok(Self {
             program: String::new(),
@@ -169,7 +172,8 @@ impl Client {
     /// The command line that asks `endpoints` these words, for the host's shell.
     #[must_use]
     pub fn line(&self, endpoints: &[String], words: &[&str]) -> String {
-        let words: String = self.words(endpoints, words).iter().map(|word| format!(" {}", quote(word))).collect();
+        let words: String =
+            self.words(endpoints, words).iter().map(|word| format!(" {}", quote(word))).collect();
         format!("{}{words}", self.program)
     }
 
@@ -199,7 +203,11 @@ impl Client {
         if let Some(pod) = &self.pod {
             let asked = pod.ask(self.words(endpoints, words));
             return tokio::time::timeout(most, asked).await.map_err(|_| {
-                Failure::new(format!("etcdctl in the pod {} gave no answer in {} s", pod.name, most.as_secs()))
+                Failure::new(format!(
+                    "etcdctl in the pod {} gave no answer in {} s",
+                    pod.name,
+                    most.as_secs()
+                ))
             })?;
         }
         let mut command = Command::new(self.line(endpoints, words));

@@ -4,8 +4,8 @@
 
 use super::client::{self, Client, Way};
 use super::world::{Seen, World};
-use futures_util::future::join_all;
 use crate::options::options;
+use futures_util::future::join_all;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};

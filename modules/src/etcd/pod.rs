@@ -38,11 +38,13 @@ impl Pod {
         let cluster = clusters.of(way, cx).await?;
         let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
         let pods = cluster.list(&path, &[("labelSelector", LABEL)]).await?;
-        let text = |pod: &Json, path: &str| pod.pointer(path).and_then(Json::as_str).unwrap_or("").to_string();
+        let text =
+            |pod: &Json, path: &str| pod.pointer(path).and_then(Json::as_str).unwrap_or("").to_string();
         let is_ready = |pod: &Json| {
             let statuses = pod.pointer("/status/containerStatuses").and_then(Json::as_array);
             text(pod, "/status/phase") == "Running"
-                && statuses.is_some_and(|all| all.iter().all(|one| one.get("ready") == Some(&Json::Bool(true))))
+                && statuses
+                    .is_some_and(|all| all.iter().all(|one| one.get("ready") == Some(&Json::Bool(true))))
         };
         let here = cx.road.target();
         let is_here = |pod: &Json| {

@@ -4,9 +4,9 @@
 use super::client::{self, Client, Way, complaint};
 use super::world::{Seen, World};
 use crate::command::words::{expanded, quote};
+use crate::options::options;
 use crate::tool;
 use jiff::Timestamp;
-use crate::options::options;
 use muster_engine::connection::Command;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -65,8 +65,9 @@ echo "size=$s"; echo "sha256=$h"
 
 impl Module for EtcdSnapshot {
     const NAME: &'static str = "etcd_snapshot";
-    const SPEC: Spec = Spec::new("Saves a verified snapshot of etcd to a file on the host.", options![OWN, client::OPTIONS])
-        .examples("- etcd_snapshot:\n    dest: /var/backups/etcd/\n  become: true\n  register: backup\n");
+    const SPEC: Spec =
+        Spec::new("Saves a verified snapshot of etcd to a file on the host.", options![OWN, client::OPTIONS])
+            .examples("- etcd_snapshot:\n    dest: /var/backups/etcd/\n  become: true\n  register: backup\n");
     type Args = Args;
     type Change = Change;
 

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Look};
 use super::local::{basename, md5, sha1};
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use serde::Deserialize;
 use std::path::{Component, Path, PathBuf};
 
@@ -45,7 +45,9 @@ impl Module for Fetch {
             Opt::new("validate_checksum", Kind::Bool, "Compares checksums afterwards.").default("true"),
         ],
     )
-    .examples("- fetch: {src: /etc/kubernetes/admin.conf, dest: ./, flat: true}\n");
+    .examples("- fetch: {src: /etc/kubernetes/admin.conf, dest: ./, flat: true}\n")
+    .side(Side::Controller)
+    .manners(Manners { short: false, names_first: false, missing: Some("src and dest are required") });
     type Args = Args;
     type Change = Change;
 

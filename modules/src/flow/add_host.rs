@@ -1,6 +1,6 @@
 //! `ansible.builtin.add_host`: a host that the run learns of. The run reads the result key `add_host`.
 
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Side, Spec};
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
 
@@ -22,7 +22,8 @@ impl Module for AddHost {
         ],
     )
     .open()
-    .examples("- add_host:\n    name: \"{{ new_address }}\"\n    groups: [joining]\n    ansible_user: core\n");
+    .examples("- add_host:\n    name: \"{{ new_address }}\"\n    groups: [joining]\n    ansible_user: core\n")
+    .side(Side::Controller);
     type Args = Map;
     type Change = Infallible;
 

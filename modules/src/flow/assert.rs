@@ -1,7 +1,7 @@
 //! `ansible.builtin.assert`: conditions that must hold, else the task fails and names the first that does not.
 
 use super::written;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use muster_engine::node::{self, Node};
 use muster_engine::template::{Expr, Scope};
 use serde::Deserialize;
@@ -32,7 +32,8 @@ impl Module for Assert {
             .default("All assertions passed"),
         Opt::new("quiet", Kind::Bool, "Whether a success is shown in one line.").default("false"),
     ])
-    .examples("- assert:\n    that:\n      - ansible_facts.memtotal_mb >= 1700\n    fail_msg: too little memory for a control plane\n");
+    .examples("- assert:\n    that:\n      - ansible_facts.memtotal_mb >= 1700\n    fail_msg: too little memory for a control plane\n")
+    .side(Side::Controller).manners(Manners { short: true, names_first: false, missing: None });
     type Args = Args;
     type Change = Infallible;
 

@@ -1,7 +1,7 @@
 //! `ansible.builtin.debug`: shows a message or the value of an expression.
 
 use super::written;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use muster_engine::node::{self, Node};
 use muster_engine::template::{Expr, Scope, from_json, text_of};
 use serde::Deserialize;
@@ -28,7 +28,8 @@ impl Module for Debug {
         Opt::new("verbosity", Kind::Int, "Shown only from this many `-v` on.").default("0"),
     ])
     .exclusive(&[&["msg", "var"]])
-    .examples("- debug:\n    var: ansible_facts\n    verbosity: 2\n- debug: msg=\"ready {{ inventory_hostname }}\"\n");
+    .examples("- debug:\n    var: ansible_facts\n    verbosity: 2\n- debug: msg=\"ready {{ inventory_hostname }}\"\n")
+    .side(Side::Controller).manners(Manners { short: true, names_first: false, missing: None });
     type Args = Args;
     type Change = Infallible;
 

@@ -1,6 +1,6 @@
 //! `ansible.builtin.fail`: fails, with a message.
 
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -21,7 +21,9 @@ impl Module for Fail {
         "Fails, most often under a condition.",
         &[Opt::new("msg", Kind::Raw, "Why.").default("Failed as requested from task")],
     )
-    .examples("- fail:\n    msg: this host has no role\n  when: group_names | length == 0\n");
+    .examples("- fail:\n    msg: this host has no role\n  when: group_names | length == 0\n")
+    .side(Side::Controller)
+    .manners(Manners { short: false, names_first: true, missing: None });
     type Args = Args;
     type Change = Infallible;
 

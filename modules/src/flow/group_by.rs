@@ -1,6 +1,6 @@
 //! `ansible.builtin.group_by`: puts hosts in groups by a value of theirs. The run reads `add_group`, `parent_groups`.
 
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use serde::Deserialize;
 use std::convert::Infallible;
 
@@ -26,7 +26,9 @@ impl Module for GroupBy {
                 .default("[all]"),
         ],
     )
-    .examples("- group_by:\n    key: os_{{ ansible_facts.distribution }}\n");
+    .examples("- group_by:\n    key: os_{{ ansible_facts.distribution }}\n")
+    .side(Side::Controller)
+    .manners(Manners { short: false, names_first: true, missing: None });
     type Args = Args;
     type Change = Infallible;
 

@@ -3,7 +3,7 @@
 
 use fancy_regex::Regex;
 use muster_engine::diagnostic::Diagnostics;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Side, Spec};
 use muster_engine::node::{self, Limits, Mapping, Node};
 use muster_engine::source::{Sources, Span};
 use muster_engine::template::to_json;
@@ -54,7 +54,8 @@ impl Module for IncludeVars {
             .choices(&["replace", "merge"]),
     ])
     .free_form("_raw_params")
-    .examples("- include_vars: \"{{ ansible_facts.os_family }}.yml\"\n- include_vars:\n    dir: site\n    name: site\n");
+    .examples("- include_vars: \"{{ ansible_facts.os_family }}.yml\"\n- include_vars:\n    dir: site\n    name: site\n")
+    .side(Side::Controller);
     type Args = Args;
     type Change = Infallible;
 

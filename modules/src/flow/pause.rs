@@ -2,7 +2,7 @@
 
 use crate::command::moment;
 use jiff::Zoned;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -34,7 +34,9 @@ impl Module for Pause {
         ],
     )
     .exclusive(&[&["minutes", "seconds"]])
-    .examples("- pause:\n    seconds: 10\n- pause:\n    prompt: is the machine off\n  register: answer\n");
+    .examples("- pause:\n    seconds: 10\n- pause:\n    prompt: is the machine off\n  register: answer\n")
+    .side(Side::Controller)
+    .manners(Manners { short: true, names_first: false, missing: None });
     type Args = Args;
     type Change = Infallible;
 

@@ -2,7 +2,7 @@
 //! their types; words such as `yes` in text stay text.
 
 use super::{boolean, variable_name};
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Side, Spec};
 use muster_engine::node::{self, Node};
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -22,7 +22,8 @@ impl Module for SetFact {
         .default("false")],
     )
     .open()
-    .examples("- set_fact:\n    is_leader: \"{{ inventory_hostname == groups['control_plane'][0] }}\"\n");
+    .examples("- set_fact:\n    is_leader: \"{{ inventory_hostname == groups['control_plane'][0] }}\"\n")
+    .side(Side::Controller);
     type Args = Map;
     type Change = Infallible;
 

@@ -1,7 +1,7 @@
 //! `ansible.builtin.set_stats`: values for the end of the run. The run reads the result key `ansible_stats`.
 
 use super::{boolean, variable_name};
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
@@ -29,7 +29,9 @@ impl Module for SetStats {
                 .default("true"),
         ],
     )
-    .examples("- set_stats:\n    data:\n      nodes_checked: 1\n");
+    .examples("- set_stats:\n    data:\n      nodes_checked: 1\n")
+    .side(Side::Controller)
+    .manners(Manners { short: false, names_first: true, missing: None });
     type Args = Args;
     type Change = Infallible;
 

@@ -1,7 +1,7 @@
 //! `ansible.builtin.validate_argument_spec`: checks values against a spec that the playbook itself gives, as a role's
 //! `meta/argument_specs.yml` does. A spec as data and values come in, every mistake goes out at once.
 
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Side, Spec};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -34,7 +34,8 @@ impl Module for ValidateArgumentSpec {
     .examples(
         "- validate_argument_spec:\n    argument_spec:\n      port: {type: int, required: true}\n    \
          provided_arguments:\n      port: 6443\n",
-    );
+    )
+    .side(Side::Controller);
     type Args = Args;
     type Change = Infallible;
 

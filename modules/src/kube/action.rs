@@ -100,7 +100,8 @@ impl Action {
         }
         let all = resource.path(Some(namespace));
         let (method, answer) = self.done(cluster, (&all, &path), &object, &before, cx.check_mode).await;
-        let Answer { body, warnings, .. } = answer.map_err(|refusal| failed(method, (kind, name), refusal))?;
+        let Answer { body, warnings, .. } =
+            answer.map_err(|refusal| failed(method, (kind, name), refusal))?;
         // A name that the server made up is where the object is now.
         let made = body.pointer("/metadata/name").and_then(Json::as_str).unwrap_or(name);
         let path = resource.object(Some(namespace), made);
@@ -129,7 +130,9 @@ impl Action {
                 None if before.is_null() => post(&annotated(object)).make(cluster, dry).await,
                 None => match three_way(object, before) {
                     Some(body) => patch(cluster, path, Sent::MergePatch, &body, dry).await,
-                    None => Ok(Answer { body: before.clone(), status: http::StatusCode::OK, warnings: vec![] }),
+                    None => {
+                        Ok(Answer { body: before.clone(), status: http::StatusCode::OK, warnings: vec![] })
+                    }
                 },
             };
             return ("apply", answer);
@@ -185,7 +188,9 @@ impl Action {
             let Some(body) = self.delete(cluster, &path, (kind, name), cx).await? else {
                 return Ok(output(false).with("result", json!({})));
             };
-            return self.waited(cluster, &path, true, output(true).with("result", body), (kind, name), cx).await;
+            return self
+                .waited(cluster, &path, true, output(true).with("result", body), (kind, name), cx)
+                .await;
         }
         if labels.is_empty() {
             return Ok(output(false).with("result", json!({})));
@@ -251,7 +256,9 @@ impl ServerSide {
     async fn apply(&self, cluster: &Cluster, path: &str, body: &Json, dry: bool) -> Result<Answer, Refusal> {
         let force = if self.force_conflicts { "true" } else { "" };
         let pairs = [("fieldManager", self.field_manager.as_str()), ("force", force)];
-        Change { method: Method::PATCH, path, sent: Sent::Apply, body, pairs: &pairs }.make(cluster, dry).await
+        Change { method: Method::PATCH, path, sent: Sent::Apply, body, pairs: &pairs }
+            .make(cluster, dry)
+            .await
     }
 }
 

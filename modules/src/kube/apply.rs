@@ -44,9 +44,8 @@ fn merged<'a>(last: &'a Json, wished: &'a Json, actual: &'a Json, place: &mut Ve
         let (is, was) = (actual.get(key).unwrap_or(&nothing), last.get(key).unwrap_or(&nothing));
         place.push(key);
         let value = match (want, is) {
-            (Json::Object(_), Json::Object(_)) => {
-                Some(merged(was, want, is, place)).filter(|patch| patch.as_object().is_some_and(|map| !map.is_empty()))
-            }
+            (Json::Object(_), Json::Object(_)) => Some(merged(was, want, is, place))
+                .filter(|patch| patch.as_object().is_some_and(|map| !map.is_empty())),
             (Json::Array(wanted), Json::Array(items)) => {
                 Some(list(was, wanted, items, place)).filter(|list| list != is)
             }
@@ -61,7 +60,9 @@ fn merged<'a>(last: &'a Json, wished: &'a Json, actual: &'a Json, place: &mut Ve
 /// A list as it shall be. Items with a key are merged one by one; any other list is replaced.
 fn list<'a>(last: &'a Json, wished: &'a [Json], actual: &'a [Json], place: &mut Vec<&'a str>) -> Json {
     let last: &[Json] = last.as_array().map(Vec::as_slice).unwrap_or_default();
-    let Some(key) = merge_key(place).filter(|key| [last, wished, actual].iter().all(|list| is_keyed(list, key))) else {
+    let Some(key) =
+        merge_key(place).filter(|key| [last, wished, actual].iter().all(|list| is_keyed(list, key)))
+    else {
         return Json::from(wished.to_vec());
     };
     let of = |list: &'a [Json], item: &Json| list.iter().find(|one| one.get(key) == item.get(key));
@@ -90,7 +91,9 @@ fn is_keyed(list: &[Json], key: &str) -> bool {
 
 /// A mapping with a merge patch applied.
 fn patched(is: &Json, patch: &Json) -> Json {
-    let (Some(mut map), Some(patch)) = (is.as_object().cloned(), patch.as_object()) else { return patch.clone() };
+    let (Some(mut map), Some(patch)) = (is.as_object().cloned(), patch.as_object()) else {
+        return patch.clone();
+    };
     for (key, value) in patch {
         match (value, map.get(key)) {
             (Json::Null, _) => drop(map.shift_remove(key)),
@@ -112,9 +115,11 @@ fn merge_key(place: &[&str]) -> Option<&'static str> {
         ("Service", "spec", "ports") => Some("port"),
         ("ServiceAccount", _, "secrets" | "imagePullSecrets") => Some("name"),
         ("ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration", _, "webhooks") => Some("name"),
-        (_, "spec", "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "imagePullSecrets") => {
-            Some("name")
-        }
+        (
+            _,
+            "spec",
+            "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "imagePullSecrets",
+        ) => Some("name"),
         (_, "spec", "hostAliases") => Some("ip"),
         (_, "containers" | "initContainers" | "ephemeralContainers", list) => match list {
             "env" => Some("name"),
@@ -151,7 +156,10 @@ mod tests {
 
     #[test]
     fn what_others_added_stays_and_what_was_taken_out_goes() {
-        let first = deployment(json!([{"name": "web", "image": "a", "env": [{"name": "A", "value": "1"}]}]), json!({"a": "1", "b": "2"}));
+        let first = deployment(
+            json!([{"name": "web", "image": "a", "env": [{"name": "A", "value": "1"}]}]),
+            json!({"a": "1", "b": "2"}),
+        );
         let mut actual = annotated(&first);
         assert_eq!(three_way(&first, &actual), None);
         // A sidecar and a default came from elsewhere.

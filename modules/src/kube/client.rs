@@ -159,10 +159,16 @@ where
     type Opening = C::Future;
 }
 
-fn proxied<C: Connector>(config: &Config, base: C, proxy: Option<&Proxy>) -> Result<kube::Client, kube::Error> {
+fn proxied<C: Connector>(
+    config: &Config,
+    base: C,
+    proxy: Option<&Proxy>,
+) -> Result<kube::Client, kube::Error> {
     let Some(proxy) = proxy else { return secured(config, base) };
     match proxy.kind {
-        Kind::Http => secured(config, Connect::new(proxy.url.clone(), base).with_headers(proxy.headers.clone())),
+        Kind::Http => {
+            secured(config, Connect::new(proxy.url.clone(), base).with_headers(proxy.headers.clone()))
+        }
         Kind::Https => {
             let tls = config.rustls_https_connector_with_connector(base)?;
             secured(config, Connect::new(proxy.url.clone(), tls).with_headers(proxy.headers.clone()))

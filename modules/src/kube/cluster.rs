@@ -58,7 +58,8 @@ impl Clusters {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(key).or_default())
         };
-        let cluster = slot.get_or_try_init(|| async { Cluster::open(&way, place).await.map(Arc::new) }).await?;
+        let cluster =
+            slot.get_or_try_init(|| async { Cluster::open(&way, place).await.map(Arc::new) }).await?;
         if let Some(pinned) = cx.scope.get(PIN)?.filter(|value| !value.is_none() && !value.is_undefined()) {
             let (pinned, uid) = (pinned.to_string(), cluster.uid().await?);
             if !pinned.is_empty() && pinned != uid {
@@ -166,9 +167,7 @@ impl Cluster {
                 let clock = if trouble.is_of_time() { self.clock().await } else { None };
                 diagnosis::unreached(&trouble, &whole, who, clock)
             }
-            Unanswered::Late => {
-                diagnosis::unreached(&Trouble::TimedOut, "no answer came", who, None)
-            }
+            Unanswered::Late => diagnosis::unreached(&Trouble::TimedOut, "no answer came", who, None),
         }
     }
 

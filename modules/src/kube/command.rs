@@ -49,7 +49,12 @@ impl Container<'_> {
     ///
     /// # Errors
     /// The server or the kubelet refuses, or the connection ends before the command.
-    pub async fn run(&self, cluster: &Cluster, words: &[&str], input: Option<&[u8]>) -> Result<Ended, Refusal> {
+    pub async fn run(
+        &self,
+        cluster: &Cluster,
+        words: &[&str],
+        input: Option<&[u8]>,
+    ) -> Result<Ended, Refusal> {
         let (client, who) = cluster.client().await?;
         let mut wanted = AttachParams::default().stdin(input.is_some()).stdout(true).stderr(true).tty(false);
         if let Some(name) = self.name {
@@ -91,7 +96,9 @@ impl Container<'_> {
         let (status, stdout, stderr) = join3(feeding, all(stdout), all(stderr)).await;
         let Some(status) = status else {
             return Err(Refusal {
-                message: "the connection ended before the command did: whether it ran to its end is not known".into(),
+                message:
+                    "the connection ended before the command did: whether it ran to its end is not known"
+                        .into(),
                 ..Refusal::default()
             });
         };
@@ -135,7 +142,11 @@ fn failed(status: &Json) -> Refusal {
 ///
 /// # Errors
 /// The pod is not there, or the server cannot be asked.
-pub(crate) async fn containers(cluster: &Cluster, namespace: &str, pod: &str) -> Result<Vec<(String, bool)>, Failure> {
+pub(crate) async fn containers(
+    cluster: &Cluster,
+    namespace: &str,
+    pod: &str,
+) -> Result<Vec<(String, bool)>, Failure> {
     let path = super::resource::pod(namespace, pod);
     let found = cluster.get(&path).await.map_err(|refusal| {
         refusal.failing(&format!("Namespace={namespace} Kind=Pod Name={pod}: Failed requested object"))
@@ -144,7 +155,9 @@ pub(crate) async fn containers(cluster: &Cluster, namespace: &str, pod: &str) ->
     let started = |name: &str| {
         let all = [listed("/status/containerStatuses"), listed("/status/initContainerStatuses")].concat();
         let status = all.into_iter().find(|one| one.get("name") == Some(&json!(name)));
-        status.is_some_and(|one| one.pointer("/state/running").is_some() || one.get("started") == Some(&json!(true)))
+        status.is_some_and(|one| {
+            one.pointer("/state/running").is_some() || one.get("started") == Some(&json!(true))
+        })
     };
     let names = |path: &str| {
         let all = listed(path).into_iter().filter_map(|one| Some(one.get("name")?.as_str()?.to_string()));
@@ -152,7 +165,9 @@ pub(crate) async fn containers(cluster: &Cluster, namespace: &str, pod: &str) ->
     };
     let mut all = names("/spec/containers");
     let usual = found.pointer("/metadata/annotations/kubectl.kubernetes.io~1default-container");
-    if let Some(at) = usual.and_then(Json::as_str).and_then(|usual| all.iter().position(|(name, _)| name == usual)) {
+    if let Some(at) =
+        usual.and_then(Json::as_str).and_then(|usual| all.iter().position(|(name, _)| name == usual))
+    {
         let first = all.remove(at);
         all.insert(0, first);
     }

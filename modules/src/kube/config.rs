@@ -66,7 +66,9 @@ pub(crate) async fn find(way: &Way, place: &Place) -> Result<Found, Failure> {
 }
 
 fn url(text: &str) -> Result<Uri, Failure> {
-    text.trim_end_matches('/').parse().map_err(|error| Failure::new(format!("host: `{text}` is no URL: {error}")))
+    text.trim_end_matches('/')
+        .parse()
+        .map_err(|error| Failure::new(format!("host: `{text}` is no URL: {error}")))
 }
 
 /// The kubeconfig nobody named: what kubectl would take here; on a remote host kubeadm's. None in a pod without one.
@@ -92,7 +94,9 @@ async fn usual(place: &Place) -> Result<Option<(Kubeconfig, String)>, Failure> {
 /// The pod that muster runs in: its service account.
 async fn in_pod(place: &Place, dir: &str) -> Result<Found, Failure> {
     let variable = |name: &str| {
-        place.variable(name).ok_or_else(|| Failure::new(format!("{name} is not set: this is no pod of a cluster")))
+        place
+            .variable(name)
+            .ok_or_else(|| Failure::new(format!("{name} is not set: this is no pod of a cluster")))
     };
     let (host, port) = (variable("KUBERNETES_SERVICE_HOST")?, variable("KUBERNETES_SERVICE_PORT")?);
     let host = if host.contains(':') { format!("[{host}]") } else { host };
@@ -142,7 +146,9 @@ async fn file(path: &str, place: &Place) -> Result<(Kubeconfig, String), Failure
         placed(&mut user.client_key);
         placed(&mut user.token_file);
         // A program without a slash is looked for in the path.
-        if let Some(exec) = user.exec.as_mut().filter(|exec| exec.command.iter().any(|name| name.contains('/'))) {
+        if let Some(exec) =
+            user.exec.as_mut().filter(|exec| exec.command.iter().any(|name| name.contains('/')))
+        {
             placed(&mut exec.command);
         }
     }
@@ -195,8 +201,16 @@ async fn of(kubeconfig: &Kubeconfig, from: String, way: &Way, place: &Place) -> 
     }
     (auth.exec, auth.token_file) = (None, None);
     let bare = Kubeconfig {
-        clusters: vec![kube::config::NamedCluster { name: context.cluster.clone(), cluster: Some(cluster), ..Default::default() }],
-        auth_infos: vec![kube::config::NamedAuthInfo { name: "user".into(), auth_info: Some(auth), ..Default::default() }],
+        clusters: vec![kube::config::NamedCluster {
+            name: context.cluster.clone(),
+            cluster: Some(cluster),
+            ..Default::default()
+        }],
+        auth_infos: vec![kube::config::NamedAuthInfo {
+            name: "user".into(),
+            auth_info: Some(auth),
+            ..Default::default()
+        }],
         contexts: vec![kube::config::NamedContext {
             name: "context".into(),
             context: Some(kube::config::Context { user: Some("user".into()), ..context }),
@@ -226,7 +240,8 @@ fn chosen(kubeconfig: &Kubeconfig, from: &str, way: &Way) -> Result<Chosen, Fail
         true => "it has none".to_string(),
         false => format!("it has {}", names.join(", ")),
     };
-    let name = way.context.as_deref().or(kubeconfig.current_context.as_deref()).filter(|name| !name.is_empty());
+    let name =
+        way.context.as_deref().or(kubeconfig.current_context.as_deref()).filter(|name| !name.is_empty());
     let Some(name) = name else {
         return Err(Failure::new(format!(
             "{from} says no current-context: give `context` ({has}), or `kubectl config use-context NAME`"
@@ -326,7 +341,10 @@ fn headers(way: &Way) -> Result<HeaderMap, Failure> {
     let of = |key: &str| said.get(key).and_then(Json::as_str);
     if let Some(agent) = of("user_agent") {
         let value = HeaderValue::from_str(agent);
-        headers.insert("user-agent", value.map_err(|_| Failure::new("proxy_headers: `user_agent` is no header"))?);
+        headers.insert(
+            "user-agent",
+            value.map_err(|_| Failure::new("proxy_headers: `user_agent` is no header"))?,
+        );
     }
     for (key, header) in [("basic_auth", "authorization"), ("proxy_basic_auth", "proxy-authorization")] {
         if let Some(login) = of(key) {
@@ -343,7 +361,10 @@ fn is_excepted(host: &str, list: &str) -> bool {
         let name = entry.trim_start_matches("*.").trim_start_matches('.').to_lowercase();
         let network = entry.parse::<IpNet>().ok().zip(address).is_some_and(|(net, ip)| net.contains(&ip));
         let host = host.to_lowercase();
-        entry == "*" || network || host == name || host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.'))
+        entry == "*"
+            || network
+            || host == name
+            || host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.'))
     })
 }
 

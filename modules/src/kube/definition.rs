@@ -31,7 +31,11 @@ pub(crate) struct Source {
 pub(crate) const WHOLE: [Opt; 2] = [
     Opt::new("resource_definition", Type::Raw, "The objects: YAML text, a mapping, or a list.")
         .aliases(&["definition", "inline"]),
-    Opt::new("src", Type::Path, "A YAML file where the task runs, with the objects; on this machine also one in `files`."),
+    Opt::new(
+        "src",
+        Type::Path,
+        "A YAML file where the task runs, with the objects; on this machine also one in `files`.",
+    ),
 ];
 
 /// The options of what is about any objects.
@@ -80,7 +84,10 @@ impl Default for Template {
 impl Source {
     /// Whether nothing but a kind is said.
     pub fn is_only_a_kind(&self) -> bool {
-        self.name.is_none() && self.resource_definition.is_null() && self.src.is_none() && self.template.is_null()
+        self.name.is_none()
+            && self.resource_definition.is_null()
+            && self.src.is_none()
+            && self.template.is_null()
     }
 
     /// The objects.
@@ -149,8 +156,9 @@ async fn rendered(templates: &Json, cx: &Context) -> Result<Json, Failure> {
     for one in list {
         let template = match one {
             Json::String(path) => Template { path, ..Template::default() },
-            Json::Object(_) => serde_json::from_value(one)
-                .map_err(|error| Failure::new(format!("template: {error}")))?,
+            Json::Object(_) => {
+                serde_json::from_value(one).map_err(|error| Failure::new(format!("template: {error}")))?
+            }
             other => {
                 return Err(Failure::new(format!(
                     "Error while reading template file - a string or dict for template expected, but got {other} instead"
@@ -160,7 +168,10 @@ async fn rendered(templates: &Json, cx: &Context) -> Result<Json, Failure> {
         if template.path.is_empty() {
             return Err(Failure::new("Please specify path for template."));
         }
-        if !matches!(template.newline_sequence.as_deref(), None | Some("\n" | "\r" | "\r\n" | "\\n" | "\\r" | "\\r\\n")) {
+        if !matches!(
+            template.newline_sequence.as_deref(),
+            None | Some("\n" | "\r" | "\r\n" | "\\n" | "\\r" | "\\r\\n")
+        ) {
             return Err(Failure::new("newline_sequence needs to be one of: \n, \r or \r\n"));
         }
         let path = cx.find("templates", &template.path)?;

@@ -57,7 +57,10 @@ pub(crate) fn trouble(error: &(dyn Error + 'static)) -> (Trouble, String) {
     let whole = words.join(": ");
     if found == Trouble::Other {
         found = match whole.as_str() {
-            text if text.contains("failed to lookup") || text.contains("dns error") || text.contains("Name or service") => {
+            text if text.contains("failed to lookup")
+                || text.contains("dns error")
+                || text.contains("Name or service") =>
+            {
                 Trouble::Unknown
             }
             text if text.contains("efused") => Trouble::Refused,
@@ -125,7 +128,10 @@ pub(crate) fn unreached(trouble: &Trouble, whole: &str, who: &Identity, clock: O
             format!("The server's certificate expired{}. Renew it {renew}", on(time))
         }
         (Trouble::NotYet(time), _) => {
-            format!("The server's certificate is not good yet; it will be{}. Is the clock of this machine right?", on(time))
+            format!(
+                "The server's certificate is not good yet; it will be{}. Is the clock of this machine right?",
+                on(time)
+            )
         }
         (Trouble::Named(names), _) => {
             let names = if names.is_empty() { "others".to_string() } else { names.join(", ") };
@@ -144,7 +150,9 @@ pub(crate) fn unreached(trouble: &Trouble, whole: &str, who: &Identity, clock: O
         (Trouble::Unknown, _) => format!(
             "The name in {url} is not known to DNS here. Correct `server` in {from}, or delegate the task to a control plane host"
         ),
-        (Trouble::Unreachable, _) => format!("There is no way to {url} from here. Delegate the task to a control plane host"),
+        (Trouble::Unreachable, _) => {
+            format!("There is no way to {url} from here. Delegate the task to a control plane host")
+        }
         (Trouble::Other, _) => String::new(),
     };
     let through = who.proxy.as_ref().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
@@ -161,14 +169,22 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_is_said_before_a_certificate_is_blamed() {
-        let who = Identity { from: "admin.conf".into(), url: "https://10.0.0.1:6443".into(), ..Identity::default() };
-        let told = |trouble: Trouble, clock: Option<Timestamp>| unreached(&trouble, "TLS", &who, clock).to_string();
+        let who = Identity {
+            from: "admin.conf".into(),
+            url: "https://10.0.0.1:6443".into(),
+            ..Identity::default()
+        };
+        let told =
+            |trouble: Trouble, clock: Option<Timestamp>| unreached(&trouble, "TLS", &who, clock).to_string();
         let now = Timestamp::now();
         let year = Timestamp::from_second(now.as_second() - 31_536_000).unwrap();
         assert!(told(Trouble::Expired(Some(year)), None).contains("The server's certificate expired on"));
-        assert!(told(Trouble::Expired(Some(year)), Some(now)).contains("The server's certificate expired on"));
+        assert!(
+            told(Trouble::Expired(Some(year)), Some(now)).contains("The server's certificate expired on")
+        );
         assert!(told(Trouble::Expired(None), Some(year)).contains("set the clock before anything else"));
-        let named = told(Trouble::Named(vec![bare("DnsName(\"kubernetes\")"), bare("IpAddress(10.0.0.9)")]), None);
+        let named =
+            told(Trouble::Named(vec![bare("DnsName(\"kubernetes\")"), bare("IpAddress(10.0.0.9)")]), None);
         assert!(named.contains("it names kubernetes, 10.0.0.9."), "{named}");
     }
 }

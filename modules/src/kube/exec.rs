@@ -61,9 +61,10 @@ impl Asks for K8sExec {
         }
         let place = Container { namespace: &args.namespace, pod: &args.pod, name: container.as_deref() };
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        let ended = place.run(cluster, &argv, None).await.map_err(|refusal| {
-            refusal.failing(&format!("Failed to execute on pod {} due to", args.pod))
-        })?;
+        let ended = place
+            .run(cluster, &argv, None)
+            .await
+            .map_err(|refusal| refusal.failing(&format!("Failed to execute on pod {} due to", args.pod)))?;
         let (out, err) = (ended.out(), ended.err());
         let output = Output::new(true)
             .with("stdout_lines", lines(&out))
@@ -76,7 +77,10 @@ impl Asks for K8sExec {
             0 => Ok(output),
             _ => {
                 let failure = Failure::new("non-zero return code");
-                Err(output.result.into_iter().fold(failure, |failure, (key, value)| failure.with(&key, value)))
+                Err(output
+                    .result
+                    .into_iter()
+                    .fold(failure, |failure, (key, value)| failure.with(&key, value)))
             }
         }
     }

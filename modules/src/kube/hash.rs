@@ -22,7 +22,8 @@ pub(crate) fn append(object: &mut Json) {
     if kind == "Secret" {
         counted.push(("type", part("type")));
     }
-    let pairs: Vec<String> = counted.iter().map(|(key, value)| format!("\"{key}\":{}", ascii(&value.to_string()))).collect();
+    let pairs: Vec<String> =
+        counted.iter().map(|(key, value)| format!("\"{key}\":{}", ascii(&value.to_string()))).collect();
     let digest = hex::encode(Sha256::digest(format!("{{{}}}", pairs.join(","))));
     let hash: String = digest.chars().take(10).map(readable).collect();
     if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {

@@ -47,8 +47,10 @@ impl Identity {
     pub fn refused(&self, now: Timestamp) -> String {
         let (user, from) = (self.user.as_deref().map(|user| format!(" of the user {user}")), &self.from);
         let user = user.unwrap_or_default();
-        let elsewhere =
-            format!("or delegate the task to a control plane host, whose own {} is used then", super::config::ADMIN);
+        let elsewhere = format!(
+            "or delegate the task to a control plane host, whose own {} is used then",
+            super::config::ADMIN
+        );
         match &self.proof {
             Proof::Nothing => format!("{from} gives no credentials{user}: add some, {elsewhere}"),
             Proof::Certificate { file, until: Some(until) } if *until < now => format!(
@@ -125,7 +127,10 @@ mod tests {
             ..Identity::default()
         };
         let said = identity.refused(Timestamp::from_second(1_700_000_100).unwrap());
-        assert!(said.starts_with("The token of the user anna in /root/.kube/config on cp1 expired on 2023-11-14"), "{said}");
+        assert!(
+            said.starts_with("The token of the user anna in /root/.kube/config on cp1 expired on 2023-11-14"),
+            "{said}"
+        );
         let said = identity.refused(Timestamp::from_second(1_600_000_000).unwrap());
         assert!(said.contains("revoked"), "{said}");
     }

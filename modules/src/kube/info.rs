@@ -97,9 +97,12 @@ impl Asks for K8sInfo {
         if let Some(template) = args.template()? {
             let whole = match args.name {
                 Some(_) => resources.first().cloned().unwrap_or_default(),
-                None => json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "", "selfLink": ""}, "items": resources}),
+                None => {
+                    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "", "selfLink": ""}, "items": resources})
+                }
             };
-            let printed = template.print(&whole).map_err(|error| Failure::new(format!("jsonpath: {error}")))?;
+            let printed =
+                template.print(&whole).map_err(|error| Failure::new(format!("jsonpath: {error}")))?;
             output = output.with("result", printed);
         }
         Ok(output.with("resources", resources))

@@ -40,8 +40,11 @@ const PRECONDITIONS: &[Opt] = &[
     Opt::new("uid", Kind::Str, "The uid it must have."),
 ];
 const DELETE: &[Opt] = &[
-    Opt::new("propagationPolicy", Kind::Str, "What becomes of what it owns.")
-        .choices(&["Foreground", "Background", "Orphan"]),
+    Opt::new("propagationPolicy", Kind::Str, "What becomes of what it owns.").choices(&[
+        "Foreground",
+        "Background",
+        "Orphan",
+    ]),
     Opt::new("gracePeriodSeconds", Kind::Int, "How long it may take to end."),
     Opt::new("preconditions", Kind::Dict, "What must be true of it.").options(PRECONDITIONS),
 ];
@@ -61,13 +64,20 @@ const OWN: [Opt; 10] = [
     .elements(Kind::Str)
     .choices(&["merge", "strategic-merge"]),
     Opt::new("server_side_apply", Kind::Dict, "How the server applies.").options(SERVER_SIDE),
-    Opt::new("append_hash", Kind::Bool, "Whether ConfigMaps and Secrets are named by what they hold.").default("false"),
-    Opt::new("validate", Kind::Dict, "Whether the server is asked first if it would take the objects.").options(VALIDATE),
-    Opt::new("delete_options", Kind::Dict, "How it is deleted.").options(DELETE),
-    Opt::new("delete_all", Kind::Bool, "With `state: absent` and a kind alone, whether all of the namespace are meant.")
-        .aliases(&["all"])
+    Opt::new("append_hash", Kind::Bool, "Whether ConfigMaps and Secrets are named by what they hold.")
         .default("false"),
-    Opt::new("label_selectors", Kind::List, "Only what has these labels, as kubectl's `-l`.").elements(Kind::Str),
+    Opt::new("validate", Kind::Dict, "Whether the server is asked first if it would take the objects.")
+        .options(VALIDATE),
+    Opt::new("delete_options", Kind::Dict, "How it is deleted.").options(DELETE),
+    Opt::new(
+        "delete_all",
+        Kind::Bool,
+        "With `state: absent` and a kind alone, whether all of the namespace are meant.",
+    )
+    .aliases(&["all"])
+    .default("false"),
+    Opt::new("label_selectors", Kind::List, "Only what has these labels, as kubectl's `-l`.")
+        .elements(Kind::Str),
     Opt::new("continue_on_error", Kind::Bool, "Whether the objects after a failed one are done.")
         .default("false"),
     object::HIDDEN,

@@ -121,7 +121,9 @@ impl Args {
         }
         let pods = cluster.list(&super::resource::pods(namespace), &[("labelSelector", &labels)]).await?;
         let first = pods.first().and_then(|pod| pod.pointer("/metadata/name")?.as_str().map(str::to_string));
-        first.ok_or_else(|| Failure::new(format!("No pods in namespace {namespace} matched selector {labels}")))
+        first.ok_or_else(|| {
+            Failure::new(format!("No pods in namespace {namespace} matched selector {labels}"))
+        })
     }
 }
 
@@ -141,7 +143,8 @@ pub(crate) fn selected(owner: &Json) -> Option<String> {
     let mut found = labels.map(pairs).unwrap_or_default();
     for expression in expressions.into_iter().flatten() {
         let key = text(expression.get("key")?);
-        let values: Vec<String> = expression.get("values").and_then(Json::as_array).into_iter().flatten().map(text).collect();
+        let values: Vec<String> =
+            expression.get("values").and_then(Json::as_array).into_iter().flatten().map(text).collect();
         found.push(match expression.get("operator")?.as_str()? {
             "Exists" => key,
             "DoesNotExist" => format!("!{key}"),

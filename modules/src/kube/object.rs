@@ -17,9 +17,8 @@ pub(crate) const LABELS: Opt =
     Opt::new("label_selectors", Kind::List, "Labels it must have, as kubectl's `-l`.")
         .elements(Kind::Str)
         .default("[]");
-pub(crate) const FIELDS: Opt = Opt::new("field_selectors", Kind::List, "Fields it must have.")
-    .elements(Kind::Str)
-    .default("[]");
+pub(crate) const FIELDS: Opt =
+    Opt::new("field_selectors", Kind::List, "Fields it must have.").elements(Kind::Str).default("[]");
 pub(crate) const HIDDEN: Opt =
     Opt::new("hidden_fields", Kind::List, "Parts that the result leaves out.").elements(Kind::Str);
 

@@ -44,7 +44,8 @@ impl Place {
     /// A variable of the task's environment; on this machine also of muster's own.
     pub fn variable(&self, name: &str) -> Option<String> {
         let own = self.environment.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        own.or_else(|| if self.here { std::env::var(name).ok() } else { None }).filter(|value| !value.is_empty())
+        own.or_else(|| if self.here { std::env::var(name).ok() } else { None })
+            .filter(|value| !value.is_empty())
     }
 
     /// Runs a script with more in its environment.

@@ -56,7 +56,8 @@ impl Plugin {
         }
         let words: Vec<String> =
             std::iter::once(&command).chain(exec.args.iter().flatten()).map(|word| quote(word)).collect();
-        let version = exec.api_version.clone().unwrap_or_else(|| "client.authentication.k8s.io/v1beta1".into());
+        let version =
+            exec.api_version.clone().unwrap_or_else(|| "client.authentication.k8s.io/v1beta1".into());
         let mut spec = json!({"interactive": false});
         if exec.provide_cluster_info
             && let Some(spec) = spec.as_object_mut()
@@ -94,7 +95,12 @@ impl Plugin {
         let said = err.trim();
         if done.rc == MISSING {
             let install = self.hint.as_deref().map_or_else(
-                || format!("Install it there, or delegate the task to a control plane host, whose {} needs none", super::config::ADMIN),
+                || {
+                    format!(
+                        "Install it there, or delegate the task to a control plane host, whose {} needs none",
+                        super::config::ADMIN
+                    )
+                },
                 |hint| hint.trim().to_string(),
             );
             return Err(Failure::new(format!(
@@ -116,7 +122,10 @@ impl Plugin {
         let read = serde_json::from_slice::<Credential>(&done.stdout);
         let given = read.map_err(|_| {
             // The parser's words could quote a part of a token.
-            Failure::new(format!("{of}: `{command}` printed no ExecCredential in JSON. Run it by hand on {}", place.host))
+            Failure::new(format!(
+                "{of}: `{command}` printed no ExecCredential in JSON. Run it by hand on {}",
+                place.host
+            ))
         })?;
         let given = given.status.unwrap_or_default();
         if given.token.is_none() && given.client_certificate_data.is_none() {

@@ -163,7 +163,10 @@ pub(crate) async fn send(
         bytes = json.to_string().into_bytes();
     }
     let request = request.body(Body::from(bytes)).map_err(|error| {
-        Unanswered::Refused(Refusal { message: format!("`{path}` is no path: {error}"), ..Refusal::default() })
+        Unanswered::Refused(Refusal {
+            message: format!("`{path}` is no path: {error}"),
+            ..Refusal::default()
+        })
     })?;
     let unreached = |error: kube::Error| Unanswered::Unreached(Box::new(error));
     let whole = async {

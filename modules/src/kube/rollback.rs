@@ -46,7 +46,10 @@ impl Asks for K8sRollback {
         let kind = args.kind.as_deref().unwrap_or_default();
         let resource = cluster.resource(&args.api_version, kind).await?;
         if !matches!(resource.kind.as_str(), "Deployment" | "DaemonSet") {
-            return Err(Failure::new(format!("Cannot perform rollback on resource of kind {}", resource.kind)));
+            return Err(Failure::new(format!(
+                "Cannot perform rollback on resource of kind {}",
+                resource.kind
+            )));
         }
         let namespace = cluster.space(args.namespace.as_deref());
         let fields = args.name.iter().map(|name| format!("metadata.name={name}"));
@@ -66,8 +69,12 @@ impl Asks for K8sRollback {
                 Some((sent, body)) => {
                     let path = resource.object(Some(namespace), name);
                     let answer = patch(cluster, &path, sent, &body, cx.check_mode).await;
-                    let answer = answer.map_err(|refusal| refusal.failing(&format!("{} {name}: Failed to roll back", resource.kind)))?;
-                    results.push(json!({"changed": true, "method": "patch", "body": body, "resources": answer.body}));
+                    let answer = answer.map_err(|refusal| {
+                        refusal.failing(&format!("{} {name}: Failed to roll back", resource.kind))
+                    })?;
+                    results.push(
+                        json!({"changed": true, "method": "patch", "body": body, "resources": answer.body}),
+                    );
                     changed = true;
                 }
             }
@@ -98,7 +105,8 @@ async fn before(
         owners.is_some_and(|owners| owners.iter().any(|reference| reference.get("uid") == uid))
     });
     // The one before: not always one less, for a rollback gives an old revision a new number.
-    let number = |one: &Json| if is_deployment { revision(one) } else { one.get("revision").and_then(Json::as_i64) };
+    let number =
+        |one: &Json| if is_deployment { revision(one) } else { one.get("revision").and_then(Json::as_i64) };
     let now = now.or_else(|| own.iter().filter_map(number).max());
     own.retain(|one| number(one).zip(now).is_some_and(|(number, now)| number < now));
     let Some(previous) = own.into_iter().max_by_key(|one| number(one)) else { return Ok(None) };

@@ -32,7 +32,12 @@ const OWN: [Opt; 7] = [
     object::NAME.required(),
     object::NAMESPACE.required(),
     Opt::new("state", Kind::Str, "Whether it is there.").choices(&["absent", "present"]).default("present"),
-    Opt::new("type", Kind::Str, "Its type.").choices(&["NodePort", "ClusterIP", "LoadBalancer", "ExternalName"]),
+    Opt::new("type", Kind::Str, "Its type.").choices(&[
+        "NodePort",
+        "ClusterIP",
+        "LoadBalancer",
+        "ExternalName",
+    ]),
     Opt::new("ports", Kind::List, "Its ports.").elements(Kind::Dict),
     Opt::new("selector", Kind::Dict, "The labels of the pods it leads to."),
     Opt::new(

@@ -50,15 +50,22 @@ impl Validate {
         let namespace = cluster.space(Some(text("/metadata/namespace")));
         let fields = ("fieldValidation", if self.strict { "Strict" } else { "Ignore" });
         let all = resource.path(Some(namespace));
-        let made = Change { method: Method::POST, path: &all, sent: Sent::Json, body: object, pairs: &[fields] };
+        let made =
+            Change { method: Method::POST, path: &all, sent: Sent::Json, body: object, pairs: &[fields] };
         let mut answer = made.make(cluster, true).await;
         if answer.as_ref().is_err_and(|refusal| refusal.is(409)) {
             // It is there: only what is said of it is checked, over what is there.
             let path = resource.object(Some(namespace), name);
             let pairs = [fields];
-            answer = Change { method: Method::PATCH, path: &path, sent: Sent::MergePatch, body: object, pairs: &pairs }
-                .make(cluster, true)
-                .await;
+            answer = Change {
+                method: Method::PATCH,
+                path: &path,
+                sent: Sent::MergePatch,
+                body: object,
+                pairs: &pairs,
+            }
+            .make(cluster, true)
+            .await;
         }
         let found = match answer {
             Ok(Answer { warnings, .. }) => warnings,

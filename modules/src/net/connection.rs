@@ -1,7 +1,7 @@
 //! `ansible.builtin.wait_for_connection`: waits until a host can be logged in to and runs commands.
 
 use super::logged_in;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -35,7 +35,9 @@ impl Module for WaitForConnection {
             Opt::new("timeout", Kind::Int, "Seconds after which it fails.").default("600"),
         ],
     )
-    .examples("- wait_for_connection:\n    delay: 10\n    timeout: 300\n");
+    .examples("- wait_for_connection:\n    delay: 10\n    timeout: 300\n")
+    .side(Side::Both)
+    .manners(Manners { short: false, names_first: true, missing: None });
     type Args = Args;
     type Change = Args;
 

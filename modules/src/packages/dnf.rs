@@ -9,12 +9,6 @@ use serde::Deserialize;
 /// `ansible.builtin.dnf`.
 pub(super) struct Dnf;
 
-/// `ansible.builtin.yum`: its other name.
-pub(super) struct Yum;
-
-/// `ansible.builtin.dnf5`: its other name.
-pub(super) struct Dnf5;
-
 /// What a task gives to [`Dnf`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -124,40 +118,11 @@ const SPEC: Spec = Spec::new(
 )
 .exclusive(&[&["name", "list"], &["best", "nobest"]])
 .one_of(&[&["name", "list", "update_cache"]])
-.examples("- dnf:\n    name: [chrony, containerd.io-1.6.28]\n    state: present\n");
+.examples("- dnf:\n    name: [chrony, containerd.io-1.6.28]\n    state: present\n")
+.also(&["ansible.builtin.dnf5", "ansible.builtin.yum"]);
 
 impl Module for Dnf {
     const NAME: &'static str = "ansible.builtin.dnf";
-    const SPEC: Spec = SPEC;
-    type Args = Args;
-    type Change = Change;
-
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
-        check(args, cx).await
-    }
-
-    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
-        apply(change, cx).await
-    }
-}
-
-impl Module for Yum {
-    const NAME: &'static str = "ansible.builtin.yum";
-    const SPEC: Spec = SPEC;
-    type Args = Args;
-    type Change = Change;
-
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
-        check(args, cx).await
-    }
-
-    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
-        apply(change, cx).await
-    }
-}
-
-impl Module for Dnf5 {
-    const NAME: &'static str = "ansible.builtin.dnf5";
     const SPEC: Spec = SPEC;
     type Args = Args;
     type Change = Change;

@@ -28,6 +28,4 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(pip::Pip)
         .with(rpm_key::RpmKey)
         .with(dnf::Dnf)
-        .with(dnf::Dnf5)
-        .with(dnf::Yum)
 }

@@ -2,7 +2,7 @@
 //! `use`; its own module does the rest with the same arguments.
 
 use super::apt::Apt;
-use super::dnf::{Dnf, Yum};
+use super::dnf::Dnf;
 use muster_engine::module::{AnyModule, Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -50,8 +50,7 @@ impl Module for Package {
                 ));
             }
             "apt" => Apt.run(args, cx).await?,
-            "dnf" | "dnf5" => Dnf.run(args, cx).await?,
-            "yum" => Yum.run(args, cx).await?,
+            "dnf" | "dnf5" | "yum" => Dnf.run(args, cx).await?,
             _ => {
                 return Err(Failure::new(format!(
                     "Could not find a matching action for the \"{manager}\" package manager."

@@ -41,7 +41,7 @@ pub use service::Service;
 pub use service_facts::ServiceFacts;
 pub use setup::{GatherFacts, Setup};
 pub use sysctl::Sysctl;
-pub use systemd::{Systemd, SystemdService};
+pub use systemd::SystemdService;
 pub use sysvinit::Sysvinit;
 pub use timezone::Timezone;
 pub use user::User;
@@ -64,7 +64,6 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(ServiceFacts)
         .with(PackageFacts)
         .with(SystemdService)
-        .with(Systemd)
         .with(Service)
         .with(Sysctl)
         .with(Modprobe)

@@ -3,7 +3,9 @@
 
 use crate::command::words::quote;
 use crate::tool;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Reason, Spec};
+use muster_engine::module::{
+    Check, Context, Failure, Kind, Manners, Module, Opt, Output, Reason, Side, Spec,
+};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -58,7 +60,9 @@ impl Module for Reboot {
             Opt::new("reboot_command", Kind::Str, "What restarts the target, with its arguments."),
         ],
     )
-    .examples("- reboot:\n    reboot_timeout: 900\n");
+    .examples("- reboot:\n    reboot_timeout: 900\n")
+    .side(Side::Both)
+    .manners(Manners { short: false, names_first: true, missing: None });
     type Args = Args;
     type Change = Args;
 

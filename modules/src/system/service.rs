@@ -1,6 +1,6 @@
 //! `ansible.builtin.service`: services, whatever runs them: systemd, OpenRC, or init scripts.
 
-use super::systemd::{self, State, Systemd};
+use super::systemd::{self, State, SystemdService};
 use super::sysvinit::Sysvinit;
 use crate::command::words::quote;
 use muster_engine::module::{AnyModule, Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
@@ -96,8 +96,8 @@ impl Module for Service {
             "systemd" | "systemd_service" => {
                 let unused: Vec<&str> =
                     UNUSED.into_iter().filter(|unused| args.remove(*unused).is_some()).collect();
-                Systemd::SPEC.convert("ansible.legacy.systemd", args.clone()).map_err(Failure::new)?;
-                let output = Systemd.run(args, cx).await?;
+                SystemdService::SPEC.convert("ansible.legacy.systemd", args.clone()).map_err(Failure::new)?;
+                let output = SystemdService.run(args, cx).await?;
                 return Ok(Check::Done(unused.iter().fold(output, |output, unused| {
                     output.warn(format!("Ignoring \"{unused}\" as it is not used in \"systemd\""))
                 })));

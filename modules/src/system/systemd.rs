@@ -9,9 +9,6 @@ use serde_json::{Value as Json, json};
 /// `ansible.builtin.systemd_service`.
 pub struct SystemdService;
 
-/// `ansible.builtin.systemd`: its other name.
-pub struct Systemd;
-
 /// How a unit is to be.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -68,25 +65,11 @@ const SPEC: Spec = Spec::new("Starts, stops, enables and masks units of systemd.
     Opt::new("no_block", Kind::Bool, "Whether not to wait until it is so.").default("false"),
 ])
 .one_of(&[&["state", "enabled", "masked", "daemon_reload", "daemon_reexec"]])
-.examples("- systemd_service:\n    name: kubelet\n    state: restarted\n    enabled: true\n    daemon_reload: true\n");
+.examples("- systemd_service:\n    name: kubelet\n    state: restarted\n    enabled: true\n    daemon_reload: true\n")
+.also(&["ansible.builtin.systemd"]);
 
 impl Module for SystemdService {
     const NAME: &'static str = "ansible.builtin.systemd_service";
-    const SPEC: Spec = SPEC;
-    type Args = Args;
-    type Change = Args;
-
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Args>, Failure> {
-        check(args, cx).await
-    }
-
-    async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
-        apply(&args, cx).await
-    }
-}
-
-impl Module for Systemd {
-    const NAME: &'static str = "ansible.builtin.systemd";
     const SPEC: Spec = SPEC;
     type Args = Args;
     type Change = Args;

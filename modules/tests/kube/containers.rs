@@ -19,11 +19,13 @@ async fn running(dir: &Path, programs: &[&str]) -> Double {
     let bin = dir.join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     for program in programs {
-        let found = std::env::split_paths("/usr/bin:/bin").map(|dir| dir.join(program)).find(|path| path.exists());
+        let found =
+            std::env::split_paths("/usr/bin:/bin").map(|dir| dir.join(program)).find(|path| path.exists());
         std::os::unix::fs::symlink(found.unwrap(), bin.join(program)).unwrap();
     }
     let script = dir.join("enter");
-    let path = if programs.is_empty() { String::new() } else { format!("PATH={}; export PATH; ", bin.display()) };
+    let path =
+        if programs.is_empty() { String::new() } else { format!("PATH={}; export PATH; ", bin.display()) };
     std::fs::write(&script, format!("shift 4; {path}exec \"$@\"\n")).unwrap();
     let double = Double::start(Cluster::healthy()).await.unwrap();
     double.set_execution(Execution::Program(vec!["/bin/sh".into(), script.display().to_string()]));
@@ -54,7 +56,10 @@ async fn a_command_s_output_and_code_are_the_task_s() {
     for bench in [bench(), far()] {
         let done = run(&double, &bench, "k8s_exec", of(json!({"command": "sh -c 'echo hi'"}))).await.unwrap();
         assert_eq!(done["stdout_lines"], json!(["sh|-c|echo hi in etcd", "second"]));
-        assert_eq!((&done["rc"], &done["return_code"], &done["changed"]), (&json!(0), &json!(0), &json!(true)));
+        assert_eq!(
+            (&done["rc"], &done["return_code"], &done["changed"]),
+            (&json!(0), &json!(0), &json!(true))
+        );
         assert_eq!(done["stderr"], "beware\n");
     }
     let failed = run(&double, &bench(), "k8s_exec", of(json!({"command": "fail"}))).await.unwrap_err();
@@ -81,9 +86,18 @@ async fn a_kubelet_that_is_not_reached_is_no_exit_code() {
 #[tokio::test]
 async fn logs_are_read_of_a_pod_a_workload_and_labels() {
     let double = Double::start(Cluster::healthy()).await.unwrap();
-    let pods: Vec<Json> = double.list("pods").into_iter().filter(|pod| pod["metadata"]["labels"]["k8s-app"] == "kube-dns").collect();
+    let pods: Vec<Json> = double
+        .list("pods")
+        .into_iter()
+        .filter(|pod| pod["metadata"]["labels"]["k8s-app"] == "kube-dns")
+        .collect();
     for pod in &pods {
-        double.set_log("kube-system", pod["metadata"]["name"].as_str().unwrap(), "coredns", "one\ntwo\nthree\n");
+        double.set_log(
+            "kube-system",
+            pod["metadata"]["name"].as_str().unwrap(),
+            "coredns",
+            "one\ntwo\nthree\n",
+        );
     }
     let name = pods[0]["metadata"]["name"].as_str().unwrap();
     let whole = json!(["one", "two", "three", ""]);
@@ -102,10 +116,22 @@ async fn logs_are_read_of_a_pod_a_workload_and_labels() {
     assert!(asked.query.contains("sinceSeconds=60") && asked.query.contains("tailLines=1"), "{asked:?}");
     for (args, said) in [
         (json!({"name": "nobody", "namespace": "shop"}), "Pod shop/nobody not found."),
-        (json!({"namespace": "shop", "label_selectors": ["a=b"]}), "No pods in namespace shop matched selector a=b"),
-        (json!({"kind": "Deployment", "api_version": "apps/v1"}), "name must be provided for resources that do not support the log subresource"),
-        (json!({"name": "a", "label_selectors": ["a=b"]}), "Only one of name or label_selectors can be provided"),
-        (json!({"name": "a", "container": "b", "all_containers": true}), "parameters are mutually exclusive: container|all_containers"),
+        (
+            json!({"namespace": "shop", "label_selectors": ["a=b"]}),
+            "No pods in namespace shop matched selector a=b",
+        ),
+        (
+            json!({"kind": "Deployment", "api_version": "apps/v1"}),
+            "name must be provided for resources that do not support the log subresource",
+        ),
+        (
+            json!({"name": "a", "label_selectors": ["a=b"]}),
+            "Only one of name or label_selectors can be provided",
+        ),
+        (
+            json!({"name": "a", "container": "b", "all_containers": true}),
+            "parameters are mutually exclusive: container|all_containers",
+        ),
     ] {
         let failed = run(&double, &bench(), "k8s_log", args).await.unwrap_err();
         assert!(failed.message().starts_with(said), "{}", failed.message());
@@ -124,7 +150,9 @@ async fn files_and_directories_go_in_and_out_with_tar_and_without() {
         let pod = dir.path().join("pod");
         std::fs::create_dir_all(&pod).unwrap();
         let to = |local: &str, remote: &str| {
-            of(json!({"local_path": here.join(local).display().to_string(), "remote_path": pod.join(remote).display().to_string()}))
+            of(
+                json!({"local_path": here.join(local).display().to_string(), "remote_path": pod.join(remote).display().to_string()}),
+            )
         };
         let done = run(&double, &far(), "k8s_cp", to("conf", "etc")).await.unwrap();
         assert!(done["result"].as_str().unwrap().contains("successfully copied into remote Pod into"));
@@ -133,18 +161,25 @@ async fn files_and_directories_go_in_and_out_with_tar_and_without() {
         // Into a directory that is there it comes under its own name.
         run(&double, &bench(), "k8s_cp", to("conf/a b", "etc/sub")).await.unwrap();
         assert!(pod.join("etc/sub/a b").exists());
-        let content = of(json!({"content": "level: 2\n", "remote_path": pod.join("new/level").display().to_string()}));
+        let content =
+            of(json!({"content": "level: 2\n", "remote_path": pod.join("new/level").display().to_string()}));
         run(&double, &bench(), "k8s_cp", content).await.unwrap();
         assert_eq!(std::fs::read_to_string(pod.join("new/level")).unwrap(), "level: 2\n");
         let from = |remote: &str, local: &str| {
-            of(json!({"state": "from_pod", "remote_path": pod.join(remote).display().to_string(), "local_path": here.join(local).display().to_string()}))
+            of(
+                json!({"state": "from_pod", "remote_path": pod.join(remote).display().to_string(), "local_path": here.join(local).display().to_string()}),
+            )
         };
         run(&double, &far(), "k8s_cp", from("etc", "back")).await.unwrap();
         assert_eq!(tree(&here.join("back")).len(), 3);
         run(&double, &bench(), "k8s_cp", from("new/level", "one")).await.unwrap();
         assert_eq!(std::fs::read_to_string(here.join("one")).unwrap(), "level: 2\n");
         let missing = run(&double, &bench(), "k8s_cp", from("nothing", "x")).await.unwrap_err();
-        assert!(missing.message().ends_with("does not exist in remote pod filesystem"), "{}", missing.message());
+        assert!(
+            missing.message().ends_with("does not exist in remote pod filesystem"),
+            "{}",
+            missing.message()
+        );
         let mut trying = bench();
         trying.check_mode = true;
         assert_eq!(run(&double, &trying, "k8s_cp", from("etc", "never")).await.unwrap()["changed"], true);
@@ -177,10 +212,16 @@ async fn etcdctl_is_run_in_an_etcd_pod_where_the_host_has_none() {
     bench.shell = shell;
     let done = run(&double, &bench, "etcdctl", json!({"_raw_params": "member list"})).await.unwrap();
     assert_eq!(done["via"], "kubernetes exec");
-    let words: Vec<&str> = done["json"]["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let words: Vec<&str> =
+        done["json"]["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     assert_eq!(words[0], "etcdctl");
     assert!(words.contains(&"--cert=/etc/kubernetes/pki/etcd/server.crt"), "{words:?}");
     assert_eq!(words[words.len() - 4..], ["member", "list", "-w", "json"]);
-    let nobody = bench.run("etcdctl", &json!({"_raw_params": "version", "kubeconfig": "/nowhere"})).await.unwrap_err();
-    assert!(nobody.message().contains("Through the Kubernetes API: cannot read the kubeconfig"), "{}", nobody.message());
+    let nobody =
+        bench.run("etcdctl", &json!({"_raw_params": "version", "kubeconfig": "/nowhere"})).await.unwrap_err();
+    assert!(
+        nobody.message().contains("Through the Kubernetes API: cannot read the kubeconfig"),
+        "{}",
+        nobody.message()
+    );
 }

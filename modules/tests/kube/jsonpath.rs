@@ -104,7 +104,10 @@ fn kubectl(double: &Double, template: &str) -> String {
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let said = said.lines().find(|line| line.contains("jsonpath")).unwrap_or(&said).to_string();
-    let why = said.split("Error executing template: ").nth(1).or_else(|| said.split(&format!("{template}, ")).nth(1));
+    let why = said
+        .split("Error executing template: ")
+        .nth(1)
+        .or_else(|| said.split(&format!("{template}, ")).nth(1));
     let why = why.unwrap_or(&said).split(". Printing more").next().unwrap_or_default();
     format!("ERROR {why}")
 }
@@ -150,5 +153,9 @@ async fn one_object_is_what_a_template_is_over_where_it_is_named() {
     let wrong = json!({"kind": "Node", "jsonpath": "{.items["});
     let wrong = run(&double, &bench(), "k8s_info", wrong).await.unwrap_err();
     assert_eq!(wrong.message(), "jsonpath: error parsing jsonpath, unterminated array");
-    assert_eq!(double.requests().iter().filter(|seen| seen.path.contains("nodes")).count(), 1, "nobody is asked then");
+    assert_eq!(
+        double.requests().iter().filter(|seen| seen.path.contains("nodes")).count(),
+        1,
+        "nobody is asked then"
+    );
 }

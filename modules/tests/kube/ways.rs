@@ -46,10 +46,14 @@ async fn a_program_gives_credentials_once_and_again_when_they_run_out() {
     let double = Double::start(Cluster::healthy()).await.unwrap();
     let (dir, log) = (double.directory(), double.directory().join("asked"));
     let give = |expires: &str, token: &str| {
-        program(dir, &format!(
-            "echo \"$1 $REALM\" >> {}; printf '%s' \"$KUBERNETES_EXEC_INFO\" > {}\necho '{{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{{\"token\":\"{token}\"{expires}}}}}'",
-            log.display(), dir.join("info").display()
-        ));
+        program(
+            dir,
+            &format!(
+                "echo \"$1 $REALM\" >> {}; printf '%s' \"$KUBERNETES_EXEC_INFO\" > {}\necho '{{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{{\"token\":\"{token}\"{expires}}}}}'",
+                log.display(),
+                dir.join("info").display()
+            ),
+        );
     };
     give("", "admin-token");
     let config = kubeconfig(&double, "exec.conf", EXEC);
@@ -68,7 +72,15 @@ async fn a_program_gives_credentials_once_and_again_when_they_run_out() {
     double.add_token("second", muster_apiserver::User::new("anna", &["system:masters"]));
     double.change(|_| ());
     give("", "second");
-    double.plant(muster_apiserver::Planted::always(muster_apiserver::Fault::Refuse(muster_apiserver::Failure::new(401, "Unauthorized", "Unauthorized"))).on("GET", "/api/v1/nodes").times(1));
+    double.plant(
+        muster_apiserver::Planted::always(muster_apiserver::Fault::Refuse(muster_apiserver::Failure::new(
+            401,
+            "Unauthorized",
+            "Unauthorized",
+        )))
+        .on("GET", "/api/v1/nodes")
+        .times(1),
+    );
     std::fs::write(&log, "").unwrap();
     module.run(args(), &bench().context()).await.unwrap();
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "get-token shop\n");
@@ -80,16 +92,27 @@ async fn a_program_that_is_missing_fails_or_talks_nonsense_is_named() {
     let hint = format!("{EXEC}      installHint: \"apt-get install login-tool\"\n");
     let config = json!({"kubeconfig": kubeconfig(&double, "exec.conf", &hint)});
     let said = refused(&bench(), config.clone()).await;
-    assert!(said.contains("the user anna of ") && said.contains("no such program. apt-get install login-tool"), "{said}");
+    assert!(
+        said.contains("the user anna of ") && said.contains("no such program. apt-get install login-tool"),
+        "{said}"
+    );
     program(double.directory(), "echo 'the SSO session has expired' >&2; exit 4");
     let said = refused(&far(), config.clone()).await;
-    assert!(said.contains("with code 4: the SSO session has expired. Its own login has expired: log in again"), "{said}");
+    assert!(
+        said.contains("with code 4: the SSO session has expired. Its own login has expired: log in again"),
+        "{said}"
+    );
     program(double.directory(), "echo '{\"status\": {\"token\": \"s3cret\"'");
     let said = refused(&bench(), config.clone()).await;
     assert!(said.contains("printed no ExecCredential") && !said.contains("s3cret"), "{said}");
     program(double.directory(), "echo '{\"status\": {\"token\": \"s3cret\"}}'");
     let said = refused(&bench(), config.clone()).await;
-    assert!(said.contains("does not accept what `") && said.contains("login` gave for the user anna") && !said.contains("s3cret"), "{said}");
+    assert!(
+        said.contains("does not accept what `")
+            && said.contains("login` gave for the user anna")
+            && !said.contains("s3cret"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -103,10 +126,29 @@ async fn credentials_that_are_over_are_named_with_their_file_user_and_date() {
     let yesterday = jiff::Timestamp::now().as_second() - 86_400;
     let day = jiff::Timestamp::from_second(yesterday).unwrap().strftime("%Y-%m-%d").to_string();
     for (config, said) in [
-        (expired.display().to_string(), vec!["The client certificate of the user kubernetes-admin in ", "kubernetes-admin.conf on testhost expired on ", &day, "kubeadm certs renew", "delegate the task to a control plane host"]),
-        (old, vec!["The token of the user anna in ", "old.conf on testhost expired on 2023-11-14 22:13:20 UTC", "kubectl create token"]),
+        (
+            expired.display().to_string(),
+            vec![
+                "The client certificate of the user kubernetes-admin in ",
+                "kubernetes-admin.conf on testhost expired on ",
+                &day,
+                "kubeadm certs renew",
+                "delegate the task to a control plane host",
+            ],
+        ),
+        (
+            old,
+            vec![
+                "The token of the user anna in ",
+                "old.conf on testhost expired on 2023-11-14 22:13:20 UTC",
+                "kubectl create token",
+            ],
+        ),
         (unknown, vec!["The server does not know the token of the user anna in ", "unknown.conf"]),
-        (nothing.display().to_string(), vec!["nobody.conf on testhost gives no credentials of the user nobody"]),
+        (
+            nothing.display().to_string(),
+            vec!["nobody.conf on testhost gives no credentials of the user nobody"],
+        ),
     ] {
         for bench in [bench(), far()] {
             let message = refused(&bench, json!({"kubeconfig": config})).await;
@@ -139,8 +181,12 @@ async fn a_server_s_certificate_is_told_apart_by_what_is_wrong_with_it() {
     let mut unchecked = config.clone();
     unchecked["validate_certs"] = json!(false);
     assert!(nodes(&bench(), unchecked).await.is_ok());
-    let unknown = refused(&bench(), json!({"host": "https://no-such-host.invalid:6443", "api_key": "x"})).await;
-    assert!(unknown.contains("The name in https://no-such-host.invalid:6443 is not known to DNS here"), "{unknown}");
+    let unknown =
+        refused(&bench(), json!({"host": "https://no-such-host.invalid:6443", "api_key": "x"})).await;
+    assert!(
+        unknown.contains("The name in https://no-such-host.invalid:6443 is not known to DNS here"),
+        "{unknown}"
+    );
     let closed = refused(&far(), json!({"host": "https://127.0.0.1:1", "api_key": "x"})).await;
     assert!(closed.contains("Nothing listens there"), "{closed}");
 }
@@ -149,8 +195,14 @@ async fn a_server_s_certificate_is_told_apart_by_what_is_wrong_with_it() {
 async fn a_context_that_is_not_there_is_said_with_those_that_are() {
     let double = Double::start(Cluster::healthy()).await.unwrap();
     let said = refused(&bench(), json!({"kubeconfig": double.kubeconfig(), "context": "prod"})).await;
-    assert!(said.starts_with("there is no context `prod` in ") && said.ends_with(": it has kubernetes-admin@kubernetes"), "{said}");
-    let text = std::fs::read_to_string(double.kubeconfig()).unwrap().replace("\n    user: kubernetes-admin\n", "\n    user: ghost\n");
+    assert!(
+        said.starts_with("there is no context `prod` in ")
+            && said.ends_with(": it has kubernetes-admin@kubernetes"),
+        "{said}"
+    );
+    let text = std::fs::read_to_string(double.kubeconfig())
+        .unwrap()
+        .replace("\n    user: kubernetes-admin\n", "\n    user: ghost\n");
     let path = double.directory().join("ghost.conf");
     std::fs::write(&path, text).unwrap();
     let said = refused(&bench(), json!({"kubeconfig": path})).await;
@@ -170,19 +222,26 @@ async fn a_proxy_is_gone_through_unless_an_exception_is_made() {
             assert!(proxy.passed() > passed, "{scheme}");
             passed = proxy.passed();
         }
-        nodes(&bench(), json!({"kubeconfig": config, "proxy": url, "no_proxy": "10.0.0.0/8,127.0.0.0/8"})).await.unwrap();
+        nodes(&bench(), json!({"kubeconfig": config, "proxy": url, "no_proxy": "10.0.0.0/8,127.0.0.0/8"}))
+            .await
+            .unwrap();
         assert_eq!(proxy.passed(), passed);
     }
     let open = format!("http://{}", proxy.address);
-    let headers = json!({"kubeconfig": config, "proxy": open, "proxy_headers": {"proxy_basic_auth": "anna:s3cret"}});
+    let headers =
+        json!({"kubeconfig": config, "proxy": open, "proxy_headers": {"proxy_basic_auth": "anna:s3cret"}});
     nodes(&bench(), headers).await.unwrap();
     assert!(proxy.passed() > passed);
     let wrong = format!("http://anna:wr0ng@{}", proxy.address);
     let said = refused(&bench(), json!({"kubeconfig": config, "proxy": wrong})).await;
-    assert!(said.contains(&format!("through the proxy http://{}", proxy.address)) && !said.contains("wr0ng"), "{said}");
+    assert!(
+        said.contains(&format!("through the proxy http://{}", proxy.address)) && !said.contains("wr0ng"),
+        "{said}"
+    );
     // What the kubeconfig itself says counts, too.
     let text = std::fs::read_to_string(&config).unwrap();
-    let text = text.replace("    server:", &format!("    proxy-url: http://anna:s3cret@{}\n    server:", proxy.address));
+    let text = text
+        .replace("    server:", &format!("    proxy-url: http://anna:s3cret@{}\n    server:", proxy.address));
     let path = double.directory().join("proxied.conf");
     std::fs::write(&path, text).unwrap();
     let passed = proxy.passed();
@@ -205,16 +264,21 @@ async fn the_environment_names_what_the_task_does_not() {
     let double = Double::start(Cluster::healthy()).await.unwrap();
     let token = double.kubeconfig_with_token("admin", "admin-token").unwrap().display().to_string();
     let set = |pairs: &[(&str, &str)]| {
-        let environment = pairs.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
+        let environment =
+            pairs.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
         Bench { environment, ..far() }
     };
     assert!(nodes(&set(&[("K8S_AUTH_KUBECONFIG", &token)]), json!({})).await.is_ok());
     let url = double.url();
-    let bare = [("K8S_AUTH_HOST", url.as_str()), ("K8S_AUTH_API_KEY", "admin-token"), ("K8S_AUTH_VERIFY_SSL", "no")];
+    let bare =
+        [("K8S_AUTH_HOST", url.as_str()), ("K8S_AUTH_API_KEY", "admin-token"), ("K8S_AUTH_VERIFY_SSL", "no")];
     assert!(nodes(&set(&bare), json!({})).await.is_ok());
-    let said = refused(&set(&[("K8S_AUTH_KUBECONFIG", &token), ("K8S_AUTH_CONTEXT", "prod")]), json!({})).await;
+    let said =
+        refused(&set(&[("K8S_AUTH_KUBECONFIG", &token), ("K8S_AUTH_CONTEXT", "prod")]), json!({})).await;
     assert!(said.contains("there is no context `prod`"), "{said}");
-    let said = refused(&set(&[("K8S_AUTH_KUBECONFIG", &token), ("K8S_AUTH_IMPERSONATE_USER", "viewer")]), json!({})).await;
+    let said =
+        refused(&set(&[("K8S_AUTH_KUBECONFIG", &token), ("K8S_AUTH_IMPERSONATE_USER", "viewer")]), json!({}))
+            .await;
     assert!(said.contains("User \"viewer\""), "{said}");
 }
 
@@ -228,7 +292,10 @@ async fn files_of_a_kubeconfig_are_read_where_it_lies() {
     }
     std::fs::remove_file(double.directory().join("token")).unwrap();
     let said = refused(&far(), json!({"kubeconfig": config})).await;
-    assert!(said.contains("cannot read the token ") && said.contains("/token on testhost: No such file"), "{said}");
+    assert!(
+        said.contains("cannot read the token ") && said.contains("/token on testhost: No such file"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

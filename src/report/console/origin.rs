@@ -4,29 +4,12 @@
 use super::Console;
 use crate::report::{Colour, harmless};
 use muster_engine::event::{Outcome, Status, StepInfo};
+use muster_engine::module::Side;
 use muster_engine::source::{Sources, Span};
 use serde_json::Value as Json;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Modules whose work is done on this side; of the others Ansible says that the module failed.
-const ACTIONS: [&str; 15] = [
-    "add_host",
-    "assert",
-    "debug",
-    "fail",
-    "fetch",
-    "group_by",
-    "include_vars",
-    "pause",
-    "raw",
-    "reboot",
-    "set_fact",
-    "set_stats",
-    "template",
-    "validate_argument_spec",
-    "wait_for_connection",
-];
 /// Lines shown before the one where the task begins.
 const BEFORE: usize = 2;
 
@@ -67,8 +50,10 @@ fn told(info: &StepInfo, outcome: &Outcome) -> Option<String> {
         return Some(format!("Task failed: {message}"));
     }
     let judged = outcome.result.get("failed_when_result") == Some(&Json::Bool(true));
-    let name = info.action.rsplit('.').next().unwrap_or_default();
-    let who = if judged || ACTIONS.contains(&name) { "Action" } else { "Module" };
+    // Of a module whose work is done on this side Ansible says that the action failed.
+    let modules = muster_modules::builtin();
+    let is_action = modules.get(&info.action).is_some_and(|module| module.spec().side != Side::Host);
+    let who = if judged || is_action { "Action" } else { "Module" };
     Some(match message {
         "" => format!("Task failed: {who} failed."),
         message => format!("Task failed: {who} failed: {message}"),

@@ -63,7 +63,11 @@ pub(super) fn write(entries: &[Entry]) -> Result<Vec<u8>, Failure> {
         header.set_mode(entry.mode);
         header.set_mtime(u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0));
         let content = entry.content.as_deref().unwrap_or_default();
-        header.set_entry_type(if entry.content.is_some() { EntryType::Regular } else { EntryType::Directory });
+        header.set_entry_type(if entry.content.is_some() {
+            EntryType::Regular
+        } else {
+            EntryType::Directory
+        });
         header.set_size(u64::try_from(content.len()).unwrap_or(0));
         builder.append_data(&mut header, &entry.path, content).map_err(broken)?;
     }

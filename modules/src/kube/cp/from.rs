@@ -11,7 +11,8 @@ use std::path::PathBuf;
 pub(super) async fn copy(args: &Args, inside: &Inside<'_>, cx: &Context) -> Result<Output, Failure> {
     let remote = if args.remote_path == "/" { "/" } else { args.remote_path.trim_end_matches('/') };
     let local = args.local_path.as_deref().unwrap_or_default();
-    let has_tar = inside.has(&["tar", "--version"]).await? || inside.has(&["sh", "-c", "command -v tar"]).await?;
+    let has_tar =
+        inside.has(&["tar", "--version"]).await? || inside.has(&["sh", "-c", "command -v tar"]).await?;
     if !has_tar && !inside.has(&["sh", "-c", ":"]).await? {
         return Err(inside.nothing_to_copy_with());
     }
@@ -19,8 +20,10 @@ pub(super) async fn copy(args: &Args, inside: &Inside<'_>, cx: &Context) -> Resu
     if cx.check_mode {
         return Ok(Output::new(true).with("result", said));
     }
-    let (mut entries, left) = if has_tar { packed(remote, inside).await? } else { (listed(remote, inside).await?, 0) };
-    let is_file = matches!(entries.as_slice(), [Entry { content: Some(_), .. }]) && !is_directory(remote, inside).await?;
+    let (mut entries, left) =
+        if has_tar { packed(remote, inside).await? } else { (listed(remote, inside).await?, 0) };
+    let is_file = matches!(entries.as_slice(), [Entry { content: Some(_), .. }])
+        && !is_directory(remote, inside).await?;
     if entries.iter().all(|entry| entry.content.is_none()) {
         let warning = format!("No file found from directory '{}' into remote Pod.", args.remote_path);
         return Ok(Output::new(false).with("warning", warning.clone()).warn(warning));

@@ -54,7 +54,9 @@ impl Asks for K8sCp {
         let known = containers(cluster, &args.namespace, &args.pod).await?;
         let name = match &args.container {
             None if known.len() > 1 => {
-                return Err(Failure::new("Pod contains more than 1 container, option 'container' should be set"));
+                return Err(Failure::new(
+                    "Pod contains more than 1 container, option 'container' should be set",
+                ));
             }
             None => known.first().map(|(name, _)| name.clone()),
             Some(name) => match known.iter().find(|(known, _)| known == name) {
@@ -115,5 +117,7 @@ impl Inside<'_> {
 
 /// Whether a runtime says that a program is not in the container.
 fn is_missing(message: &str) -> bool {
-    ["executable file not found", "no such file or directory", "not found in $PATH"].iter().any(|text| message.contains(text))
+    ["executable file not found", "no such file or directory", "not found in $PATH"]
+        .iter()
+        .any(|text| message.contains(text))
 }

@@ -16,12 +16,16 @@ pub(super) async fn copy(args: &Args, inside: &Inside<'_>, cx: &Context) -> Resu
     let is_directory = inside.says(&["test", "-d", &args.remote_path]).await?;
     let said = match (&args.content, &args.local_path) {
         (Some(_), _) => format!("Content successfully copied into {} on remote Pod", args.remote_path),
-        (None, Some(local)) => format!("{local} successfully copied into remote Pod into {}", args.remote_path),
+        (None, Some(local)) => {
+            format!("{local} successfully copied into remote Pod into {}", args.remote_path)
+        }
         (None, None) => return Err(Failure::new("one of local_path, content is needed")),
     };
     let entries = match (&args.content, &args.local_path) {
         (Some(_), _) if is_directory => {
-            return Err(Failure::new("When content is specified, remote path should not be an existing directory"));
+            return Err(Failure::new(
+                "When content is specified, remote path should not be an existing directory",
+            ));
         }
         (Some(content), _) => {
             let path = PathBuf::from(dest.trim_start_matches('/'));
@@ -73,7 +77,12 @@ async fn packed(local: &str, cx: &Context) -> Result<(String, Vec<Entry>), Failu
         0 => Ok((base, archive::read(&done.stdout)?.0)),
         91 => Err(Failure::new(format!("{local} does not exist in local filesystem"))),
         92 => Err(Failure::new(format!("{local} not readable"))),
-        rc => Err(tool::failed(format!("{local} cannot be packed: {}", done.err().trim()), Some(rc), "", &done.err())),
+        rc => Err(tool::failed(
+            format!("{local} cannot be packed: {}", done.err().trim()),
+            Some(rc),
+            "",
+            &done.err(),
+        )),
     }
 }
 
@@ -121,8 +130,12 @@ fn script<'e>(path: &str, entry: &'e Entry, no_preserve: bool) -> (String, Optio
     let mode = if no_preserve { String::new() } else { format!(" && chmod {mode:o} {path}") };
     match &entry.content {
         None => (format!("mkdir -p {path}{mode}"), None),
-        Some(content) => {
-            (format!("p={path}; case $p in */*) mkdir -p \"${{p%/*}}/\";; esac; head -c {} > \"$p\"{mode}", content.len()), Some(content))
-        }
+        Some(content) => (
+            format!(
+                "p={path}; case $p in */*) mkdir -p \"${{p%/*}}/\";; esac; head -c {} > \"$p\"{mode}",
+                content.len()
+            ),
+            Some(content),
+        ),
     }
 }

@@ -36,7 +36,9 @@ mod tests {
     use serde_json::json;
 
     fn printed(template: &str, object: &Json) -> String {
-        JsonPath::new(template).and_then(|path| path.print(object)).unwrap_or_else(|error| format!("ERROR {error}"))
+        JsonPath::new(template)
+            .and_then(|path| path.print(object))
+            .unwrap_or_else(|error| format!("ERROR {error}"))
     }
 
     #[test]

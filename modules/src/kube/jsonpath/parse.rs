@@ -215,7 +215,10 @@ impl Reader {
             chain.push(Node::Union(parts.collect::<Result<_, _>>()?));
             return Ok(());
         }
-        let key = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).filter(|key| !key.contains('\''));
+        let key = text
+            .strip_prefix('\'')
+            .and_then(|rest| rest.strip_suffix('\''))
+            .filter(|key| !key.contains('\''));
         match key {
             // The dots of a key in quotes are steps, too: kubectl wants them escaped.
             Some(key) => match inner(&format!(".{key}"))? {
