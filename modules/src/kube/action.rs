@@ -123,11 +123,10 @@ impl Action {
         before: &Json,
         dry: bool,
     ) -> (&'static str, Result<Answer, Refusal>) {
-        let post = |body| Change { method: Method::POST, path: all, sent: Sent::Json, body, pairs: &[] };
         if self.apply {
             let answer = match &self.server_side_apply {
                 Some(said) => said.apply(cluster, path, object, dry).await,
-                None if before.is_null() => post(&annotated(object)).make(cluster, dry).await,
+                None if before.is_null() => creation(all, &annotated(object)).make(cluster, dry).await,
                 None => match three_way(object, before) {
                     Some(body) => patch(cluster, path, Sent::MergePatch, &body, dry).await,
                     None => {
@@ -138,7 +137,7 @@ impl Action {
             return ("apply", answer);
         }
         if before.is_null() {
-            return ("create", post(object).make(cluster, dry).await);
+            return ("create", creation(all, object).make(cluster, dry).await);
         }
         if self.force {
             let mut whole = object.clone();
@@ -250,6 +249,11 @@ impl Action {
         }
         Waited::settled(done, output, &format!("\"{kind}\" \"{name}\": Timed out waiting on resource"))
     }
+}
+
+/// What makes an object.
+fn creation<'a>(all: &'a str, body: &'a Json) -> Change<'a> {
+    Change { method: Method::POST, path: all, sent: Sent::Json, body, pairs: &[] }
 }
 
 impl ServerSide {

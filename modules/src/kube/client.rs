@@ -134,36 +134,13 @@ pub(crate) fn over(config: &Config, line: &Line) -> Result<kube::Client, kube::E
     }
 }
 
-/// What a connector must be.
-trait Connector:
-    tower::Service<Uri, Response = Self::Io, Error = Self::Fault, Future = Self::Opening>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-    type Io: hyper::rt::Read + hyper::rt::Write + Connection + Send + Unpin + 'static;
-    type Fault: Error + Send + Sync + 'static;
-    type Opening: Future<Output = Result<Self::Io, Self::Fault>> + Send + 'static;
-}
-
-impl<C> Connector for C
+fn proxied<C>(config: &Config, base: C, proxy: Option<&Proxy>) -> Result<kube::Client, kube::Error>
 where
     C: tower::Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: hyper::rt::Read + hyper::rt::Write + Connection + Send + Unpin + 'static,
     C::Error: Error + Send + Sync + 'static,
     C::Future: Send + 'static,
 {
-    type Io = C::Response;
-    type Fault = C::Error;
-    type Opening = C::Future;
-}
-
-fn proxied<C: Connector>(
-    config: &Config,
-    base: C,
-    proxy: Option<&Proxy>,
-) -> Result<kube::Client, kube::Error> {
     let Some(proxy) = proxy else { return secured(config, base) };
     match proxy.kind {
         Kind::Http => {
@@ -183,7 +160,13 @@ fn proxied<C: Connector>(
     }
 }
 
-fn secured<C: Connector>(config: &Config, connector: C) -> Result<kube::Client, kube::Error> {
+fn secured<C>(config: &Config, connector: C) -> Result<kube::Client, kube::Error>
+where
+    C: tower::Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: hyper::rt::Read + hyper::rt::Write + Connection + Send + Unpin + 'static,
+    C::Error: Error + Send + Sync + 'static,
+    C::Future: Send + 'static,
+{
     let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
     connector.set_connect_timeout(Some(CONNECT));
     let service = ServiceBuilder::new()

@@ -381,6 +381,43 @@ fn certificates(pem: &str) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::place::tests::here;
+    use crate::kube::request::send;
+    use crate::kube::session::Session;
+    use muster_apiserver::{Cluster, Double, User};
+
+    #[tokio::test]
+    async fn a_pod_asks_as_its_service_account_and_reads_its_token_again() {
+        let double = Double::start(Cluster::healthy()).await.unwrap();
+        double.add_token("first", User::new("system:serviceaccount:shop:runner", &["system:masters"]));
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            ("ca.crt", double.authority().to_string()),
+            ("namespace", "shop".into()),
+            ("token", "first\n".into()),
+        ] {
+            std::fs::write(dir.path().join(file), text).unwrap();
+        }
+        let pair = |name: &str, value: String| (name.to_string(), value);
+        let place = here(vec![
+            pair("KUBERNETES_SERVICE_HOST", double.address().ip().to_string()),
+            pair("KUBERNETES_SERVICE_PORT", double.address().port().to_string()),
+        ]);
+        let found = in_pod(&place, &dir.path().display().to_string()).await.unwrap();
+        assert_eq!(found.config.default_namespace, "shop");
+        let session = Session::open(found, place.clone()).await.unwrap();
+        let (client, who) = session.client().await.unwrap();
+        assert!(send(&client, http::Method::GET, "/api/v1/nodes", None).await.is_ok());
+        assert!(matches!(who.proof, Proof::Token { file, .. } if file.ends_with("/token on here")));
+        // The kubelet puts a new one there.
+        double.add_token("second", User::new("system:serviceaccount:shop:runner", &["system:masters"]));
+        std::fs::write(dir.path().join("token"), "second").unwrap();
+        let (client, _) = session.renewed().await.unwrap().unwrap();
+        assert!(send(&client, http::Method::GET, "/api/v1/nodes", None).await.is_ok());
+        std::fs::remove_file(dir.path().join("ca.crt")).unwrap();
+        let missing = in_pod(&place, &dir.path().display().to_string()).await.err().unwrap();
+        assert!(missing.message().contains("cannot read the pod's authority"), "{}", missing.message());
+    }
 
     #[test]
     fn an_exception_is_a_name_a_domain_an_address_or_a_network() {

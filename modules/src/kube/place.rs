@@ -88,3 +88,35 @@ impl Place {
         ))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use futures_util::future::BoxFuture;
+    use muster_connections::Local;
+    use muster_engine::connection::{Connection, ConnectionError, Connector as _, Target};
+
+    struct Here(Target);
+
+    impl Opens for Here {
+        fn target(&self) -> &Target {
+            &self.0
+        }
+
+        fn open(&self) -> BoxFuture<'_, Result<Arc<dyn Connection>, ConnectionError>> {
+            Local.connect(&self.0)
+        }
+
+        fn reset(&self) {}
+
+        fn local(&self) -> BoxFuture<'_, Result<Arc<dyn Connection>, ConnectionError>> {
+            self.open()
+        }
+    }
+
+    /// This machine, with an environment.
+    pub(crate) fn here(environment: Vec<(String, String)>) -> Place {
+        let road = Arc::new(Here(Target::local("here")));
+        Place { road, host: Arc::from("here"), here: true, escalation: None, environment }
+    }
+}
