@@ -18,7 +18,7 @@ pub use context::{Context, Opens};
 pub use finder::{Finder, Found, Nearby, Nothing};
 pub use jobs::Jobs;
 pub use output::{Failure, Output, Reason};
-pub use python::str as python_str;
+pub use python::{ascii as ascii_json, str as python_str};
 pub use registry::Registry;
 pub use spec::{Kind, Manners, Opt, Side, Spec};
 

@@ -79,7 +79,8 @@ pub(super) fn dumps(value: &Value) -> String {
 }
 
 /// JSON text with everything beyond ASCII escaped.
-fn ascii(json: &str) -> String {
+#[must_use]
+pub fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_ascii() {

@@ -2,12 +2,14 @@
 //! what it printed and its exit code, which the server tells in a `Status`, go out.
 
 use super::cluster::Cluster;
+use super::object;
 use super::request::{Refusal, Unanswered};
 use futures_util::future::join3;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::AttachParams;
-use muster_engine::module::Failure;
+use muster_engine::module::{Failure, Kind, Opt};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -21,6 +23,22 @@ pub(crate) struct Container<'a> {
     pub pod: &'a str,
     /// Which one; the server knows where there is only one.
     pub name: Option<&'a str>,
+}
+
+/// The options of what is about a container.
+pub(crate) const CONTAINER: [Opt; 3] = [
+    object::NAMESPACE.required(),
+    Opt::new("pod", Kind::Str, "The pod.").required(),
+    Opt::new("container", Kind::Str, "Its container; the pod's first where none is given."),
+];
+
+/// The container that a task means.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Inside {
+    pub namespace: String,
+    pub pod: String,
+    pub container: Option<String>,
 }
 
 /// What became of a command.

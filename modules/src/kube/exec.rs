@@ -3,8 +3,7 @@
 
 use super::asks::Asks;
 use super::cluster::Cluster;
-use super::command::{Container, containers};
-use super::object;
+use super::command::{CONTAINER, Container, Inside, containers};
 use super::way;
 use crate::command::{lines, words};
 use crate::options::options;
@@ -18,18 +17,11 @@ pub(crate) struct K8sExec;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Args {
-    namespace: String,
-    pod: String,
-    container: Option<String>,
+    #[serde(flatten)]
+    inside: Inside,
     command: String,
 }
 
-/// The options of what is about a container.
-pub(crate) const CONTAINER: [Opt; 3] = [
-    object::NAMESPACE.required(),
-    Opt::new("pod", Kind::Str, "The pod.").required(),
-    Opt::new("container", Kind::Str, "Its container; the pod's first where none is given."),
-];
 const OWN: [Opt; 1] = [Opt::new(
     "command",
     Kind::Str,
@@ -45,6 +37,7 @@ impl Asks for K8sExec {
     type Args = Args;
 
     async fn run(args: &Args, cluster: &Cluster, cx: &Context) -> Result<Output, Failure> {
+        let inside = &args.inside;
         let argv = words::split(&args.command).map_err(Failure::new)?;
         if argv.is_empty() {
             return Err(Failure::new("no command given"));
@@ -53,18 +46,18 @@ impl Asks for K8sExec {
             let message = "Command would have run if not in check mode";
             return Ok(Output::new(false).with("skipped", true).with("msg", message));
         }
-        let mut container = args.container.clone();
+        let mut container = inside.container.clone();
         if container.is_none() {
             // Where the pod is not there, the server says it better.
-            let known = containers(cluster, &args.namespace, &args.pod).await.unwrap_or_default();
+            let known = containers(cluster, &inside.namespace, &inside.pod).await.unwrap_or_default();
             container = known.into_iter().next().map(|(name, _)| name);
         }
-        let place = Container { namespace: &args.namespace, pod: &args.pod, name: container.as_deref() };
+        let place = Container { namespace: &inside.namespace, pod: &inside.pod, name: container.as_deref() };
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let ended = place
             .run(cluster, &argv, None)
             .await
-            .map_err(|refusal| refusal.failing(&format!("Failed to execute on pod {} due to", args.pod)))?;
+            .map_err(|refusal| refusal.failing(&format!("Failed to execute on pod {} due to", inside.pod)))?;
         let (out, err) = (ended.out(), ended.err());
         let output = Output::new(true)
             .with("stdout_lines", lines(&out))

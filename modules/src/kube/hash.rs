@@ -2,6 +2,7 @@
 //! hash is kubernetes.core's, so that both find each other's objects.
 
 use super::apply::sorted;
+use muster_engine::module::ascii_json;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
@@ -23,7 +24,7 @@ pub(crate) fn append(object: &mut Json) {
         counted.push(("type", part("type")));
     }
     let pairs: Vec<String> =
-        counted.iter().map(|(key, value)| format!("\"{key}\":{}", ascii(&value.to_string()))).collect();
+        counted.iter().map(|(key, value)| format!("\"{key}\":{}", ascii_json(&value.to_string()))).collect();
     let digest = hex::encode(Sha256::digest(format!("{{{}}}", pairs.join(","))));
     let hash: String = digest.chars().take(10).map(readable).collect();
     if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
@@ -41,17 +42,4 @@ fn readable(c: char) -> char {
         'e' => 't',
         other => other,
     }
-}
-
-/// JSON in ASCII alone.
-fn ascii(json: &str) -> String {
-    let mut out = String::new();
-    for c in json.chars() {
-        if c.is_ascii() {
-            out.push(c);
-        } else {
-            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
-        }
-    }
-    out
 }

@@ -5,7 +5,7 @@ use super::asks::Asks;
 use super::cluster::Cluster;
 use super::hidden::hide;
 use super::jsonpath::JsonPath;
-use super::object::{self, selector};
+use super::object::{self, Chosen, selector};
 use super::ready::{has_condition, is_ready};
 use super::request::Refusal;
 use super::resource::Resource;
@@ -24,11 +24,8 @@ pub(crate) struct K8sInfo;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Args {
-    kind: String,
-    api_version: String,
-    name: Option<String>,
-    namespace: Option<String>,
-    label_selectors: Vec<String>,
+    #[serde(flatten)]
+    chosen: Chosen,
     field_selectors: Vec<String>,
     hidden_fields: Option<Vec<String>>,
     query: Option<String>,
@@ -73,12 +70,12 @@ impl Asks for K8sInfo {
     }
 
     async fn run(args: &Args, cluster: &Cluster, _cx: &Context) -> Result<Output, Failure> {
-        let resource = match cluster.resource(&args.api_version, &args.kind).await {
+        let resource = match cluster.resource(&args.chosen.api_version, &args.chosen.kind).await {
             Ok(resource) => resource,
             Err(refusal) if refusal.is(404) => {
                 let message = format!(
                     "Failed to find API for resource with apiVersion \"{}\" and kind \"{}\"",
-                    args.api_version, args.kind
+                    args.chosen.api_version, args.chosen.kind
                 );
                 let output = Output::new(false).with("resources", Json::Array(vec![]));
                 return Ok(output.with("msg", message).with("api_found", false));
@@ -95,7 +92,7 @@ impl Asks for K8sInfo {
             output = output.with("result", serde_json::to_value(answer).unwrap_or_default());
         }
         if let Some(template) = args.template()? {
-            let whole = match args.name {
+            let whole = match args.chosen.name {
                 Some(_) => resources.first().cloned().unwrap_or_default(),
                 None => {
                     json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "", "selfLink": ""}, "items": resources})
@@ -121,9 +118,9 @@ impl Args {
     }
 
     async fn seen(&self, cluster: &Cluster, resource: &Resource) -> Result<Vec<Json>, Refusal> {
-        let (labels, fields) = (selector(&self.label_selectors), selector(&self.field_selectors));
-        let namespace = self.namespace.as_deref();
-        match &self.name {
+        let (labels, fields) = (selector(&self.chosen.label_selectors), selector(&self.field_selectors));
+        let namespace = self.chosen.namespace.as_deref();
+        match &self.chosen.name {
             Some(name) if labels.is_empty() && fields.is_empty() => {
                 let namespace = Some(cluster.space(namespace));
                 match cluster.get(&resource.object(namespace, name)).await {
@@ -162,10 +159,10 @@ impl Args {
                     .filter_map(|object| object.pointer("/metadata/name")?.as_str())
                     .collect();
                 let message = match found.is_empty() {
-                    true => format!("no {} came in {} s", self.kind, self.wait.wait_timeout),
+                    true => format!("no {} came in {} s", self.chosen.kind, self.wait.wait_timeout),
                     false => format!(
                         "Failed to gather information about {}(s) even after waiting for {} seconds: {}",
-                        self.kind,
+                        self.chosen.kind,
                         self.wait.wait_timeout,
                         waiting.join(", ")
                     ),

@@ -3,7 +3,7 @@
 
 use super::asks::Asks;
 use super::cluster::Cluster;
-use super::object::{self, selector};
+use super::object::{self, Chosen, selector};
 use super::request::Refusal;
 use super::resource::{pod, query};
 use super::way;
@@ -19,11 +19,8 @@ pub(crate) struct K8sLog;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Args {
-    kind: String,
-    api_version: String,
-    name: Option<String>,
-    namespace: Option<String>,
-    label_selectors: Vec<String>,
+    #[serde(flatten)]
+    chosen: Chosen,
     container: Option<String>,
     all_containers: Option<bool>,
     previous: bool,
@@ -54,14 +51,14 @@ impl Asks for K8sLog {
     type Args = Args;
 
     fn look(args: &Args) -> Result<(), Failure> {
-        match (&args.name, args.label_selectors.is_empty()) {
+        match (&args.chosen.name, args.chosen.label_selectors.is_empty()) {
             (Some(_), false) => Err(Failure::new("Only one of name or label_selectors can be provided")),
             _ => Ok(()),
         }
     }
 
     async fn run(args: &Args, cluster: &Cluster, _cx: &Context) -> Result<Output, Failure> {
-        let namespace = cluster.space(args.namespace.as_deref());
+        let namespace = cluster.space(args.chosen.namespace.as_deref());
         let name = args.pod(cluster, namespace).await?;
         let path = pod(namespace, &name);
         let failed = |refusal: Refusal| match refusal.is(404) {
@@ -96,10 +93,10 @@ impl Asks for K8sLog {
 impl Args {
     /// The pod that is meant.
     async fn pod(&self, cluster: &Cluster, namespace: &str) -> Result<String, Failure> {
-        let resource = cluster.resource(&self.api_version, &self.kind).await?;
-        let mut labels = selector(&self.label_selectors);
+        let resource = cluster.resource(&self.chosen.api_version, &self.chosen.kind).await?;
+        let mut labels = selector(&self.chosen.label_selectors);
         if resource.kind != "Pod" {
-            let Some(name) = &self.name else {
+            let Some(name) = &self.chosen.name else {
                 return Err(Failure::new(
                     "name must be provided for resources that do not support the log subresource",
                 ));
@@ -111,7 +108,7 @@ impl Args {
                     resource.api_version, resource.kind
                 ))
             })?;
-        } else if let Some(name) = &self.name {
+        } else if let Some(name) = &self.chosen.name {
             return Ok(name.clone());
         }
         if labels.is_empty() {

@@ -35,6 +35,17 @@ pub(crate) struct Object {
     pub namespace: Option<String>,
 }
 
+/// Objects of a kind: one by its name, or those that labels choose.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Chosen {
+    pub kind: String,
+    pub api_version: String,
+    pub name: Option<String>,
+    pub namespace: Option<String>,
+    pub label_selectors: Vec<String>,
+}
+
 impl Object {
     /// Its kind, and where it is.
     ///

@@ -5,7 +5,7 @@ use super::asks::Asks;
 use super::change::patch;
 use super::cluster::Cluster;
 use super::log::selected;
-use super::object::{self, selector};
+use super::object::{self, Chosen, selector};
 use super::request::Sent;
 use super::resource::Resource;
 use super::way;
@@ -24,11 +24,8 @@ pub(crate) struct K8sRollback;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Args {
-    kind: Option<String>,
-    api_version: String,
-    name: Option<String>,
-    namespace: Option<String>,
-    label_selectors: Vec<String>,
+    #[serde(flatten)]
+    chosen: Chosen,
     field_selectors: Vec<String>,
 }
 
@@ -43,18 +40,18 @@ impl Asks for K8sRollback {
     type Args = Args;
 
     async fn run(args: &Args, cluster: &Cluster, cx: &Context) -> Result<Output, Failure> {
-        let kind = args.kind.as_deref().unwrap_or_default();
-        let resource = cluster.resource(&args.api_version, kind).await?;
+        let chosen = &args.chosen;
+        let resource = cluster.resource(&chosen.api_version, &chosen.kind).await?;
         if !matches!(resource.kind.as_str(), "Deployment" | "DaemonSet") {
             return Err(Failure::new(format!(
                 "Cannot perform rollback on resource of kind {}",
                 resource.kind
             )));
         }
-        let namespace = cluster.space(args.namespace.as_deref());
-        let fields = args.name.iter().map(|name| format!("metadata.name={name}"));
+        let namespace = cluster.space(chosen.namespace.as_deref());
+        let fields = chosen.name.iter().map(|name| format!("metadata.name={name}"));
         let fields: Vec<String> = fields.chain(args.field_selectors.clone()).collect();
-        let (labels, fields) = (selector(&args.label_selectors), selector(&fields));
+        let (labels, fields) = (selector(&chosen.label_selectors), selector(&fields));
         let pairs = [("labelSelector", labels.as_str()), ("fieldSelector", fields.as_str())];
         let found = cluster.list(&resource.path(Some(namespace)), &pairs).await?;
         let (mut results, mut changed, mut warnings) = (vec![], false, vec![]);

@@ -1,14 +1,14 @@
 //! Out of a container: files and directories, no links and no devices, to where the task runs.
 
 use super::archive::{self, Entry};
-use super::{Args, Inside};
+use super::{Args, Copying};
 use crate::command::words::{expanded, quote};
 use crate::tool;
 use muster_engine::connection::Command;
 use muster_engine::module::{Context, Failure, Output};
 use std::path::PathBuf;
 
-pub(super) async fn copy(args: &Args, inside: &Inside<'_>, cx: &Context) -> Result<Output, Failure> {
+pub(super) async fn copy(args: &Args, inside: &Copying<'_>, cx: &Context) -> Result<Output, Failure> {
     let remote = if args.remote_path == "/" { "/" } else { args.remote_path.trim_end_matches('/') };
     let local = args.local_path.as_deref().unwrap_or_default();
     let has_tar =
@@ -37,12 +37,12 @@ pub(super) async fn copy(args: &Args, inside: &Inside<'_>, cx: &Context) -> Resu
     })
 }
 
-async fn is_directory(remote: &str, inside: &Inside<'_>) -> Result<bool, Failure> {
+async fn is_directory(remote: &str, inside: &Copying<'_>) -> Result<bool, Failure> {
     inside.says(&["test", "-d", remote]).await
 }
 
 /// By the container's tar.
-async fn packed(remote: &str, inside: &Inside<'_>) -> Result<(Vec<Entry>, usize), Failure> {
+async fn packed(remote: &str, inside: &Copying<'_>) -> Result<(Vec<Entry>, usize), Failure> {
     let (parent, base) = split(remote);
     let ended = inside.run(&["tar", "-cf", "-", "-C", parent, base], None).await?;
     if ended.rc != 0 {
@@ -69,7 +69,7 @@ fn refused(remote: &str, said: &str) -> Failure {
 }
 
 /// By its shell, file by file.
-async fn listed(remote: &str, inside: &Inside<'_>) -> Result<Vec<Entry>, Failure> {
+async fn listed(remote: &str, inside: &Copying<'_>) -> Result<Vec<Entry>, Failure> {
     let path = quote(remote);
     let script = format!(
         "w() {{ for f in \"$1\"/* \"$1\"/.*; do case $f in */.|*/..) continue;; esac; if [ -h \"$f\" ]; then :; elif [ -d \"$f\" ]; then w \"$f\"; elif [ -f \"$f\" ]; then printf '%s\\0' \"$f\"; fi; done; }}\n\

@@ -8,8 +8,7 @@ mod to;
 
 use super::asks::Asks;
 use super::cluster::Cluster;
-use super::command::{Container, Ended, containers};
-use super::exec::CONTAINER;
+use super::command::{CONTAINER, Container, Ended, Inside, containers};
 use super::request::Refusal;
 use super::way;
 use crate::options::options;
@@ -23,9 +22,8 @@ pub(crate) struct K8sCp;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Args {
-    namespace: String,
-    pod: String,
-    container: Option<String>,
+    #[serde(flatten)]
+    inside: Inside,
     remote_path: String,
     local_path: Option<String>,
     content: Option<String>,
@@ -51,8 +49,9 @@ impl Asks for K8sCp {
     type Args = Args;
 
     async fn run(args: &Args, cluster: &Cluster, cx: &Context) -> Result<Output, Failure> {
-        let known = containers(cluster, &args.namespace, &args.pod).await?;
-        let name = match &args.container {
+        let Inside { namespace, pod, container } = &args.inside;
+        let known = containers(cluster, namespace, pod).await?;
+        let name = match container {
             None if known.len() > 1 => {
                 return Err(Failure::new(
                     "Pod contains more than 1 container, option 'container' should be set",
@@ -65,24 +64,21 @@ impl Asks for K8sCp {
                 Some(_) => Some(name.clone()),
             },
         };
-        let inside = Inside {
-            cluster,
-            container: Container { namespace: &args.namespace, pod: &args.pod, name: name.as_deref() },
-        };
+        let copying = Copying { cluster, container: Container { namespace, pod, name: name.as_deref() } };
         match args.state.as_str() {
-            "from_pod" => from::copy(args, &inside, cx).await,
-            _ => to::copy(args, &inside, cx).await,
+            "from_pod" => from::copy(args, &copying, cx).await,
+            _ => to::copy(args, &copying, cx).await,
         }
     }
 }
 
 /// A container that files are copied with.
-struct Inside<'a> {
+struct Copying<'a> {
     cluster: &'a Cluster,
     container: Container<'a>,
 }
 
-impl Inside<'_> {
+impl Copying<'_> {
     async fn run(&self, words: &[&str], input: Option<&[u8]>) -> Result<Ended, Failure> {
         let Container { namespace, pod, .. } = self.container;
         self.container.run(self.cluster, words, input).await.map_err(|refusal: Refusal| {

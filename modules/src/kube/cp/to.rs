@@ -1,7 +1,7 @@
 //! Into a container: what is to go is read where the task runs, and put down by `tar` or the shell.
 
 use super::archive::{self, Entry};
-use super::{Args, Inside};
+use super::{Args, Copying};
 use crate::command::words::quote;
 use crate::tool;
 use muster_engine::connection::Command;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Most bytes that are copied at once.
 pub(super) const CAP: usize = 1 << 30;
 
-pub(super) async fn copy(args: &Args, inside: &Inside<'_>, cx: &Context) -> Result<Output, Failure> {
+pub(super) async fn copy(args: &Args, inside: &Copying<'_>, cx: &Context) -> Result<Output, Failure> {
     let mut dest = args.remote_path.trim_end_matches('/').to_string();
     let is_directory = inside.says(&["test", "-d", &args.remote_path]).await?;
     let said = match (&args.content, &args.local_path) {
@@ -86,7 +86,7 @@ async fn packed(local: &str, cx: &Context) -> Result<(String, Vec<Entry>), Failu
     }
 }
 
-async fn put(args: &Args, inside: &Inside<'_>, entries: &[Entry]) -> Result<(), Failure> {
+async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(), Failure> {
     let absolute = args.remote_path.starts_with('/');
     if inside.has(&["tar", "--version"]).await? || inside.has(&["sh", "-c", "command -v tar"]).await? {
         let mut words = vec!["tar"];
