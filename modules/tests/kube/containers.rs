@@ -4,6 +4,7 @@
 use super::{bench, far, run};
 use muster_apiserver::{Cluster, Double, Execution, Outcome};
 use serde_json::{Value as Json, json};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 const POD: &str = "etcd-cp-0";
@@ -201,15 +202,23 @@ async fn a_container_with_nothing_in_it_is_said_to_have_nothing() {
 
 #[tokio::test]
 async fn etcdctl_is_run_in_an_etcd_pod_where_the_host_has_none() {
+    // A host without etcdctl, whatever this machine has: its shell lives in a mount namespace that hides it.
     let dir = tempfile::tempdir().unwrap();
-    let shell = super::support::busybox(dir.path()).expect("busybox is there");
+    let shell = dir.path().join("shell");
+    let hide = "for p in /usr/bin/etcdctl /usr/local/bin/etcdctl /usr/bin/crictl; do [ -e $p ] && mount --bind /dev/null $p; done";
+    std::fs::write(
+        &shell,
+        format!("#!/bin/sh\nexec unshare -m /bin/sh -c '{hide}; exec /bin/sh \"$@\"' sh \"$@\"\n"),
+    )
+    .unwrap();
+    std::fs::set_permissions(&shell, std::fs::Permissions::from_mode(0o755)).unwrap();
     let double = Double::start(Cluster::healthy()).await.unwrap();
     double.on_exec(|request| Outcome {
         stdout: json!({"pod": request.pod, "words": request.command}).to_string().into_bytes(),
         ..Outcome::default()
     });
     let mut bench = far();
-    bench.shell = shell;
+    bench.shell = shell.display().to_string();
     let done = run(&double, &bench, "etcdctl", json!({"_raw_params": "member list"})).await.unwrap();
     assert_eq!(done["via"], "kubernetes exec");
     let words: Vec<&str> =

@@ -84,12 +84,9 @@ const TEMPLATES: &[&str] = &[
     "{kind}",
     "{1}{1.5}{-2}{true}{false}",
     "{1.5.2}",
-    "{}",
-    "a{}b",
     "{.items.length}|",
     "{.items.*.kind}",
     "{.items[*].kind",
-    "",
 ];
 
 fn kubectl(double: &Double, template: &str) -> String {
