@@ -34,14 +34,14 @@ pub(crate) fn three_way(definition: &Json, actual: &Json) -> Option<Json> {
 /// The patch of one mapping.
 fn merged<'a>(last: &'a Json, wished: &'a Json, actual: &'a Json, place: &mut Vec<&'a str>) -> Json {
     let mut patch = Map::new();
-    let (Some(wished), nothing) = (wished.as_object(), Json::Null) else { return json!({}) };
+    let Some(wished) = wished.as_object() else { return json!({}) };
     for key in last.as_object().into_iter().flat_map(Map::keys) {
         if !wished.contains_key(key) && actual.get(key).is_some_and(|value| !value.is_null()) {
             patch.insert(key.clone(), Json::Null);
         }
     }
     for (key, want) in wished {
-        let (is, was) = (actual.get(key).unwrap_or(&nothing), last.get(key).unwrap_or(&nothing));
+        let (is, was) = (actual.get(key).unwrap_or(&Json::Null), last.get(key).unwrap_or(&Json::Null));
         place.push(key);
         let value = match (want, is) {
             (Json::Object(_), Json::Object(_)) => Some(merged(was, want, is, place))
@@ -66,11 +66,10 @@ fn list<'a>(last: &'a Json, wished: &'a [Json], actual: &'a [Json], place: &mut 
         return Json::from(wished.to_vec());
     };
     let of = |list: &'a [Json], item: &Json| list.iter().find(|one| one.get(key) == item.get(key));
-    let nothing = &Json::Null;
     let mut items = vec![];
     for want in wished {
         items.push(match of(actual, want) {
-            Some(is) => patched(is, &merged(of(last, want).unwrap_or(nothing), want, is, place)),
+            Some(is) => patched(is, &merged(of(last, want).unwrap_or(&Json::Null), want, is, place)),
             None => want.clone(),
         });
     }

@@ -19,12 +19,12 @@ use std::sync::Arc;
 pub(crate) struct Source {
     pub resource_definition: Json,
     pub src: Option<String>,
-    template: Json,
+    pub template: Json,
     pub kind: Option<String>,
     pub api_version: String,
     pub name: Option<String>,
     pub namespace: Option<String>,
-    generate_name: Option<String>,
+    pub generate_name: Option<String>,
 }
 
 /// The options that give objects whole.
