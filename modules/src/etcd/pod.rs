@@ -1,7 +1,7 @@
 //! An etcd pod of a cluster, as kubeadm makes them: asked through the Kubernetes API where the host of a task has no etcdctl. The
 //! pod on that host is taken where it runs, else one that is ready. Words for etcdctl come in, its answer goes out.
 
-use crate::kube::{Cluster, Clusters, Container, Way};
+use crate::kube::{Cluster, Clusters, Container, Input, Way};
 use muster_engine::connection::Completed;
 use muster_engine::module::{Context, Failure};
 use serde_json::Value as Json;
@@ -80,7 +80,7 @@ impl Pod {
     pub async fn ask(&self, words: Vec<String>) -> Result<Completed, Failure> {
         let argv: Vec<&str> = std::iter::once("etcdctl").chain(words.iter().map(String::as_str)).collect();
         let container = Container { namespace: NAMESPACE, pod: &self.name, name: Some("etcd") };
-        let ended = container.run(&self.cluster, &argv, None).await;
+        let ended = container.run(&self.cluster, &argv, Input::Nothing).await;
         let ended = ended.map_err(|refusal| refusal.failing(&format!("etcdctl in the pod {}", self.name)))?;
         Ok(Completed { rc: ended.rc, stdout: ended.stdout, stderr: ended.stderr, ..Completed::default() })
     }

@@ -41,6 +41,16 @@ pub(crate) struct Inside {
     pub container: Option<String>,
 }
 
+/// What a command reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input<'a> {
+    Nothing,
+    /// As much as the command itself knows to take.
+    Counted(&'a [u8]),
+    /// All of it, to its end. Servers before 1.30 can tell a command of no end: its code is then not known.
+    ToEnd(&'a [u8]),
+}
+
 /// What became of a command.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ended {
@@ -62,19 +72,18 @@ impl Ended {
 }
 
 impl Container<'_> {
-    /// Runs a command. What reads its input to the end never ends on servers that cannot close it: it must know by itself how much
-    /// there is.
+    /// Runs a command.
     ///
     /// # Errors
     /// The server or the kubelet refuses, or the connection ends before the command.
-    pub async fn run(
-        &self,
-        cluster: &Cluster,
-        words: &[&str],
-        input: Option<&[u8]>,
-    ) -> Result<Ended, Refusal> {
+    pub async fn run(&self, cluster: &Cluster, words: &[&str], input: Input<'_>) -> Result<Ended, Refusal> {
+        let (bytes, ends) = match input {
+            Input::Nothing => (None, false),
+            Input::Counted(bytes) => (Some(bytes), false),
+            Input::ToEnd(bytes) => (Some(bytes), true),
+        };
         let (client, who) = cluster.client().await?;
-        let mut wanted = AttachParams::default().stdin(input.is_some()).stdout(true).stderr(true).tty(false);
+        let mut wanted = AttachParams::default().stdin(bytes.is_some()).stdout(true).stderr(true).tty(false);
         if let Some(name) = self.name {
             wanted = wanted.container(name);
         }
@@ -98,12 +107,16 @@ impl Container<'_> {
         let status = process.take_status();
         let feeding = async {
             let mut stdin = stdin;
-            if let (Some(stdin), Some(input)) = (stdin.as_mut(), input) {
+            if let (Some(open), Some(bytes)) = (stdin.as_mut(), bytes) {
                 // A command that needs no more of it has ended: its status says how.
-                let _ = stdin.write_all(input).await;
-                let _ = stdin.flush().await;
+                let _ = open.write_all(bytes).await;
+                let _ = open.flush().await;
             }
-            // Held open until the end: closing it would end the whole connection on servers before 1.30.
+            // Held open until the end, unless the end is what is waited for: on servers before 1.30 to close it is to close the
+            // whole connection.
+            if ends {
+                stdin = None;
+            }
             let status = match status {
                 Some(status) => status.await,
                 None => None,

@@ -3,7 +3,7 @@
 
 use super::asks::Asks;
 use super::cluster::Cluster;
-use super::command::{CONTAINER, Container, Inside, containers};
+use super::command::{CONTAINER, Container, Input, Inside, containers};
 use super::way;
 use crate::command::{lines, words};
 use crate::options::options;
@@ -55,7 +55,7 @@ impl Asks for K8sExec {
         let place = Container { namespace: &inside.namespace, pod: &inside.pod, name: container.as_deref() };
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let ended = place
-            .run(cluster, &argv, None)
+            .run(cluster, &argv, Input::Nothing)
             .await
             .map_err(|refusal| refusal.failing(&format!("Failed to execute on pod {} due to", inside.pod)))?;
         let (out, err) = (ended.out(), ended.err());

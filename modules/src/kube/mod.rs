@@ -42,7 +42,7 @@ mod waiting;
 mod way;
 
 pub(crate) use cluster::{Cluster, Clusters};
-pub(crate) use command::Container;
+pub(crate) use command::{Container, Input};
 pub(crate) use way::Way;
 
 use asks::On;

@@ -113,15 +113,18 @@ async fn labels_choose_what_is_done_and_all_of_a_kind_is_deleted_only_when_asked
 #[tokio::test]
 async fn what_the_server_would_not_take_is_a_warning_or_a_failure_before_anything_is_done() {
     let double = shop().await;
-    let wrong = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "bad", "namespace": "shop"}, "spec": {"replicas": 1}});
-    let failed =
-        run(&double, &bench(), "k8s", json!({"definition": wrong, "validate": {"fail_on_error": true}}))
-            .await
-            .unwrap_err();
-    assert!(failed.message().starts_with("Deployment bad: "), "{}", failed.message());
-    assert!(!double.requests().iter().any(|seen| seen.method == "POST"
-        && seen.path.ends_with("/deployments")
-        && !seen.query.contains("dryRun")));
+    let mut wrong = map("bad", json!({}), json!({}));
+    wrong["datta"] = json!({});
+    let strict = |fail: bool| json!({"definition": wrong, "validate": {"fail_on_error": fail}});
+    let failed = run(&double, &bench(), "k8s", strict(true)).await.unwrap_err();
+    assert!(
+        failed.message().starts_with("ConfigMap bad: ") && failed.message().contains("datta"),
+        "{}",
+        failed.message()
+    );
+    assert!(double.get("configmaps", "shop", "bad").is_none());
+    let warned = run(&double, &bench(), "k8s", strict(false)).await.unwrap();
+    assert!(warned["warnings"].to_string().contains("ConfigMap bad: "), "{warned:?}");
     let good = json!({"definition": map("good", json!({}), json!({})), "validate": {"fail_on_error": true, "strict": true}});
     assert_eq!(run(&double, &bench(), "k8s", good).await.unwrap()["changed"], true);
     let version = json!({"definition": map("good", json!({}), json!({})), "validate": {"version": "1.20"}});

@@ -3,6 +3,7 @@
 use super::archive::{self, Entry};
 use super::{Args, Copying};
 use crate::command::words::{expanded, quote};
+use crate::kube::Input;
 use crate::tool;
 use muster_engine::connection::Command;
 use muster_engine::module::{Context, Failure, Output};
@@ -44,7 +45,7 @@ async fn is_directory(remote: &str, inside: &Copying<'_>) -> Result<bool, Failur
 /// By the container's tar.
 async fn packed(remote: &str, inside: &Copying<'_>) -> Result<(Vec<Entry>, usize), Failure> {
     let (parent, base) = split(remote);
-    let ended = inside.run(&["tar", "-cf", "-", "-C", parent, base], None).await?;
+    let ended = inside.run(&["tar", "-cf", "-", "-C", parent, base], Input::Nothing).await?;
     if ended.rc != 0 {
         return Err(refused(remote, &ended.err()));
     }
@@ -75,13 +76,13 @@ async fn listed(remote: &str, inside: &Copying<'_>) -> Result<Vec<Entry>, Failur
         "w() {{ for f in \"$1\"/* \"$1\"/.*; do case $f in */.|*/..) continue;; esac; if [ -h \"$f\" ]; then :; elif [ -d \"$f\" ]; then w \"$f\"; elif [ -f \"$f\" ]; then printf '%s\\0' \"$f\"; fi; done; }}\n\
          p={path}; [ -e \"$p\" ] || {{ echo 'No such file' >&2; exit 1; }}; if [ -d \"$p\" ]; then w \"$p\"; else printf '%s\\0' \"$p\"; fi"
     );
-    let ended = inside.run(&["sh", "-c", &script], None).await?;
+    let ended = inside.run(&["sh", "-c", &script], Input::Nothing).await?;
     if ended.rc != 0 {
         return Err(refused(remote, &ended.err()));
     }
     let mut entries = vec![];
     for name in ended.out().split('\0').filter(|name| !name.is_empty()) {
-        let read = inside.run(&["cat", name], None).await?;
+        let read = inside.run(&["cat", name], Input::Nothing).await?;
         if read.rc != 0 {
             return Err(refused(name, &read.err()));
         }

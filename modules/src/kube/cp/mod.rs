@@ -8,7 +8,7 @@ mod to;
 
 use super::asks::Asks;
 use super::cluster::Cluster;
-use super::command::{CONTAINER, Container, Ended, Inside, containers};
+use super::command::{CONTAINER, Container, Ended, Input, Inside, containers};
 use super::request::Refusal;
 use super::way;
 use crate::options::options;
@@ -79,7 +79,7 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    async fn run(&self, words: &[&str], input: Option<&[u8]>) -> Result<Ended, Failure> {
+    async fn run(&self, words: &[&str], input: Input<'_>) -> Result<Ended, Failure> {
         let Container { namespace, pod, .. } = self.container;
         self.container.run(self.cluster, words, input).await.map_err(|refusal: Refusal| {
             refusal.failing(&format!(
@@ -91,7 +91,7 @@ impl Copying<'_> {
 
     /// Whether a command can be run and says yes. A program that is not there says no.
     async fn says(&self, words: &[&str]) -> Result<bool, Failure> {
-        match self.container.run(self.cluster, words, None).await {
+        match self.container.run(self.cluster, words, Input::Nothing).await {
             Ok(ended) => Ok(ended.rc == 0),
             Err(refusal) if is_missing(&refusal.message) => Ok(false),
             Err(refusal) => Err(refusal.failing("Failed to copy object due to")),

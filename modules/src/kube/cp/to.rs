@@ -3,6 +3,7 @@
 use super::archive::{self, Entry};
 use super::{Args, Copying};
 use crate::command::words::quote;
+use crate::kube::Input;
 use crate::tool;
 use muster_engine::connection::Command;
 use muster_engine::module::{Context, Failure, Output};
@@ -88,7 +89,10 @@ async fn packed(local: &str, cx: &Context) -> Result<(String, Vec<Entry>), Failu
 
 async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(), Failure> {
     let absolute = args.remote_path.starts_with('/');
-    if inside.has(&["tar", "--version"]).await? || inside.has(&["sh", "-c", "command -v tar"]).await? {
+    let shell = inside.has(&["sh", "-c", ":"]).await?;
+    if inside.has(&["tar", "--version"]).await?
+        || shell && inside.has(&["sh", "-c", "command -v tar"]).await?
+    {
         let mut words = vec!["tar"];
         if args.no_preserve {
             words.extend(["--no-same-permissions", "--no-same-owner"]);
@@ -97,7 +101,13 @@ async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(),
         if absolute {
             words.extend(["-C", "/"]);
         }
-        let ended = inside.run(&words, Some(&archive::write(entries)?)).await?;
+        let archive = archive::write(entries)?;
+        // tar reads on behind the end of an archive until its input ends, which not every server can tell it.
+        let counted = format!("head -c {} | {}", archive.len(), words.join(" "));
+        let ended = match shell && inside.has(&["sh", "-c", "command -v head"]).await? {
+            true => inside.run(&["sh", "-c", &counted], Input::Counted(&archive)).await?,
+            false => inside.run(&words, Input::ToEnd(&archive)).await?,
+        };
         return match ended.rc {
             0 => Ok(()),
             _ => Err(Failure::new(format!(
@@ -107,7 +117,7 @@ async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(),
             .with("command", words)),
         };
     }
-    if !inside.has(&["sh", "-c", ":"]).await? {
+    if !shell {
         return Err(inside.nothing_to_copy_with());
     }
     for entry in entries {
@@ -125,17 +135,17 @@ async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(),
 }
 
 /// What puts one entry down. A file is as long as is said: where its input cannot be closed, nothing else tells its end.
-fn script<'e>(path: &str, entry: &'e Entry, no_preserve: bool) -> (String, Option<&'e [u8]>) {
+fn script<'e>(path: &str, entry: &'e Entry, no_preserve: bool) -> (String, Input<'e>) {
     let (path, mode) = (quote(path), entry.mode & 0o7777);
     let mode = if no_preserve { String::new() } else { format!(" && chmod {mode:o} {path}") };
     match &entry.content {
-        None => (format!("mkdir -p {path}{mode}"), None),
+        None => (format!("mkdir -p {path}{mode}"), Input::Nothing),
         Some(content) => (
             format!(
                 "p={path}; case $p in */*) mkdir -p \"${{p%/*}}/\";; esac; head -c {} > \"$p\"{mode}",
                 content.len()
             ),
-            Some(content),
+            Input::Counted(content),
         ),
     }
 }

@@ -12,7 +12,8 @@ pub(super) fn results(nodes: &[Node], object: &Json) -> Result<Vec<Vec<Json>>, S
     Ok(out)
 }
 
-/// Does the parts of a block, up to its `end`; how many there were.
+/// Does the parts of a block, up to its `end`; how many there were, or none where it has no end: what is in it is then done once
+/// more for what is around it.
 fn block(
     nodes: &[Node],
     object: Option<&Json>,
@@ -38,7 +39,7 @@ fn block(
             continue;
         }
         let rest = nodes.get(at..).unwrap_or_default();
-        let mut length = rest.len();
+        let mut length = 0;
         for value in &found {
             length = block(rest, Some(value), depth + 1, out)?;
         }
@@ -48,7 +49,7 @@ fn block(
         }
         at += length;
     }
-    Ok(at)
+    Ok(0)
 }
 
 fn steps(chain: &[Node], values: Vec<Json>) -> Result<Vec<Json>, String> {
