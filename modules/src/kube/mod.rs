@@ -5,13 +5,13 @@ mod change;
 mod cluster;
 mod config;
 mod definition;
+mod drain;
 mod hidden;
 mod info;
 mod json_patch;
 mod k8s;
 mod label;
 mod ready;
-#[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
 mod resource;
 mod road;
@@ -20,6 +20,7 @@ mod taint;
 mod waiting;
 mod way;
 
+pub use drain::K8sDrain;
 pub use info::K8sInfo;
 pub use json_patch::K8sJsonPatch;
 pub use k8s::K8s;
@@ -36,6 +37,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
     let of = || clusters.clone();
     registry
         .with(K8s { clusters: of() })
+        .with(K8sDrain { clusters: of() })
         .with(K8sInfo::new(of()))
         .with(K8sJsonPatch { clusters: of() })
         .with(K8sLabel { clusters: of() })
