@@ -394,6 +394,13 @@ impl<O: Write, E: Write> Console<O, E> {
         self.went(Colour::Skipped, format!("skipping: [{}]", harmless(host)), result)
     }
 
+    /// What a module says while it works, and which host it works on where that is not plain.
+    fn spoken(&mut self, step: usize, host: &str, line: &str) -> io::Result<()> {
+        self.heading(step)?;
+        let who = if self.running > 1 { format!("[{}] ", harmless(host)) } else { String::new() };
+        self.line(&format!("{who}{}", harmless(line)))
+    }
+
     fn end(&mut self, recap: &Recap, stats: &Map) -> io::Result<()> {
         if self.failed {
             return Ok(());
@@ -499,9 +506,8 @@ impl<O: Write, E: Write> Console<O, E> {
             EventKind::RunCancelling => self
                 .warn(Colour::Failed, "[ERROR]: User interrupted execution; press Ctrl-C again to stop now"),
             EventKind::RunFinished { stats, .. } => self.end(recap, stats),
-            EventKind::HandlerNotified { .. }
-            | EventKind::HandlerSaved { .. }
-            | EventKind::UnitOutput { .. } => Ok(()),
+            EventKind::UnitOutput { step, host, line } => self.spoken(*step, host, line),
+            EventKind::HandlerNotified { .. } | EventKind::HandlerSaved { .. } => Ok(()),
         }
     }
 }
