@@ -99,7 +99,7 @@ pub fn at_once(host: &str, result: &Map, look: &Look) -> Option<(Colour, String)
     }
     let said = |key| {
         finding.check.get(key).filter(|value| !value.is_null()).map(|value| match value {
-            Json::String(text) => harmless(text).into_owned(),
+            Json::String(text) => harmless(text).replace('\n', "; "),
             other => other.to_string(),
         })
     };
@@ -129,7 +129,7 @@ pub fn bare(recap: &Recap, look: &Look) -> Vec<String> {
     for (id, check) in &checks {
         lines.push(verdict(id, check.worst, look));
         for (facts, hosts) in &check.found {
-            lines.extend(whom(hosts).filter(|_| !alone));
+            lines.extend((!alone).then(|| whom(hosts)));
             lines.extend(facts.iter().map(|(name, text)| fact(name, text)));
         }
     }
@@ -154,7 +154,7 @@ pub fn lines(recap: &Recap, look: &Look) -> Vec<String> {
             lines.push(format!("  {}", harmless(check.title)));
         }
         for (facts, hosts) in &check.found {
-            lines.extend(whom(hosts).filter(|_| !explained));
+            lines.extend((!explained).then(|| whom(hosts)));
             lines.extend(facts.iter().map(|(name, text)| fact(name, text)));
         }
     }
@@ -167,10 +167,10 @@ pub fn lines(recap: &Recap, look: &Look) -> Vec<String> {
 }
 
 /// The line that says on which hosts it is so.
-fn whom(hosts: &[Arc<str>]) -> Option<String> {
+fn whom(hosts: &[Arc<str>]) -> String {
     let mut hosts: Vec<_> = hosts.iter().map(|host| harmless(host)).collect();
     hosts.sort();
-    Some(format!("  [{}]", hosts.join(", ")))
+    format!("  [{}]", hosts.join(", "))
 }
 
 fn grouped<'a>(recap: &'a Recap, look: &Look) -> IndexMap<&'a str, Check<'a>> {
@@ -314,6 +314,33 @@ time                                                                   [UNKNOWN]
 
 3 checks on 2 hosts: 1 passed, 1 failed, 1 could not be told
 Error: the following 1 check did not pass: [ swap ]"
+        );
+    }
+
+    #[test]
+    fn what_another_finding_explains_is_only_said_to_be_blocked_by_it() {
+        let blocked = json!({"id": "nodes", "verdict": "unknown", "severity": "error", "blocked_by": "API", "reason": "x"});
+        let api = json!({"id": "API", "verdict": "fail", "severity": "error", "observed": "down"});
+        let recap = Recap { findings: vec![finding("n1", api), finding("n1", blocked)], ..Recap::default() };
+        let shown = lines(&recap, &Look::default()).join("\n");
+        assert!(shown.contains("[UNKNOWN]\n    blocked by API\n"), "{shown}");
+        assert!(shown.ends_with("Error: the following 1 check did not pass: [ API ]"), "{shown}");
+    }
+
+    #[test]
+    fn a_bare_list_has_neither_hosts_nor_titles_and_counts_by_its_noun() {
+        let addon = |id: &str, verdict: &str| json!({"id": id, "verdict": verdict, "severity": "error", "title": "t", "noun": "addon", "observed": "0/2 ready"});
+        let findings =
+            vec![finding("n1", addon("dashboard", "pass")), finding("n1", addon("traefik", "fail"))];
+        let hosts = [(Arc::from("n1"), muster_engine::recap::Tally::default())].into_iter().collect();
+        let recap = Recap { hosts, findings, ..Recap::default() };
+        assert_eq!(
+            bare(&recap, &Look::default()).join("\n"),
+            "dashboard                                                              [OK]
+traefik                                                                [ERROR]
+    observed: 0/2 ready
+
+Error: error checking: the following 1 addon did not pass: [ traefik ]"
         );
     }
 

@@ -51,7 +51,7 @@ impl Module for K8sApiHealth {
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         let mut ways = vec![args.way.clone()];
         ways.extend(args.urls.iter().map(|url| Way { host: Some(url.clone()), ..args.way.clone() }));
-        let asked = join_all(ways.iter().map(|way| self.ask(way, args.timeout.max(0.1), cx))).await;
+        let asked = join_all(ways.iter().map(|way| self.ask(way, args.timeout.clamp(0.1, 3600.0), cx))).await;
         let problems: Vec<&(String, String)> = asked.iter().flat_map(|seen| &seen.problems).collect();
         let lines = |of: fn(&(String, String)) -> &String| {
             let mut lines: Vec<&str> = vec![];

@@ -85,7 +85,7 @@ pub(crate) fn differs(before: &Json, after: &Json) -> bool {
 }
 
 /// The parts in which two values differ.
-pub(crate) fn parts(before: &Json, after: &Json) -> (Json, Json) {
+fn parts(before: &Json, after: &Json) -> (Json, Json) {
     let (Json::Object(old), Json::Object(new)) = (before, after) else {
         return (before.clone(), after.clone());
     };

@@ -241,7 +241,7 @@ impl Inner {
 /// A running double.
 pub struct Double {
     inner: Arc<Inner>,
-    authority: Authority,
+    authority: Arc<Authority>,
     directory: PathBuf,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -254,10 +254,24 @@ impl Double {
 
     /// Starts a double at an address.
     pub async fn start_at(cluster: Cluster, address: SocketAddr) -> Result<Self, Trouble> {
+        Self::start_with(cluster, address, Arc::new(Authority::new()?)).await
+    }
+
+    /// Starts another double with the same authority, whose credentials are good for both: another API server behind the same
+    /// address, or another cluster that took it.
+    pub async fn beside(&self, cluster: Cluster) -> Result<Self, Trouble> {
+        Self::start_with(cluster, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Arc::clone(&self.authority))
+            .await
+    }
+
+    async fn start_with(
+        cluster: Cluster,
+        address: SocketAddr,
+        authority: Arc<Authority>,
+    ) -> Result<Self, Trouble> {
         let listener =
             TcpListener::bind(address).await.map_err(|error| Trouble::new(&address.to_string(), error))?;
         let address = listener.local_addr()?;
-        let authority = Authority::new()?;
         let tls = authority.serve(&authority.shown(address, Shown::Good)?)?;
         let mut store = Store::default();
         let Cluster { objects, users, versions, controllers, logs } = cluster;

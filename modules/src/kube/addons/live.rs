@@ -1,12 +1,12 @@
 //! What an addon's release made, as it is now: each object of the rendered manifest is there, as rendered, and does its work. One
 //! dry run of a server-side apply tells what differs, so that the server's own defaults are no difference.
 
-use super::super::change::{Change, parts};
+use super::super::change::Change;
 use super::super::cluster::Cluster;
 use super::super::health::row::Problem;
 use super::super::health::world::{Key, World, condition, is_true, items, name, number, text};
 use super::super::health::{counts, pods_told};
-use super::super::helm::values::{STARS, is_secret};
+use super::super::helm::values::{STARS, is_secret, starred};
 use super::super::ready::is_ready;
 use super::super::request::Sent;
 use futures_util::future::join_all;
@@ -119,46 +119,52 @@ async fn of_object(
     looked
 }
 
-/// The fields of the manifest that the server would change: where, what is there, and what was rendered.
+/// The fields that the server would change: where, what is there, and what was rendered.
 fn differing(rendered: &Json, live: &Json, applied: &Json) -> Vec<String> {
-    let secret = text(rendered, "/kind") == "Secret";
     let mut found = vec![];
-    let keys = rendered.as_object().into_iter().flatten();
-    for (key, _) in keys.filter(|(key, _)| !matches!(key.as_str(), "status" | "apiVersion" | "kind")) {
-        let (before, after) = (live.get(key).unwrap_or(&Json::Null), applied.get(key).unwrap_or(&Json::Null));
-        let (before, after) = parts(before, after);
-        leaves(key, secret, &before, &after, &mut found);
+    let secret = text(rendered, "/kind") == "Secret";
+    for (key, _) in rendered.as_object().into_iter().flatten().filter(|(key, _)| *key != "status") {
+        let of = |object: &Json| object.get(key).cloned().unwrap_or_default();
+        compare(key, secret, &of(live), &of(applied), &mut found);
     }
     found
 }
 
-fn leaves(path: &str, secret: bool, before: &Json, after: &Json, found: &mut Vec<String>) {
-    if let (Json::Object(old), Json::Object(new)) = (before, after) {
-        for (key, value) in new {
-            let counted = matches!(
-                (path, key.as_str()),
-                ("metadata", "managedFields" | "resourceVersion" | "generation")
-            );
-            if !counted {
-                let path = format!("{path}.{key}");
-                leaves(&path, secret || is_secret(key), old.get(key).unwrap_or(&Json::Null), value, found);
+fn compare(path: &str, secret: bool, before: &Json, after: &Json, found: &mut Vec<String>) {
+    match (before, after) {
+        (before, after) if before == after => {}
+        (Json::Object(old), Json::Object(new)) => {
+            for (key, value) in new {
+                // What the server counts by itself.
+                let counted = path == "metadata"
+                    && matches!(key.as_str(), "managedFields" | "resourceVersion" | "generation");
+                if !counted {
+                    let was = old.get(key).unwrap_or(&Json::Null);
+                    compare(&format!("{path}.{key}"), secret || is_secret(key), was, value, found);
+                }
             }
         }
-        return;
-    }
-    if before == after {
-        return;
-    }
-    let shown = |value: &Json| -> String {
-        let text = value.to_string();
-        match value {
-            _ if secret => STARS.into(),
-            Json::Null => "nothing".into(),
-            _ if text.chars().count() > 60 => format!("{}...", text.chars().take(57).collect::<String>()),
-            _ => text,
+        (Json::Array(old), Json::Array(new)) if old.len() == new.len() => {
+            for (at, (was, is)) in old.iter().zip(new).enumerate() {
+                let named = text(is, "/name");
+                let label = if named.is_empty() { at.to_string() } else { named.to_string() };
+                // As an environment has them: {name: DB_PASSWORD, value: ...}.
+                compare(&format!("{path}[{label}]"), secret || is_secret(named), was, is, found);
+            }
         }
-    };
-    found.push(format!("{path} is {} instead of {}", shown(before), shown(after)));
+        _ => found.push(format!("{path} is {} instead of {}", shown(before, secret), shown(after, secret))),
+    }
+}
+
+/// A value as it may be shown.
+fn shown(value: &Json, secret: bool) -> String {
+    let text = starred(value).to_string();
+    match value {
+        Json::Null => "nothing".into(),
+        _ if secret => STARS.into(),
+        _ if text.chars().count() > 80 => format!("{}...", text.chars().take(77).collect::<String>()),
+        _ => text,
+    }
 }
 
 fn of_live(world: &World, live: &Json, place: &str, looked: &mut Looked) {

@@ -68,7 +68,7 @@ impl Module for K8sAddons {
         let addons = declared::read(&args.addons, &args.requires, &parsed)
             .map_err(|why| Failure::new(format!("addons: {why}")))?;
         let cluster = self.clusters.of(&args.way, cx).await?;
-        let world = World::look(&cluster, Duration::from_secs_f64(args.timeout.max(1.0))).await?;
+        let world = World::look(&cluster, Duration::from_secs_f64(args.timeout.clamp(1.0, 3600.0))).await?;
         let releases = revisions(&cluster, None, None).await.map_err(|refusal| refusal.to_string());
         let site = Site { args, cluster: &cluster, world: &world, releases };
         let mut found: Vec<(Addon, State)> = vec![];

@@ -88,7 +88,7 @@ impl Module for K8sHealth {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         let cluster = self.clusters.of(&args.way, cx).await?;
-        let world = World::look(&cluster, Duration::from_secs_f64(args.timeout.max(1.0))).await?;
+        let world = World::look(&cluster, Duration::from_secs_f64(args.timeout.clamp(1.0, 3600.0))).await?;
         let members = members::matched(&world, args.expected.as_deref().unwrap_or_default());
         let plugin = network::plugin(&world, &args.network_plugins);
         let mut told = Told { rows: Map::new(), explained: BTreeSet::new() };
@@ -125,6 +125,7 @@ impl Module for K8sHealth {
             .with("rows", told.rows)
             .with("members", names)
             .with("network_plugin", plugin)
+            .with("dns_servers", network::servers(&world))
             .with("version", world.version);
         Ok(Check::Done(output))
     }

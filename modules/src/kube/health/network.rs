@@ -161,3 +161,19 @@ fn resolvers(world: &World) -> Result<(Vec<Problem>, Vec<Key>), String> {
     }
     Ok((found, all.iter().map(|workload| Key::of(workload)).collect()))
 }
+
+/// The addresses of DNS: its service's, and its pods' that are ready.
+pub(super) fn servers(world: &World) -> Vec<String> {
+    let services = world.list(What::Services).unwrap_or_default();
+    let service = services.iter().find(|one| namespace(one) == "kube-system" && name(one) == "kube-dns");
+    let pods = world.list(What::Pods).unwrap_or_default().iter().filter(|pod| {
+        namespace(pod) == "kube-system"
+            && text(pod, "/metadata/labels/k8s-app") == "kube-dns"
+            && is_true(pod, "Ready")
+    });
+    let addresses = service
+        .map(|service| text(service, "/spec/clusterIP"))
+        .into_iter()
+        .chain(pods.map(|pod| text(pod, "/status/podIP")));
+    addresses.filter(|address| !address.is_empty() && *address != "None").map(str::to_string).collect()
+}
