@@ -8,6 +8,7 @@
 mod support;
 
 mod changes;
+mod helm;
 mod k8s;
 
 use muster_apiserver::{Cluster, Double};
