@@ -3,7 +3,7 @@
 
 use super::style::{harmless, is_harmful};
 use super::{Format, Look};
-use muster_engine::module::Map;
+use muster_engine::module::{CAUSE, Map};
 use muster_engine::node::emit::{Layout, emit};
 use serde_json::Value as Json;
 use std::fmt::Write;
@@ -77,9 +77,12 @@ pub fn failed(result: &Map, look: &Look) -> String {
         let Some(text) = rest.get(key).map(plain) else { continue };
         rest.remove(key);
         rest.remove(&format!("{key}_lines"));
-        let text = text.trim_end();
+        let mut text = text.trim_end().to_string();
+        if let ("msg", Some(cause)) = (key, result.get(CAUSE).and_then(Json::as_str)) {
+            text = format!("{}: {cause}", text.trim_end_matches('.'));
+        }
         if !text.is_empty() {
-            _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(text));
+            _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(&text));
         }
     }
     format!("{}{blocks}", json(&Json::Object(rest), Some(3)))

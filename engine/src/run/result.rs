@@ -2,7 +2,7 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::Map;
+use crate::module::{CAUSE, Map};
 use crate::template::Fault;
 use serde_json::{Value as Json, json};
 
@@ -155,7 +155,8 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
         let said = |key: &str| {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
-                || (key.starts_with("_ansible_") && !matches!(key, "_ansible_verbose_always" | DELEGATED))
+                || (key.starts_with("_ansible_")
+                    && !matches!(key, "_ansible_verbose_always" | CAUSE | DELEGATED))
         };
         let mut all: Map =
             result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
