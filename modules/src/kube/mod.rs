@@ -15,6 +15,7 @@ mod info;
 mod json_patch;
 mod k8s;
 mod label;
+mod lock;
 mod pod_status;
 mod ready;
 #[expect(dead_code, reason = "modules that change objects send more than these")]
@@ -35,6 +36,7 @@ pub use info::K8sInfo;
 pub use json_patch::K8sJsonPatch;
 pub use k8s::K8s;
 pub use label::K8sLabel;
+pub use lock::ClusterLock;
 pub use scale::K8sScale;
 pub use taint::K8sTaint;
 
@@ -46,6 +48,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
     let clusters = Clusters::default();
     let of = || clusters.clone();
     registry
+        .with(ClusterLock { clusters: of() })
         .with(HelmInfo { clusters: of() })
         .with(K8s { clusters: of() })
         .with(K8sAddons { clusters: of() })
