@@ -16,8 +16,14 @@ inside() {
     sed -i "s|^\( *\)client-certificate.*|\1client-certificate-data: $(base64 -w0 "$2.crt")|; s|^\( *\)client-key.*|\1client-key-data: $(base64 -w0 "$2.key")|" "$1"
 }
 
-# patch PATH JSON: by an administrator
-patch() { (API_FILES=/run/planting && echo "$2" | api /root/admin.conf PATCH "$1" application/strategic-merge-patch+json >/dev/null); }
+# patch PATH JSON, remove PATH: by an administrator, who tries again where nobody answers
+patch() { until echo "$2" | by_admin PATCH "$1" application/strategic-merge-patch+json; do sleep 0.5; done; }
+remove() { until echo '{"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}' | by_admin DELETE "$1" application/json; do sleep 0.5; done; }
+by_admin() {
+    local status=0
+    API_FILES=/run/planting api /root/admin.conf "$@" >/dev/null || status=$?
+    [ $status = 0 ] || [ $status = 4 ]
+}
 
 # Every host can be an administrator's for a moment.
 [ -e /root/admin.conf ] || kubeconfig /root/admin.conf "$CA" "$(cat /var/lib/lab-cluster/endpoint)" kubernetes-admin /O=system:masters/CN=kubernetes-admin
