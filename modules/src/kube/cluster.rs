@@ -69,7 +69,8 @@ impl Clusters {
                 return Err(Failure::new(format!(
                     "this is another cluster than the play is meant for: {PIN} is {pinned}, and the cluster of {} has {uid}. Nothing was asked of it",
                     cluster.from
-                )));
+                ))
+                .with("cluster_uid", uid));
             }
         }
         Ok(Arc::clone(cluster))

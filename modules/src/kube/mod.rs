@@ -10,6 +10,7 @@ mod info;
 mod json_patch;
 mod k8s;
 mod label;
+mod lock;
 mod ready;
 #[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
@@ -24,6 +25,7 @@ pub use info::K8sInfo;
 pub use json_patch::K8sJsonPatch;
 pub use k8s::K8s;
 pub use label::K8sLabel;
+pub use lock::ClusterLock;
 pub use scale::K8sScale;
 pub use taint::K8sTaint;
 
@@ -35,6 +37,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
     let clusters = Clusters::default();
     let of = || clusters.clone();
     registry
+        .with(ClusterLock { clusters: of() })
         .with(K8s { clusters: of() })
         .with(K8sInfo::new(of()))
         .with(K8sJsonPatch { clusters: of() })

@@ -49,7 +49,7 @@ tokens() { # lines: id secret expires
         for id in "$STORE"/tokens/*; do [ ! -e "$id" ] || echo "$(basename "$id") $(cat "$id")"; done
         return
     fi
-    for id in $(ask "$ADMIN" GET "$SECRETS" | grep -o '"name": *"bootstrap-token-[a-z0-9]*"' | cut -d'"' -f4); do
+    for id in $(ask "$ADMIN" GET "$SECRETS" | grep -o '"name": *"bootstrap-token-[a-z0-9]*"' | cut -d'"' -f4 | sort -u); do
         secret=$(ask "$ADMIN" GET "$SECRETS/$id")
         local end
         end=$(api_text expiration <<<"$secret" | base64 -d)
