@@ -5,6 +5,7 @@ mod change;
 mod cluster;
 mod config;
 mod definition;
+mod drain;
 mod hidden;
 mod info;
 mod json_patch;
@@ -12,7 +13,6 @@ mod k8s;
 mod label;
 mod lock;
 mod ready;
-#[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
 mod resource;
 mod road;
@@ -21,6 +21,7 @@ mod taint;
 mod waiting;
 mod way;
 
+pub use drain::K8sDrain;
 pub use info::K8sInfo;
 pub use json_patch::K8sJsonPatch;
 pub use k8s::K8s;
@@ -39,6 +40,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
     registry
         .with(ClusterLock { clusters: of() })
         .with(K8s { clusters: of() })
+        .with(K8sDrain { clusters: of() })
         .with(K8sInfo::new(of()))
         .with(K8sJsonPatch { clusters: of() })
         .with(K8sLabel { clusters: of() })

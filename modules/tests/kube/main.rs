@@ -8,6 +8,8 @@
 mod support;
 
 mod changes;
+mod drain;
+mod drain_plan;
 mod k8s;
 
 use muster_apiserver::{Cluster, Double};
