@@ -5,8 +5,8 @@ use super::client::{Client, Way, with_options};
 use super::member::{Member, host};
 use super::world::World;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde::Deserialize;
+use serde_json::json;
 use std::convert::Infallible;
 
 /// `etcd_identity`.
@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 /// A host of the inventory, or a Node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Known {
     /// What it is called there.
@@ -214,12 +214,6 @@ fn table(hosts: &[&Known], nodes: &[&Known], members: &[&Member]) -> String {
     let width = rows.iter().map(|[_, name, _]| name.len()).max().unwrap_or_default();
     let line = |[place, name, rest]: &[String; 3]| format!("  {place:<10}  {name:width$}  {rest}");
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-impl From<Known> for Json {
-    fn from(known: Known) -> Self {
-        json!({"name": known.name, "addresses": known.addresses})
-    }
 }
 
 #[cfg(test)]

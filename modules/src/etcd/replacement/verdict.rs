@@ -76,8 +76,9 @@ impl<'a> Question<'a> {
                 Some("wait for the election to end, then run this again".into()),
             ));
         }
-        let others =
-            || world.members.iter().filter(|seen| member.is_none_or(|m| m.member.id != seen.member.id));
+        let others = move || {
+            world.members.iter().filter(move |seen| member.is_none_or(|m| m.member.id != seen.member.id))
+        };
         let (leftovers, strange): (Vec<&Seen>, Vec<&Seen>) = others()
             .filter(|seen| seen.member.name.is_empty() || seen.member.learner)
             .partition(|seen| self.is_successor(seen));
@@ -112,6 +113,10 @@ impl<'a> Question<'a> {
         let waits_for: Vec<&Seen> = others()
             .filter(|seen| !seen.member.learner && !seen.member.name.is_empty() && !world.lives(seen))
             .collect();
+        if let Some(seen) = waits_for.iter().find(|seen| member.is_none() && self.is_successor(seen)) {
+            let why = format!("{} has joined and does not answer any more", seen.member.title());
+            return Err(refused(why, Some("bring it back. If it is lost too, move the journal of the earlier run away and run this again: it is replaced like any other".into())));
+        }
         let applied = |seen: &&Seen| seen.status.as_ref().map(|status| status.raft_applied_index);
         let heir = others().filter(|seen| !seen.member.learner && world.lives(seen)).max_by_key(applied);
         let notes = self.notes(member, &waits_for);
