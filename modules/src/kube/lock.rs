@@ -229,7 +229,7 @@ fn is_away(refusal: &Refusal) -> bool {
 
 impl Args {
     fn operator(&self) -> String {
-        self.operator.clone().unwrap_or_else(operator::name)
+        operator::named(self.operator.as_deref())
     }
 
     fn is_mine(&self, held: &Held) -> bool {
