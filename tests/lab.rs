@@ -149,6 +149,56 @@ fn a_client_sees_no_outage_beyond_one_election_while_the_leader_is_replaced() {
 }
 
 #[test]
+fn hosts_are_nodes_of_the_api_server_while_they_live() {
+    let lab = Lab::with_api(&["--workers", "1", "--spares", "1", "--grace", "6"]);
+    let nodes = lab.kubectl(&["get", "nodes", "--no-headers"]);
+    assert_eq!(nodes.matches(" Ready ").count(), 4, "{nodes}");
+    assert_eq!(nodes.matches(" control-plane ").count(), 3, "{nodes}");
+    let inside = lab.kubectl(&["exec", "-n", "kube-system", "etcd-cp2", "--", "cat", "/etc/hostname"]);
+    assert_eq!(inside, "cp2\n", "a command in a pod runs on its host");
+    for host in ["cp1", "cp2", "cp3"] {
+        let own = format!("curl -s --cacert /etc/kubernetes/pki/ca.crt https://{host}:6443/readyz");
+        assert_eq!(lab.ssh("w1", &own), "ok", "{host} has an API server of its own");
+    }
+    wait_until("every pod is ready", || {
+        let pods = lab.kubectl(&["get", "pods", "-A", "--no-headers"]);
+        pods.matches(" 1/1 ").count() == pods.lines().count() && pods.lines().count() == 12 + 2 * 4 + 2
+    });
+
+    lab.run(&["kill", "w1"]);
+    lab.ssh("cp3", "systemctl stop containerd");
+    wait_until("the node is lost", || lab.ready("w1") == "Unknown");
+    wait_until("the node is not ready", || lab.ready("cp3") == "False");
+    let taints = lab.kubectl(&["get", "node", "w1", "-o", "jsonpath={.spec.taints[*].key}"]);
+    assert_eq!(taints, "node.kubernetes.io/unreachable node.kubernetes.io/unreachable");
+    lab.ssh("cp3", "systemctl start containerd");
+
+    let key = lab.ssh("cp1", "kubeadm init phase upload-certs --upload-certs");
+    let token = "kubeadm token create --ttl 30m --print-join-command";
+    let join = lab.ssh("cp1", token);
+    let taken = lab.try_run(&["ssh", "s1", &format!("hostname cp2; {}", join.trim())]);
+    assert!(text(&taken.stderr).contains("a Node with name \"cp2\" and status \"Ready\" already exists"), "{taken:?}");
+    let wrong = join.replace("--token ", "--token abcdef.0123456789abcdef --ignored ");
+    let wrong = lab.try_run(&["ssh", "s1", &format!("hostname s1; {}", wrong.trim())]);
+    assert!(text(&wrong.stderr).contains("couldn't validate the identity of the API Server"), "{wrong:?}");
+    lab.ssh("s1", join.trim());
+    wait_until("the worker has joined", || lab.ready("s1") == "True");
+    let secrets = lab.kubectl(&["get", "secrets", "-n", "kube-system", "-o", "name"]);
+    assert!(secrets.contains("secret/kubeadm-certs") && key.lines().last().unwrap().len() == 64, "{secrets}");
+    lab.run(&["boot", "w1"]);
+    wait_until("the node is back", || lab.ready("w1") == "True");
+
+    lab.run(&["apiserver", "stop"]);
+    assert_eq!(lab.ready("cp1"), "");
+    lab.run(&["apiserver", "start"]);
+    assert_eq!((lab.ready("cp1").as_str(), lab.ready("s1").as_str()), ("True", "True"), "it kept its objects");
+    lab.run(&["kill", "cp1"]);
+    wait_until("the others serve on", || lab.ready("cp1") == "Unknown");
+    lab.run(&["stall", "cp2"]);
+    wait_until("without a quorum there is no API server", || lab.ready("cp1").is_empty());
+}
+
+#[test]
 fn muster_checks_five_hosts_over_ssh() {
     let lab = Lab::up(&[]);
     let dir = tempfile::tempdir().unwrap();

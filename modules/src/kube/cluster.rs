@@ -56,7 +56,7 @@ impl Clusters {
             own.or_else(|| if here { std::env::var(name).ok() } else { None })
         };
         let way = way.clone().filled(variable);
-        let place = if here { "local" } else { &*cx.host };
+        let place = if here { "local" } else { &*cx.road.target().host };
         let key = format!("{place}\0{:?}\0{}", cx.escalation.as_ref().map(|e| &e.user), way.key());
         let slot = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
