@@ -210,7 +210,7 @@ pub enum EventKind {
         /// One or more sentences.
         text: String,
     },
-    /// A step put live output on its stream.
+    /// A step says what is going on, while it works.
     UnitOutput {
         /// The step.
         step: usize,

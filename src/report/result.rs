@@ -60,9 +60,18 @@ pub fn cleaned(action: &str, result: &Map) -> Map {
 pub fn dumped(result: &Map, look: &Look) -> String {
     let shown = shown(result, look);
     match look.format {
+        Format::Konvoy if always(result) && text(&shown).is_some() => {
+            format!("\n\n{}\n", harmless(text(&shown).unwrap_or_default()))
+        }
         Format::Yaml => yaml(shown, look),
         Format::Json | Format::Konvoy => json(&Json::Object(shown), indent(result, look)),
     }
+}
+
+/// The text of several lines that is all there is to show: a table of `debug`'s, which JSON would make one long line of.
+fn text(shown: &Map) -> Option<&str> {
+    let message = shown.get("msg").and_then(Json::as_str).filter(|_| shown.len() == 1)?;
+    Some(message.trim_matches('\n')).filter(|text| text.contains('\n'))
 }
 
 /// The text behind `=> ` of a failure.
@@ -288,6 +297,14 @@ mod tests {
         assert_eq!(dumped(&message, &look), "{\"msg\": \"hi\"}");
         let variable = j!({"x.stdout": "hi", "changed": false, "_ansible_verbose_always": true});
         assert_eq!(dumped(&cleaned("debug", &map(variable)), &look), "{\n    \"x.stdout\": \"hi\"\n}");
+    }
+
+    #[test]
+    fn a_table_of_debug_s_is_shown_as_it_is() {
+        let table = map(j!({"msg": "\nNAME  AGE\ncp1   5d\n", "_ansible_verbose_always": true}));
+        assert_eq!(dumped(&table, &Look::default()), "\n\nNAME  AGE\ncp1   5d\n");
+        let json = Look { format: Format::Json, ..Look::default() };
+        assert!(dumped(&table, &json).contains("\\ncp1"));
     }
 
     #[test]

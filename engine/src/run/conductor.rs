@@ -135,6 +135,8 @@ impl Conductor {
             }
         }
         self.units.shutdown().await;
+        // What was broken off may have said how it left things.
+        self.heard().await;
         self.jobs_ended().await;
         if *self.cancelled.borrow() {
             self.pool.settled().await;
@@ -309,12 +311,17 @@ impl Conductor {
         self.tell(EventKind::UnitStarted { step: number, host }).await;
     }
 
-    /// Takes a unit's answer.
-    async fn take(&mut self, done: Result<(Id, Finished), JoinError>) {
-        // What a unit said of its items comes before its end.
+    /// Tells what units have said.
+    async fn heard(&mut self) {
         while let Ok(event) = self.items.1.try_recv() {
             self.tell(event).await;
         }
+    }
+
+    /// Takes a unit's answer.
+    async fn take(&mut self, done: Result<(Id, Finished), JoinError>) {
+        // What a unit said comes before its end.
+        self.heard().await;
         let (id, finished) = match done {
             Ok((id, finished)) => (id, finished),
             Err(error) if error.is_cancelled() => return,

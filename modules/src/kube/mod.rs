@@ -8,6 +8,7 @@ mod cluster;
 mod cluster_info;
 mod config;
 mod definition;
+mod drain;
 mod health;
 mod helm;
 mod hidden;
@@ -18,7 +19,6 @@ mod label;
 mod lock;
 mod pod_status;
 mod ready;
-#[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
 mod resource;
 mod road;
@@ -30,6 +30,7 @@ mod way;
 pub use addons::K8sAddons;
 pub use api_health::K8sApiHealth;
 pub use cluster_info::K8sClusterInfo;
+pub use drain::K8sDrain;
 pub use health::K8sHealth;
 pub use helm::HelmInfo;
 pub use info::K8sInfo;
@@ -55,6 +56,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(K8sApiHealth { clusters: of() })
         .with(K8sClusterInfo { clusters: of() })
         .with(K8sHealth { clusters: of() })
+        .with(K8sDrain { clusters: of() })
         .with(K8sInfo::new(of()))
         .with(K8sJsonPatch { clusters: of() })
         .with(K8sLabel { clusters: of() })

@@ -8,6 +8,8 @@
 mod support;
 
 mod changes;
+mod drain;
+mod drain_plan;
 mod helm;
 mod k8s;
 
