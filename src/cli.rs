@@ -3,10 +3,12 @@
 
 mod adhoc;
 mod drain;
+mod replace;
 mod vault;
 
 pub use adhoc::AdHoc;
 pub use drain::{Drain, Uncordon};
+pub use replace::Replace;
 pub use vault::{EncryptString, Vault, VaultAction, VaultPasswords};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -33,6 +35,9 @@ pub enum Verb {
     Run(Run),
     /// Runs a shipped check: preflight, nodes, kubernetes, ...
     Check(Check),
+    /// Replaces a node of a cluster.
+    #[command(subcommand)]
+    Replace(Replace),
     /// Runs one module on hosts.
     AdHoc(AdHoc),
     /// Empties a node of its pods, or shows what that would do.

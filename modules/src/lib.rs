@@ -8,6 +8,7 @@ pub mod files;
 pub mod flow;
 pub mod kube;
 pub mod net;
+mod operator;
 mod options;
 pub mod packages;
 pub mod system;

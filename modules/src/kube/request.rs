@@ -3,6 +3,8 @@
 
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use kube::client::Body;
 use muster_engine::module::Failure;
 use serde_json::Value as Json;
@@ -38,6 +40,8 @@ pub(crate) struct Answer {
     pub body: Json,
     /// What the server warns of.
     pub warnings: Vec<String>,
+    /// What time it is for the server.
+    pub date: Option<Timestamp>,
 }
 
 /// Why a request did not do what it asked.
@@ -131,6 +135,7 @@ pub(crate) async fn send(
         return Ok(Answer {
             body: serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.into_owned())),
             warnings: warnings.map(warning).collect(),
+            date: header("date").and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()),
         });
     }
     let retry_after =
