@@ -3,7 +3,7 @@
 use super::attempt::DELEGATED;
 use crate::event::Status;
 use crate::module::Map;
-use crate::template::Fault;
+use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 
 /// Whether a key of a result says yes.
@@ -68,7 +68,10 @@ pub fn failure(message: impl Into<String>) -> Map {
 /// A failed task whose template or condition was at fault.
 #[must_use]
 pub fn fault(fault: &Fault) -> Map {
-    failure(format!("Task failed: {}", fault.message))
+    let lead = if fault.trail.bare { "" } else { "Task failed: " };
+    let mut result = failure(format!("{lead}{}", fault.message));
+    result.insert(Trail::KEY.into(), fault.causes());
+    result
 }
 
 /// A task that a condition skipped.
@@ -140,7 +143,8 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
         let said = |key: &str| {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
-                || (key.starts_with("_ansible_") && !matches!(key, "_ansible_verbose_always" | DELEGATED))
+                || (key.starts_with("_ansible_")
+                    && !matches!(key, "_ansible_verbose_always" | DELEGATED | Trail::KEY))
         };
         return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     }
