@@ -2,9 +2,11 @@
 //! ansible-playbook's, and called by that name the program takes ansible-playbook's whole argument vector, as it takes ansible-vault's.
 
 mod adhoc;
+mod replace;
 mod vault;
 
 pub use adhoc::AdHoc;
+pub use replace::Replace;
 pub use vault::{EncryptString, Vault, VaultAction, VaultPasswords};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -31,6 +33,9 @@ pub enum Verb {
     Run(Run),
     /// Runs a shipped check: preflight, nodes, kubernetes, ...
     Check(Check),
+    /// Replaces a node of a cluster.
+    #[command(subcommand)]
+    Replace(Replace),
     /// Runs one module on hosts.
     AdHoc(AdHoc),
     /// Shows the plan of playbooks and touches nothing.

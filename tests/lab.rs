@@ -5,11 +5,14 @@
 
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "support/writer.rs"]
+mod writer;
 
 use assert_cmd::Command;
 use lab::{Lab, wait_until};
 use std::path::Path;
 use std::time::Duration;
+use writer::Writer;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -123,15 +126,7 @@ fn etcd_is_what_its_manifest_says_and_outlives_the_kubelet() {
 #[test]
 fn a_client_sees_no_outage_beyond_one_election_while_the_leader_is_replaced() {
     let lab = Lab::up(&["--workers", "1"]);
-    let writer = include_str!("lab/writer.sh");
-    let pki = format!("/run/muster-lab/{}/cp1/root/etc/kubernetes/pki/etcd", lab.name());
-    let home = format!("/run/muster-lab/{}/w1/root/root", lab.name());
-    for file in ["ca.crt", "healthcheck-client.crt", "healthcheck-client.key"] {
-        std::fs::copy(format!("{pki}/{file}"), format!("{home}/{file}")).unwrap();
-    }
-    std::fs::write(format!("{home}/writer.sh"), writer).unwrap();
-    lab.ssh("w1", "systemd-run --quiet --unit=writer --working-directory=/root bash writer.sh");
-    std::thread::sleep(Duration::from_secs(2));
+    let writer = Writer::start(&lab, "w1");
 
     let dead = lab.leader("cp1");
     let alive = ["cp1", "cp2", "cp3"].into_iter().find(|host| *host != dead).unwrap();
@@ -150,21 +145,64 @@ fn a_client_sees_no_outage_beyond_one_election_while_the_leader_is_replaced() {
     let join = lab.ssh(alive, &join);
     lab.ssh(&dead, join.trim());
     lab.wait_for_members(&dead, 3);
-    std::thread::sleep(Duration::from_secs(1));
-    lab.ssh("w1", "systemctl stop writer");
+    writer.assert_nothing_lost(&lab, &dead);
+}
 
-    let acknowledged = lab.ssh("w1", "cat acknowledged");
-    let lines: Vec<Vec<u64>> = acknowledged
-        .lines()
-        .map(|line| line.split(' ').map(|number| number.parse().unwrap()).collect())
-        .collect();
-    let longest = lines.windows(2).map(|pair| pair[1][1] - pair[0][1]).max().unwrap();
-    assert!(lines.len() > 100, "{} writes", lines.len());
-    assert!(longest < 4000, "an election takes one to two seconds, the outage took {longest} ms");
-    let kept = lab.run(&["etcdctl", "--on", &dead, "get", "--prefix", "key-", "--keys-only"]);
-    let kept: std::collections::HashSet<&str> = kept.lines().collect();
-    let lost = lines.iter().filter(|line| !kept.contains(format!("key-{}", line[0]).as_str())).count();
-    assert_eq!(lost, 0, "of {} acknowledged writes", lines.len());
+#[test]
+fn hosts_are_nodes_of_the_api_server_while_they_live() {
+    let lab = Lab::with_api(&["--workers", "1", "--spares", "1", "--grace", "6"]);
+    let nodes = lab.kubectl(&["get", "nodes", "--no-headers"]);
+    assert_eq!(nodes.matches(" Ready ").count(), 4, "{nodes}");
+    assert_eq!(nodes.matches(" control-plane ").count(), 3, "{nodes}");
+    let inside = lab.kubectl(&["exec", "-n", "kube-system", "etcd-cp2", "--", "cat", "/etc/hostname"]);
+    assert_eq!(inside, "cp2\n", "a command in a pod runs on its host");
+    for host in ["cp1", "cp2", "cp3"] {
+        let own = format!("curl -s --cacert /etc/kubernetes/pki/ca.crt https://{host}:6443/readyz");
+        assert_eq!(lab.ssh("w1", &own), "ok", "{host} has an API server of its own");
+    }
+    wait_until("every pod is ready", || {
+        let pods = lab.kubectl(&["get", "pods", "-A", "--no-headers"]);
+        pods.matches(" 1/1 ").count() == pods.lines().count() && pods.lines().count() == 12 + 2 * 4 + 2
+    });
+
+    lab.run(&["kill", "w1"]);
+    lab.ssh("cp3", "systemctl stop containerd");
+    wait_until("the node is lost", || lab.ready("w1") == "Unknown");
+    wait_until("the node is not ready", || lab.ready("cp3") == "False");
+    let taints = lab.kubectl(&["get", "node", "w1", "-o", "jsonpath={.spec.taints[*].key}"]);
+    assert_eq!(taints, "node.kubernetes.io/unreachable node.kubernetes.io/unreachable");
+    lab.ssh("cp3", "systemctl start containerd");
+
+    let key = lab.ssh("cp1", "kubeadm init phase upload-certs --upload-certs");
+    let token = "kubeadm token create --ttl 30m --print-join-command";
+    let join = lab.ssh("cp1", token);
+    let taken = lab.try_run(&["ssh", "s1", &format!("hostname cp2; {}", join.trim())]);
+    assert!(
+        text(&taken.stderr).contains("a Node with name \"cp2\" and status \"Ready\" already exists"),
+        "{taken:?}"
+    );
+    let wrong = join.replace("--token ", "--token abcdef.0123456789abcdef --ignored ");
+    let wrong = lab.try_run(&["ssh", "s1", &format!("hostname s1; {}", wrong.trim())]);
+    assert!(text(&wrong.stderr).contains("couldn't validate the identity of the API Server"), "{wrong:?}");
+    lab.ssh("s1", join.trim());
+    wait_until("the worker has joined", || lab.ready("s1") == "True");
+    let secrets = lab.kubectl(&["get", "secrets", "-n", "kube-system", "-o", "name"]);
+    assert!(secrets.contains("secret/kubeadm-certs") && key.lines().last().unwrap().len() == 64, "{secrets}");
+    lab.run(&["boot", "w1"]);
+    wait_until("the node is back", || lab.ready("w1") == "True");
+
+    lab.run(&["apiserver", "stop"]);
+    assert_eq!(lab.ready("cp1"), "");
+    lab.run(&["apiserver", "start"]);
+    assert_eq!(
+        (lab.ready("cp1").as_str(), lab.ready("s1").as_str()),
+        ("True", "True"),
+        "it kept its objects"
+    );
+    lab.run(&["kill", "cp1"]);
+    wait_until("the others serve on", || lab.ready("cp1") == "Unknown");
+    lab.run(&["stall", "cp2"]);
+    wait_until("without a quorum there is no API server", || lab.ready("cp1").is_empty());
 }
 
 #[test]

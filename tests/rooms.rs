@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the engine, low to high; a room imports only rooms of lower floors.
 const FLOORS: &[&[&str]] = &[
-    &["source", "secret"],
+    &["source", "secret", "certificate"],
     &["diagnostic"],
     &["node"],
     &["vault"],

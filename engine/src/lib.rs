@@ -2,6 +2,7 @@
 //! `Sources → Node → Playbook (+ Inventory) → Plan → Run ⇒ Event… → Recap`: each station is a folder, each arrow one
 //! function, and each folder imports only stations to its left. No ssh, no kube, no argv, no terminal here.
 
+pub mod certificate;
 pub mod connection;
 pub mod diagnostic;
 pub mod event;

@@ -9,6 +9,7 @@ pub mod flow;
 pub mod guests;
 pub mod kube;
 pub mod net;
+mod operator;
 mod options;
 pub mod packages;
 pub mod system;

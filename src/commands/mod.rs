@@ -8,6 +8,7 @@ mod inventory;
 mod listing;
 mod plan;
 mod playbooks;
+mod replace;
 mod retry;
 mod run;
 mod vault;
@@ -36,6 +37,7 @@ fn dispatch(invocation: Invocation) -> Result<Exit, Exit> {
         }
         Verb::AdHoc(asked) => adhoc::run(&open(asked.show.color)?, &asked),
         Verb::Check(asked) => check::run(&open(asked.options.show.color)?, &asked.name, &asked.options),
+        Verb::Replace(asked) => replace::run(&open(asked.asked().2.show.color)?, &asked),
         Verb::Plan(asked) => plan::run(&open(asked.options.show.color)?, &asked),
         Verb::Inventory(asked) => inventory::run(&open(Color::Auto)?, &asked),
         Verb::Vault(asked) => vault::run(&open(Color::Auto)?, &asked),

@@ -20,6 +20,49 @@ impl Lab {
         lab
     }
 
+    /// Brings up hosts that are the nodes of an API server, the double of `tests/apiserver`.
+    pub fn with_api(options: &[&str]) -> Self {
+        let mut program = std::env::current_exe().unwrap();
+        program.pop();
+        program.set_file_name("muster-apiserver");
+        assert!(
+            program.exists(),
+            "{} is not built: cargo build -p muster-apiserver (tests of the whole workspace do that)",
+            program.display()
+        );
+        let program = program.display().to_string();
+        let line: Vec<&str> = ["--apiserver", &program].iter().chain(options).copied().collect();
+        Self::up(&line)
+    }
+
+    /// What kubectl printed, as the cluster's administrator; one that fails fails the test.
+    pub fn kubectl(&self, line: &[&str]) -> String {
+        let output = self.try_kubectl(line);
+        let text = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "kubectl {}: {text}", line.join(" "));
+        text
+    }
+
+    /// What kubectl did, whether it failed or not.
+    pub fn try_kubectl(&self, line: &[&str]) -> Output {
+        let mut command = Command::new("kubectl");
+        command.args(["--kubeconfig", &self.kubeconfig(), "--cache-dir", "/dev/null/none"]).args(line);
+        command
+            .output()
+            .unwrap_or_else(|error| panic!("kubectl (Debian: kubernetes-client) is needed: {error}"))
+    }
+
+    /// The file of the administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> String {
+        format!("/run/muster-lab/{}/admin.conf", self.name)
+    }
+
+    /// What the Ready condition of a node says: `True`, `False` or `Unknown`; nothing where there is no such node.
+    pub fn ready(&self, node: &str) -> String {
+        let path = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}";
+        text(&self.try_kubectl(&["get", "node", node, "-o", path]).stdout)
+    }
+
     /// The name that tells it from labs beside it.
     pub fn name(&self) -> &str {
         &self.name

@@ -57,6 +57,9 @@ pub enum Reason {
     Unreachable,
 }
 
+/// What lies under a failure's `msg`, for a report to say behind it: no key of the result that a playbook sees.
+pub const CAUSE: &str = "_ansible_cause";
+
 /// A bad answer.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -80,6 +83,12 @@ impl Failure {
     pub fn with(mut self, key: &str, value: impl Into<Json>) -> Self {
         self.result.insert(key.to_string(), value.into());
         self
+    }
+
+    /// With what lies under it: Ansible keeps it out of `msg` and tells it beside the place.
+    #[must_use]
+    pub fn caused_by(self, cause: impl Into<String>) -> Self {
+        self.with(CAUSE, Json::String(cause.into()))
     }
 
     /// The message.

@@ -9,7 +9,7 @@ use super::target::{Sight, flag, number, setting};
 use super::unit::Unit;
 use crate::connection::{Escalation, Target};
 use crate::event::EventKind;
-use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Map, Output, Reason};
+use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Live, Map, Output, Reason};
 use crate::node::Mapping;
 use crate::plan::PlannedTask;
 use crate::playbook::{Action, Args};
@@ -372,6 +372,8 @@ impl Attempts<'_> {
             Action::Module { args, .. } => args.named.clone(),
             _ => crate::node::Node { span: unit.task.task.span, kind: crate::node::Kind::Null },
         };
+        let no_log =
+            flag(keywords.no_log.as_ref(), self.scope).unwrap_or(Some(true)).unwrap_or(defaults.no_log);
         Ok(Context {
             host: unit.host.clone(),
             road: Arc::new(Road { pool: unit.pool.clone(), target }),
@@ -380,15 +382,14 @@ impl Attempts<'_> {
             timeout: None,
             check_mode: flag(keywords.check_mode.as_ref(), self.scope)?.unwrap_or(defaults.check_mode),
             diff: flag(keywords.diff.as_ref(), self.scope)?.unwrap_or(defaults.diff),
-            no_log: flag(keywords.no_log.as_ref(), self.scope)
-                .unwrap_or(Some(true))
-                .unwrap_or(defaults.no_log),
+            no_log,
             verbosity: defaults.verbosity,
             scope: self.scope.clone(),
             there,
             written,
             playbook_dir: unit.scene.play.dir.to_path_buf(),
             jobs: unit.world.jobs.clone(),
+            live: if no_log { Live::default() } else { unit.live() },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::Map;
+use crate::module::{CAUSE, Map};
 use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 
@@ -135,6 +135,21 @@ fn excuse(result: &mut Map) {
     }
 }
 
+/// What a module wants shown in place of parts of its result, which may hold secrets; whoever registers it has the parts.
+const SHOWN: &str = "_ansible_shown";
+
+fn instead(shown: &mut Map, result: &Map) {
+    if let Some(Json::Object(parts)) = result.get(SHOWN) {
+        shown.extend(parts.clone());
+    }
+    let items = shown.get_mut("results").and_then(Json::as_array_mut).into_iter().flatten();
+    for item in items.filter_map(Json::as_object_mut) {
+        if let Some(Json::Object(parts)) = item.shift_remove(SHOWN) {
+            item.extend(parts);
+        }
+    }
+}
+
 /// What a report may show of a result; differences only if they are asked for.
 #[must_use]
 pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
@@ -144,9 +159,12 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_")
-                    && !matches!(key, "_ansible_verbose_always" | DELEGATED | Trail::KEY))
+                    && !matches!(key, "_ansible_verbose_always" | CAUSE | DELEGATED | Trail::KEY))
         };
-        return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut all: Map =
+            result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        instead(&mut all, result);
+        return all;
     }
     let mut censored = Map::new();
     censored.insert(

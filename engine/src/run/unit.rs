@@ -12,7 +12,7 @@ use super::scene::Scene;
 use super::target::flag;
 use super::world::World;
 use crate::event::{EventKind, Outcome, Status};
-use crate::module::Map;
+use crate::module::{Live, Map, Said};
 use crate::node::Node;
 use crate::plan::{Act, PlannedTask, find_tasks};
 use crate::playbook::{Action, RoleUse, Task};
@@ -254,6 +254,17 @@ impl Unit {
             label,
             outcome,
         });
+    }
+
+    /// Where its module says what is going on.
+    pub fn live(&self) -> Live {
+        let (say, step, host) = (self.say.clone(), self.step, self.host.clone());
+        Live::new(move |said| {
+            let _ = say.send(match said {
+                Said::Line(line) => EventKind::UnitOutput { step, host: host.clone(), line },
+                Said::Warning(text) => EventKind::Warning { text },
+            });
+        })
     }
 
     /// One execution: condition, then what the act is.

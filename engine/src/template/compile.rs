@@ -8,6 +8,7 @@ use super::rewrite::{Mode, Plugin, Rewritten, Shape, rewrite};
 use super::{Value, fault, files};
 use crate::diagnostic::nearest;
 use minijinja::{Error, Expression, Template};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -108,9 +109,16 @@ impl Broken {
 
 impl Compiled {
     fn new(source: &Arc<str>, mode: Mode) -> Result<Self, Broken> {
+        // Jinja reads every end of a line as one newline.
+        let unified = match mode {
+            Mode::Playbook if source.contains('\r') => {
+                Cow::Owned(source.replace("\r\n", "\n").replace('\r', "\n"))
+            }
+            _ => Cow::Borrowed(&**source),
+        };
         let text: &str = match mode {
             Mode::Condition => source,
-            _ => source.strip_suffix('\n').unwrap_or(source),
+            _ => unified.strip_suffix('\n').unwrap_or(&unified),
         };
         let refused = |error: Error| Broken::refused(&error, mode, source);
         let rewritten = rewrite(text, mode, environment().syntax()).map_err(refused)?;

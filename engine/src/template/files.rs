@@ -7,6 +7,7 @@ use super::rewrite::{Mode, rewrite};
 use super::{Fault, FileOptions, Spot, environment as shared, fault};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub fn environment(core: &Arc<Core>, syntax: SyntaxConfig) -> Environment<'stati
             Error::new(ErrorKind::TemplateNotFound, format!("{}: {error}", path.display()))
         };
         let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.strip_suffix('\n').unwrap_or(&text);
         rewrite(text, Mode::File, &syntax).map(|rewritten| Some(rewritten.text))
     });
@@ -57,6 +59,8 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
     let skipped = text.len().saturating_sub(body.len());
     let lines = text.get(..skipped).unwrap_or("").matches('\n').count();
     let syntax = syntax(&options).map_err(|error| fail(error.to_string()))?;
+    let unified = unified(body, &options);
+    let body = &*unified;
     let source = body.strip_suffix('\n').unwrap_or(body);
     let refused = |message: String, line: usize| {
         fail(format!("Syntax error in template: {message}"))
@@ -91,6 +95,18 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
             Err(Fault { message, ..fault }.at(spot))
         }
     }
+}
+
+/// A template's lines as Jinja reads them, however they end; a text without a template in it stays as it is.
+fn unified<'t>(text: &'t str, options: &FileOptions) -> Cow<'t, str> {
+    let start = |pair: &Option<(String, String)>, usual: &'static str| {
+        pair.as_ref().map_or_else(|| usual.to_string(), |(start, _)| start.clone())
+    };
+    let starts = [start(&options.variable, "{{"), start(&options.block, "{%"), start(&options.comment, "{#")];
+    if !text.contains('\r') || !starts.iter().any(|start| text.contains(start)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 fn syntax(options: &FileOptions) -> Result<SyntaxConfig, Error> {

@@ -15,7 +15,7 @@ mod find;
 mod get_url;
 mod ini_file;
 mod lineinfile;
-mod local;
+pub(crate) mod local;
 mod mode;
 mod pattern;
 mod replace;
@@ -28,6 +28,7 @@ pub(crate) mod text;
 mod unarchive;
 mod whole;
 pub(crate) mod write;
+mod x509_certificate_info;
 
 pub(crate) use whole::File;
 
@@ -51,4 +52,5 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .with(blockinfile::BlockInFile)
         .with(replace::Replace)
         .with(tempfile::TempFile)
+        .with(x509_certificate_info::CertificateInfo)
 }

@@ -8,6 +8,7 @@ mod debug;
 mod fail;
 mod group_by;
 mod include_vars;
+mod journal;
 mod pause;
 mod set_fact;
 mod set_stats;
@@ -21,6 +22,7 @@ pub use debug::Debug;
 pub use fail::Fail;
 pub use group_by::GroupBy;
 pub use include_vars::IncludeVars;
+pub use journal::Journal;
 pub use pause::Pause;
 pub use set_fact::SetFact;
 pub use set_stats::SetStats;
@@ -39,6 +41,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(AddHost)
         .with(GroupBy)
         .with(IncludeVars)
+        .with(Journal::default())
         .with(SetStats)
         .with(ValidateArgumentSpec)
         .with(SiteCheck)

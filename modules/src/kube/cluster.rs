@@ -37,6 +37,10 @@ pub(crate) struct Cluster {
     client: kube::Client,
     /// Where its kubeconfig came from, for messages.
     pub from: String,
+    /// The API's URL.
+    pub url: String,
+    /// Whether its certificate is checked.
+    pub verified: bool,
     /// The namespace of the context.
     pub namespace: String,
     kinds: Mutex<HashMap<String, Kinds>>,
@@ -56,7 +60,7 @@ impl Clusters {
             own.or_else(|| if here { std::env::var(name).ok() } else { None })
         };
         let way = way.clone().filled(variable);
-        let place = if here { "local" } else { &*cx.host };
+        let place = if here { "local" } else { &*cx.road.target().host };
         let key = format!("{place}\0{:?}\0{}", cx.escalation.as_ref().map(|e| &e.user), way.key());
         let slot = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +73,8 @@ impl Clusters {
                 return Err(Failure::new(format!(
                     "this is another cluster than the play is meant for: {PIN} is {pinned}, and the cluster of {} has {uid}. Nothing was asked of it",
                     cluster.from
-                )));
+                ))
+                .with("cluster_uid", uid));
             }
         }
         Ok(Arc::clone(cluster))
@@ -82,6 +87,8 @@ impl Cluster {
         config.connect_timeout = Some(CONNECT);
         config.default_retry = false;
         let namespace = config.default_namespace.clone();
+        let verified = !config.accept_invalid_certs;
+        let url = config.cluster_url.to_string().trim_end_matches('/').to_string();
         let broken = |error: &dyn std::fmt::Display| Failure::new(format!("{from} cannot be used: {error}"));
         let client = match config::is_here(cx) {
             true => kube::Client::try_from(config).map_err(|error| broken(&error))?,
@@ -98,7 +105,7 @@ impl Cluster {
                 ClientBuilder::new(service, namespace.clone()).build()
             }
         };
-        Ok(Self { client, from, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
+        Ok(Self { client, from, url, verified, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
     }
 
     /// Who this cluster is: the uid of its namespace kube-system.

@@ -76,7 +76,7 @@ async fn usual(way: &Way, cx: &Context) -> Result<Option<(Kubeconfig, String)>, 
         }
         return Err(Failure::new(format!(
             "no kubeconfig on {}: give `kubeconfig`, set K8S_AUTH_KUBECONFIG, or delegate the task to a control plane host, where {ADMIN} is",
-            cx.host
+            cx.road.target().host
         )));
     }
     let mut merged: Option<(Kubeconfig, String)> = None;
@@ -105,7 +105,7 @@ fn bare(way: &Way) -> Result<Found, Failure> {
 
 /// A kubeconfig of the host.
 async fn file(path: &str, cx: &Context) -> Result<(Kubeconfig, String), Failure> {
-    let from = format!("{path} on {}", cx.host);
+    let from = format!("{path} on {}", cx.road.target().host);
     let seen = tool::run(cx, format!("cat -- {}", expanded(path))).await?;
     if !seen.succeeded() {
         let why = seen.err();
@@ -162,7 +162,7 @@ async fn inline(kubeconfig: &mut Kubeconfig, cx: &Context) -> Result<(), Failure
         if user.exec.is_some() {
             return Err(Failure::new(format!(
                 "the kubeconfig of {} gets its credentials from a program: that runs only on the controller. Delegate the task to localhost, or give `api_key`",
-                cx.host
+                cx.road.target().host
             )));
         }
     }
@@ -174,7 +174,11 @@ async fn content(path: &str, cx: &Context) -> Result<String, Failure> {
     let seen = tool::run(cx, format!("cat -- {}", quote(path))).await?;
     match seen.succeeded() {
         true => Ok(STANDARD.encode(&seen.stdout)),
-        false => Err(Failure::new(format!("cannot read {path} on {}: {}", cx.host, seen.err().trim()))),
+        false => Err(Failure::new(format!(
+            "cannot read {path} on {}: {}",
+            cx.road.target().host,
+            seen.err().trim()
+        ))),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use kube::client::Body;
 use muster_engine::module::Failure;
 use serde_json::Value as Json;
@@ -39,6 +41,8 @@ pub(crate) struct Answer {
     pub status: StatusCode,
     /// What the server warns of.
     pub warnings: Vec<String>,
+    /// What time it is for the server.
+    pub date: Option<Timestamp>,
 }
 
 /// Why a request did not do what it asked.
@@ -138,6 +142,7 @@ pub(crate) async fn send(
             body: serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.into_owned())),
             status: head.status,
             warnings: warnings.map(warning).collect(),
+            date: header("date").and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()),
         });
     }
     let retry_after =

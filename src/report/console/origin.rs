@@ -4,6 +4,7 @@
 use super::Console;
 use crate::report::{Colour, harmless};
 use muster_engine::event::{Outcome, Status, StepInfo};
+use muster_engine::module::CAUSE;
 use muster_engine::source::{Sources, Span};
 use muster_engine::template::Trail;
 use serde_json::Value as Json;
@@ -160,9 +161,12 @@ fn told(info: &StepInfo, outcome: &Outcome) -> Option<String> {
     let judged = outcome.result.get("failed_when_result") == Some(&Json::Bool(true));
     let name = info.action.rsplit('.').next().unwrap_or_default();
     let who = if judged || ACTIONS.contains(&name) { "Action" } else { "Module" };
-    Some(match message {
-        "" => format!("Task failed: {who} failed."),
-        message => format!("Task failed: {who} failed: {message}"),
+    Some(match (message, text(CAUSE)) {
+        ("", None) => format!("Task failed: {who} failed."),
+        (message, None) => format!("Task failed: {who} failed: {message}"),
+        (message, Some(cause)) => {
+            format!("Task failed: {who} failed: {}: {cause}", message.trim_end_matches('.'))
+        }
     })
 }
 

@@ -24,7 +24,13 @@ impl Stage {
     }
 
     fn play(&mut self, name: &str) -> &mut Self {
-        self.see(EventKind::PlayStarted { play: 0, name: name.into(), hosts: vec![], check_mode: false })
+        self.see(EventKind::PlayStarted {
+            play: 0,
+            name: name.into(),
+            hosts: vec![],
+            check_mode: false,
+            quiet: false,
+        })
     }
 
     fn step(&mut self, step: usize, name: &str, action: &str) -> &mut Self {
@@ -407,7 +413,13 @@ fn a_run_that_broke_off_counts_nothing() {
 fn plays_side_by_side_take_turns() {
     let mut stage = Stage::new(Look { width: 20, ..Look::default() });
     stage.play("P").step(1, "one", "command").began(1, "h1");
-    stage.see(EventKind::PlayStarted { play: 1, name: "Q".into(), hosts: vec![], check_mode: false });
+    stage.see(EventKind::PlayStarted {
+        play: 1,
+        name: "Q".into(),
+        hosts: vec![],
+        check_mode: false,
+        quiet: false,
+    });
     stage.see(EventKind::StepStarted(info(1, 2, "two"))).began(2, "h2");
     stage.done(1, "h1", Status::Ok, json!({})).done(2, "h2", Status::Ok, json!({}));
     let ends = stage.out().split_once("PLAY [Q] ************\n").unwrap().1.to_string();

@@ -90,8 +90,14 @@ impl Users {
         Self { tokens, rules: Vec::new() }
     }
 
-    /// The one who sends these headers over a connection with this client certificate.
-    pub fn authenticate(&self, headers: &HeaderMap, certificate: Option<&User>) -> Result<User, Failure> {
+    /// The one who sends these headers over a connection with this client certificate; a bearer token that is not known here
+    /// may be one of the cluster's own.
+    pub fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        certificate: Option<&User>,
+        of_cluster: impl FnOnce(&str) -> Option<User>,
+    ) -> Result<User, Failure> {
         let unauthorized = || Failure::new(401, "Unauthorized", "Unauthorized");
         if let Some(user) = certificate {
             return self.impersonated(headers, user.clone());
@@ -99,7 +105,8 @@ impl Users {
         let header = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let user = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                self.of_token(token.trim()).cloned().ok_or_else(unauthorized)?
+                let token = token.trim();
+                self.of_token(token).cloned().or_else(|| of_cluster(token)).ok_or_else(unauthorized)?
             }
             _ => User::anonymous(),
         };

@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 
 use crate::auth::Users;
 use crate::controllers::Controllers;
-use crate::double::{Trouble, Versions};
+use crate::double::Versions;
 use crate::object::{name, namespace, take, text};
+use crate::trouble::Trouble;
 use crate::yaml;
 
+pub(crate) use nodes::unanswered;
 pub use pods::Workload;
 pub(crate) use pods::{reference, replica_set, run};
 
@@ -72,6 +74,17 @@ impl Cluster {
             cluster = cluster.worker(&format!("worker-{index}"), &format!("10.0.0.{}", 100 + index));
         }
         cluster.settled()
+    }
+
+    /// A cluster of kubeadm's whose nodes have yet to register: what is there before them, users with the rights that kubeadm
+    /// gives, and nodes that are lost when they are silent for as long as `grace`.
+    #[must_use]
+    pub fn awaiting_hosts(grace: std::time::Duration) -> Self {
+        let mut cluster = Self::empty();
+        cluster.objects.extend(system::objects());
+        cluster.users = cluster.users.of_kubeadm();
+        cluster.controllers.lifecycle = Some(grace);
+        cluster.system_workloads()
     }
 
     /// The same cluster with another number of workers.

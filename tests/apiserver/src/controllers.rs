@@ -4,6 +4,7 @@
 mod budgets;
 mod ends;
 mod kubelet;
+mod lifecycle;
 mod statuses;
 mod workloads;
 
@@ -33,6 +34,8 @@ pub struct Controllers {
     pub garbage: bool,
     /// Services have EndpointSlices.
     pub slices: bool,
+    /// How long a node may be silent before it is lost; none where nobody keeps nodes alive.
+    pub lifecycle: Option<Duration>,
 }
 
 impl Controllers {
@@ -47,6 +50,7 @@ impl Controllers {
             workloads: true,
             garbage: true,
             slices: true,
+            lifecycle: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl Controllers {
             workloads: false,
             garbage: false,
             slices: false,
+            lifecycle: None,
         }
     }
 }
@@ -72,6 +77,7 @@ const TICK: Duration = Duration::from_millis(50);
 pub async fn run(inner: Arc<Inner>) {
     let mut changed = inner.revisions();
     let mut kubelet = kubelet::Kubelet::default();
+    let mut lifecycle = lifecycle::Lifecycle::default();
     loop {
         // What was asked for is seen by its client before a controller answers to it.
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -80,6 +86,9 @@ pub async fn run(inner: Arc<Inner>) {
             pass(store, &controllers);
             if controllers.kubelet {
                 kubelet.run(store, controllers.ending);
+            }
+            if let Some(grace) = controllers.lifecycle {
+                lifecycle.run(store, grace);
             }
         });
         let _ = tokio::time::timeout(TICK, changed.changed()).await;

@@ -22,48 +22,12 @@ use crate::controllers::{self, Controllers};
 use crate::fault::{self, Fault, Planted};
 use crate::object::{name, namespace};
 use crate::resource;
+use crate::seen::Seen;
 use crate::serve::serve;
 use crate::store::Store;
 use crate::subresource::{ExecRequest, Execution, Outcome};
 use crate::tls::{self, Authority, Proof, Shown};
-
-/// Why a double does not start or a change is not made.
-#[derive(Debug)]
-pub struct Trouble(String);
-
-impl Trouble {
-    /// Trouble with something.
-    #[must_use]
-    pub fn new(what: &str, error: impl std::fmt::Display) -> Self {
-        Self(format!("{what}: {error}"))
-    }
-}
-
-impl std::fmt::Display for Trouble {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Trouble {}
-
-impl From<std::io::Error> for Trouble {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<rcgen::Error> for Trouble {
-    fn from(error: rcgen::Error) -> Self {
-        Self::new("a certificate", error)
-    }
-}
-
-impl From<rustls::Error> for Trouble {
-    fn from(error: rustls::Error) -> Self {
-        Self::new("TLS", error)
-    }
-}
+use crate::trouble::Trouble;
 
 /// The version the server says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,47 +51,6 @@ impl Versions {
 
     fn part(&self, index: usize) -> String {
         self.git.trim_start_matches('v').split('.').nth(index).unwrap_or("0").to_owned()
-    }
-}
-
-/// A request that came.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
-    /// The method.
-    pub method: String,
-    /// The path.
-    pub path: String,
-    /// The query as it came.
-    pub query: String,
-    /// The content type.
-    pub content_type: String,
-    /// The user agent.
-    pub agent: String,
-    /// The body, read as JSON where it is that.
-    pub body: Value,
-}
-
-impl Seen {
-    /// Writes a request down.
-    #[must_use]
-    pub fn of(parts: &http::request::Parts, body: &[u8]) -> Self {
-        let header = |name: &str| {
-            let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().to_owned()
-        };
-        let text = || Value::String(String::from_utf8_lossy(body).into_owned());
-        Self {
-            method: parts.method.to_string(),
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            content_type: header("content-type"),
-            agent: header("user-agent"),
-            body: if body.is_empty() {
-                Value::Null
-            } else {
-                serde_json::from_slice(body).unwrap_or_else(|_| text())
-            },
-        }
     }
 }
 
@@ -155,6 +78,9 @@ pub struct Inner {
     /// The version of the server.
     pub versions: Versions,
 }
+
+/// How many requests are remembered.
+const REMEMBERED: usize = 20_000;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A test that failed while it held the lock has said why; the others go on.
@@ -229,7 +155,12 @@ impl Inner {
 
     /// Writes a request down.
     pub fn saw(&self, seen: Seen) {
-        lock(&self.dials).seen.push(seen);
+        let seen_before = &mut lock(&self.dials).seen;
+        // Hosts of a lab ask all the time: what is older than any test is forgotten.
+        if seen_before.len() >= REMEMBERED {
+            seen_before.drain(..REMEMBERED / 2);
+        }
+        seen_before.push(seen);
     }
 
     /// The fault for a request.
@@ -238,10 +169,27 @@ impl Inner {
     }
 }
 
+/// Where a double listens and who vouches for it.
+pub struct Listening {
+    /// The address.
+    pub address: SocketAddr,
+    /// The CA; none for one of its own.
+    pub authority: Option<Arc<Authority>>,
+    /// More names and addresses that its certificate is good for.
+    pub names: Vec<String>,
+}
+
+impl Default for Listening {
+    fn default() -> Self {
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), authority: None, names: Vec::new() }
+    }
+}
+
 /// A running double.
 pub struct Double {
     inner: Arc<Inner>,
-    authority: Authority,
+    authority: Arc<Authority>,
+    names: Vec<String>,
     directory: PathBuf,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -249,16 +197,27 @@ pub struct Double {
 impl Double {
     /// Starts a double for a cluster on a free port of 127.0.0.1.
     pub async fn start(cluster: Cluster) -> Result<Self, Trouble> {
-        Self::start_at(cluster, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+        Self::start_at(cluster, Listening::default()).await
     }
 
-    /// Starts a double at an address.
-    pub async fn start_at(cluster: Cluster, address: SocketAddr) -> Result<Self, Trouble> {
+    /// Starts another double with the same authority, whose credentials are good for both: another API server behind the same
+    /// address, or another cluster that took it.
+    pub async fn beside(&self, cluster: Cluster) -> Result<Self, Trouble> {
+        let authority = Some(Arc::clone(&self.authority));
+        Self::start_at(cluster, Listening { authority, ..Listening::default() }).await
+    }
+
+    /// Starts a double at an address, perhaps with a CA that is there already.
+    pub async fn start_at(cluster: Cluster, listening: Listening) -> Result<Self, Trouble> {
+        let Listening { address, authority, names } = listening;
         let listener =
             TcpListener::bind(address).await.map_err(|error| Trouble::new(&address.to_string(), error))?;
         let address = listener.local_addr()?;
-        let authority = Authority::new()?;
-        let tls = authority.serve(&authority.shown(address, Shown::Good)?)?;
+        let authority = match authority {
+            Some(authority) => authority,
+            None => Arc::new(Authority::new()?),
+        };
+        let tls = authority.serve(&authority.shown(address, &names, Shown::Good)?)?;
         let mut store = Store::default();
         let Cluster { objects, users, versions, controllers, logs } = cluster;
         // Definitions first, so that the objects they define can be told apart.
@@ -295,11 +254,11 @@ impl Double {
             tokio::spawn(listen(listener, Arc::clone(&inner))),
             tokio::spawn(controllers::run(Arc::clone(&inner))),
         ];
-        let double = Self { inner, authority, directory, tasks };
+        let double = Self { inner, authority, names, directory, tasks };
         let admin = double.authority.client("kubernetes-admin", &["system:masters"])?;
         let text = tls::kubeconfig(
             &double.url(),
-            &double.authority.pem(),
+            double.authority.pem(),
             "kubernetes-admin",
             Proof::Certificate(&admin),
         );
@@ -320,6 +279,12 @@ impl Double {
         self.inner.address
     }
 
+    /// The CA that vouches for it.
+    #[must_use]
+    pub fn issuer(&self) -> &Authority {
+        &self.authority
+    }
+
     /// The kubeconfig of an administrator with a client certificate, as a file.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
@@ -335,7 +300,7 @@ impl Double {
     /// The certificate of the CA as PEM.
     #[must_use]
     pub fn authority(&self) -> String {
-        self.authority.pem()
+        self.authority.pem().to_owned()
     }
 
     /// Writes a kubeconfig with a bearer token and gives its path: `admin-token` and `viewer-token` are known.
@@ -356,7 +321,7 @@ impl Double {
 
     fn write_kubeconfig(&self, user: &str, proof: Proof<'_>) -> Result<PathBuf, Trouble> {
         let path = self.directory.join(format!("{user}.conf"));
-        std::fs::write(&path, tls::kubeconfig(&self.url(), &self.authority.pem(), user, proof))?;
+        std::fs::write(&path, tls::kubeconfig(&self.url(), self.authority.pem(), user, proof))?;
         Ok(path)
     }
 
@@ -407,6 +372,19 @@ impl Double {
         self.inner.change(change)
     }
 
+    /// Every object as it is stored, for a double that is to go on from here later ([`Cluster::load`] reads it).
+    #[must_use]
+    pub fn saved(&self) -> Value {
+        self.inner.look(|store| {
+            let all = store.resources();
+            let items: Vec<Value> = all
+                .iter()
+                .flat_map(|resource| store.list(resource, None).cloned().collect::<Vec<_>>())
+                .collect();
+            serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items})
+        })
+    }
+
     /// Forgets the history: older watches and continue tokens are expired.
     pub fn compact(&self) {
         self.inner.change(|store| store.compact(store.revision()));
@@ -445,7 +423,7 @@ impl Double {
 
     /// Shows another certificate from now on; connections that are open are cut.
     pub fn show_certificate(&self, shown: Shown) -> Result<(), Trouble> {
-        let tls = self.authority.serve(&self.authority.shown(self.inner.address, shown)?)?;
+        let tls = self.authority.serve(&self.authority.shown(self.inner.address, &self.names, shown)?)?;
         lock(&self.inner.dials).tls = tls;
         self.cut();
         Ok(())

@@ -98,6 +98,9 @@ pub fn set_condition(object: &mut Value, kind: &str, status: &str, reason: &str,
         Some(old) if text(old, "/status") == status => old.get("lastTransitionTime").cloned(),
         _ => None,
     };
+    if let Some(heartbeat) = old.as_ref().and_then(|old| old.get("lastHeartbeatTime")) {
+        set(&mut condition, "/lastHeartbeatTime", heartbeat.clone());
+    }
     set(&mut condition, "/lastTransitionTime", since.unwrap_or_else(|| Value::String(now())));
     if !reason.is_empty() {
         set(&mut condition, "/reason", reason);

@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 
 use crate::answer::{Accept, Answer, add_header, refused, shown};
 use crate::auth::{Object, User};
-use crate::double::{Inner, Seen};
+use crate::double::Inner;
 use crate::fault::Fault;
 use crate::patch::patch;
 use crate::resource::{self, Resource};
+use crate::seen::Seen;
 use crate::status::{Failure, Form};
 use crate::target::{Query, Target};
 use crate::write::{Written, create, replace};
-use crate::{delete, discovery, health, read, reviews, subresource, watch};
+use crate::{bootstrap, delete, discovery, health, read, reviews, subresource, watch};
 
 /// The most a body may hold.
 const LIMIT: usize = 3 * 1024 * 1024;
@@ -56,7 +57,8 @@ pub async fn serve(
     }
     let query = Query::read(parts.uri.query().unwrap_or_default());
     let users = inner.users();
-    let user = match users.authenticate(&parts.headers, certificate.as_ref()) {
+    let joining = |token: &str| inner.look(|store| bootstrap::user(store, token));
+    let user = match users.authenticate(&parts.headers, certificate.as_ref(), joining) {
         Ok(user) => user,
         Err(failure) => return Ok(refused(&failure)),
     };

@@ -47,7 +47,7 @@ pub async fn answer(
             let host = exec::host(inner, &pod)?;
             return Err(Failure::internal(format!("error dialing backend: {}", exec::unreachable(&host))));
         }
-        ("pods", "log") => return log::answer(inner, resource, target, &asked),
+        ("pods", "log") => return log::answer(inner, resource, target, &asked).await,
         ("nodes", "proxy") => {
             let node = inner.look(|store| get(store, resource, target))?;
             let message = format!("error trying to reach service: {}", exec::unreachable(&address(&node)));

@@ -1,5 +1,5 @@
-//! Certificates: a CA of its own, server and client certificates from it, and the kubeconfigs that carry them. Every double
-//! has another CA, so no test trusts the server of another one by mistake.
+//! Certificates: a CA, server and client certificates from it, and the kubeconfigs that carry them. Every double has another
+//! CA, so no test trusts the server of another one by mistake; only one that is given a CA signs with that.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,22 +7,25 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
 use rustls::RootCertStore;
 use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::auth::User;
-use crate::double::Trouble;
+use crate::trouble::Trouble;
 
 /// A certificate authority.
 pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+    certificate: CertificateDer<'static>,
 }
 
 /// A certificate with its key, both as PEM.
@@ -58,13 +61,29 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages =
             vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-        Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+        let key = KeyPair::generate()?;
+        let made = params.self_signed(&key)?;
+        Ok(Self { pem: made.pem(), certificate: made.der().clone(), issuer: Issuer::new(params, key) })
+    }
+
+    /// A CA that is there already, such as the one of a cluster of kubeadm's: its certificate and its key as PEM.
+    pub fn known(certificate: &str, key: &str) -> Result<Self, Trouble> {
+        let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key)?)?;
+        let der = CertificateDer::from_pem_slice(certificate.as_bytes())
+            .map_err(|error| Trouble::new("the certificate of the CA", error))?;
+        Ok(Self { issuer, pem: certificate.to_owned(), certificate: der })
     }
 
     /// The certificate of the CA as PEM.
     #[must_use]
-    pub fn pem(&self) -> String {
-        self.issuer.pem()
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The certificate of the CA.
+    #[must_use]
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.certificate.clone()
     }
 
     /// A certificate for a server with these names and addresses.
@@ -105,7 +124,7 @@ impl Authority {
     pub fn serve(&self, identity: &Identity) -> Result<Arc<ServerConfig>, Trouble> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone())?;
+        roots.add(self.certificate.clone())?;
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .allow_unauthenticated()
             .build()
@@ -119,10 +138,12 @@ impl Authority {
         Ok(Arc::new(config))
     }
 
-    /// The identity that a server at an address shows.
-    pub fn shown(&self, address: SocketAddr, shown: Shown) -> Result<Identity, Trouble> {
+    /// The identity that a server at an address shows, with more names that it is known by.
+    pub fn shown(&self, address: SocketAddr, more: &[String], shown: Shown) -> Result<Identity, Trouble> {
         let own = address.ip().to_string();
-        let names = [own.as_str(), "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        let mut names =
+            vec![own.as_str(), "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        names.extend(more.iter().map(String::as_str));
         match shown {
             Shown::Good => self.server(&names, false),
             Shown::OtherName => self.server(&["elsewhere.example.com"], false),

@@ -2,15 +2,20 @@
 # $RUN/cluster is what the API server would keep for kubeadm (tokens, uploaded certificates): every host sees it.
 # shellcheck shell=bash
 
-cluster_make() { # APISERVER
+cluster_make() { # APISERVER GRACE
     local store=$RUN/cluster host address role members=''
     mkdir -p "$store/tokens" "$store/members" "$store/ca"
     cp /proc/sys/kernel/random/uuid "$store/uid"
     echo "$SUBNET.1:6443" >"$store/endpoint"
-    [ -z "$1" ] || echo "$1" >"$store/apiserver"
     pki_authorities "$store/ca"
     cp "$store/ca/ca.crt" "$store/ca.crt"
     chmod 700 "$store/ca"
+    if [ -n "$1" ]; then
+        echo "$1" >"$store/apiserver"
+        echo "$2" >"$store/grace"
+        echo "$SUBNET.1:6444" >"$store/backend"
+        kubeconfig "$RUN/admin.conf" "$store/ca/ca" "$SUBNET.1:6443" kubernetes-admin /O=kubeadm:cluster-admins/CN=kubernetes-admin
+    fi
     each_host node_make
     while read -r host address role; do
         [ "$role" != control-plane ] || members=$members${members:+,}$host=https://$address:2380

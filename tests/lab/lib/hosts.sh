@@ -43,7 +43,7 @@ host_make() { # HOST ADDRESS ROLE
     ln -sf ../kubelet.service ../containerd.service "$root/etc/systemd/system/multi-user.target.wants/"
     echo "$1" >"$root/etc/hostname"
     tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
-    # The way out ends at this machine, and nobody answers for names there.
+    # The way out ends at this machine, which answers for the names of the lab.
     printf '[Match]\nName=host0\n[Network]\nAddress=%s/24\nGateway=%s.1\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n' "$2" "${2%.*}" \
         >"$root/etc/systemd/network/10-lab.network"
     echo "nameserver ${2%.*}.1" >"$root/etc/resolv.conf"

@@ -17,7 +17,14 @@ network_up() {
     echo "$SUBNET" >"$RUN/subnet"
 }
 
+# Who answers for names, at this machine's end of the bridge.
+names_up() {
+    setsid python3 "$LAB/names.py" "$SUBNET.1" "$RUN/hosts" </dev/null >>"$RUN/names.log" 2>&1 9>&- &
+    echo $! >"$RUN/names.pid"
+}
+
 network_down() {
+    [ ! -e "$RUN/names.pid" ] || kill "$(cat "$RUN/names.pid")" 2>/dev/null || true
     ! ip link show "mu-$NAME" >/dev/null 2>&1 || ip link delete "mu-$NAME"
 }
 

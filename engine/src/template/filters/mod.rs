@@ -3,6 +3,7 @@
 
 pub mod addresses;
 pub mod attributes;
+mod certificates;
 mod collections;
 pub mod crypt;
 mod data;
@@ -56,6 +57,7 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
         random::TABLE,
         addresses::TABLE,
         collections::TABLE,
+        certificates::TABLE,
     ];
     let mut names = BTreeSet::new();
     for (name, filter) in tables.into_iter().flatten() {

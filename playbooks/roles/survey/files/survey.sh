@@ -1,7 +1,8 @@
 # Says what a machine is like, one `key=value` a line. Reads only. Needs a POSIX shell and what busybox has; what cannot
 # be found out is left out, and a check on it then says "unknown".
 # Words: `disk PATH`, `port`..., `command NAME`, `module NAME`, `sysctl KEY`, `kconfig NAME`, `path PATH`, `process NAME`,
-# `subnet NAME=CIDR`, `ignore INTERFACE`, `address IP`, `resolve NAME`, `url URL`.
+# `subnet NAME=CIDR`, `inner NAME` (routes to parts of that subnet are its own), `ignore INTERFACE`, `address IP`,
+# `resolve NAME`, `url URL`.
 # Read whole before it runs, so that nothing it starts can eat the rest of it.
 survey() {
 now() {
@@ -28,7 +29,7 @@ given=$(for word in "$@"; do printf '%s\n' "$word"; done)
 # Who asks, and the system.
 say uid "$(id -u)"
 say user "$(id -un 2>/dev/null || id -u)"
-told sudo "$MUSTER_SURVEY_SUDO"
+told sudo "$SUDO_USER"
 told python "$( (python3 --version || python --version) 2>/dev/null | head -n 1)"
 say hostname "$(hostname 2>/dev/null || uname -n)"
 say kernel "$(uname -r)"
@@ -38,6 +39,11 @@ if [ -r /etc/os-release ]; then
   (. /etc/os-release; say os.id "$ID"; say os.version "$VERSION_ID"; say os.name "${PRETTY_NAME:-$ID $VERSION_ID}"; say os.like "$ID_LIKE")
 fi
 told init "$(first /proc/1/comm)"
+# What kind of container this is, if it is one; its kernel, clock and modules are those of the machine around it.
+container=$(first /run/systemd/container)
+[ -n "$container" ] || container=$(tr '\0' '\n' </proc/1/environ 2>/dev/null | sed -n 's/^container=//p' | head -n 1)
+[ -n "$container" ] || { [ ! -e /.dockerenv ] || container=docker; }
+say container "$container"
 say machine_id "$(first /etc/machine-id)"
 say product_uuid "$(first /sys/class/dmi/id/product_uuid | tr A-F a-f)"
 
@@ -185,10 +191,16 @@ meets() { # whether two networks have an address in common
   ends "$2" || return 1
   [ "$l" -le "$high" ] && [ "$low" -le "$h" ]
 }
+within() { # whether the first network is a part of the second
+  ends "$1" || return 1
+  l=$low h=$high
+  ends "$2" || return 1
+  [ "$low" -le "$l" ] && [ "$h" -le "$high" ]
+}
 if has ip; then
   say default_route "$(ip route show default 2>/dev/null | head -n 1)$(ip -6 route show default 2>/dev/null | head -n 1)"
   say addresses "$(ip -o addr show 2>/dev/null | awk '$3 ~ /^inet/ {printf "%s%s", s, $4; s = " "}')"
-  routes=$(ip -4 route show 2>/dev/null | awk '$1 != "default" && $1 ~ /^[0-9]/ {d = ""; for (i = 2; i < NF; i++) if ($i == "dev") d = $(i + 1); print $1, d}')
+  routes=$(ip -4 route show 2>/dev/null | awk '$1 != "default" && $1 ~ /^[0-9]/ {d = ""; for (i = 2; i < NF; i++) if ($i == "dev") d = $(i + 1); v = 0; for (i = 2; i < NF; i++) if ($i == "via") v = 1; print $1, d, v}')
 else
   say default_route "$(awk '$2 == "00000000" && $8 == "00000000" {print "dev " $1; exit}' /proc/net/route 2>/dev/null)"
   routes=
@@ -220,8 +232,11 @@ wanted subnet | while read -r line; do
     [ "${line%%=*}" = "$name" ] || { meets "$cidr" "${line#*=}" && printf '%s, ' "the ${line%%=*} subnet ${line#*=}"; }
   done)
   met=$met$other
-  other=$(printf '%s\n' "$routes" | while read -r net card; do
+  inner=$(wanted inner | grep -Fx -- "$name")
+  other=$(printf '%s\n' "$routes" | while read -r net card by; do
     [ -n "$net" ] || continue
+    # The way to another machine's pods.
+    if [ -n "$inner" ] && [ "$by" = 1 ] && within "$net" "$cidr"; then continue; fi
     for pattern in $ignored; do case $card in $pattern) continue 2 ;; esac; done
     meets "$cidr" "$net" && printf '%s, ' "the route $net dev $card"
   done)
@@ -238,11 +253,15 @@ if has ss; then
     print "listen=" $1 "/" a[n] ":" p}' | sort -u
 else
   say listen.tool /proc/net
+  # Sockets by their inode, each with the program that holds it.
+  held=$(ls -l /proc/[0-9]*/fd 2>/dev/null | awk '
+    /^\/proc\// {split($1, a, "/"); f = "/proc/" a[3] "/comm"; p = ""; getline p < f; close(f); next}
+    match($0, /socket:\[[0-9]+\]/) {print substr($0, RSTART + 8, RLENGTH - 9), p}')
   for kind in tcp tcp6 udp udp6; do
     [ -r "/proc/net/$kind" ] || continue
     case $kind in tcp*) state=0A ;; *) state=07 ;; esac
-    awk -v s=$state 'NR > 1 && $4 == s {split($2, a, ":"); print a[2]}' "/proc/net/$kind" | sort -u | while read -r hex; do
-      printf 'listen=%s/%d:\n' "${kind%6}" "0x$hex"
+    awk -v s=$state 'NR > 1 && $4 == s {split($2, a, ":"); print a[2], $10}' "/proc/net/$kind" | while read -r hex inode; do
+      printf 'listen=%s/%d:%s\n' "${kind%6}" "0x$hex" "$(printf '%s\n' "$held" | sed -n "s/^$inode //p" | head -n 1)"
     done
   done | sort -u
 fi

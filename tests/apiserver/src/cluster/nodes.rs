@@ -35,15 +35,7 @@ impl Cluster {
     #[must_use]
     pub fn lost(mut self, name: &str) -> Self {
         self = self.edit("Node", "", name, |node| {
-            for kind in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
-                set_condition(
-                    node,
-                    kind,
-                    "Unknown",
-                    "NodeStatusUnknown",
-                    "Kubelet stopped posting node status.",
-                );
-            }
+            unanswered(node);
             let since = crate::object::now();
             set(
                 node,
@@ -62,6 +54,14 @@ impl Cluster {
             set_condition(pod, "Ready", "False", "", "");
         }
         self
+    }
+}
+
+/// The conditions of a node that nobody hears of.
+pub(crate) fn unanswered(node: &mut Value) {
+    const WHY: &str = "Kubelet stopped posting node status.";
+    for kind in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
+        set_condition(node, kind, "Unknown", "NodeStatusUnknown", WHY);
     }
 }
 

@@ -157,7 +157,7 @@ pub(crate) fn reference(owner: &Value) -> Value {
 }
 
 fn template(wanted: &Workload, labels: &Value) -> Value {
-    json!({
+    let mut template = json!({
         "metadata": {"labels": labels},
         "spec": {
             "containers": [{
@@ -167,7 +167,12 @@ fn template(wanted: &Workload, labels: &Value) -> Value {
             "dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "schedulerName": "default-scheduler", "securityContext": {},
             "terminationGracePeriodSeconds": 30,
         },
-    })
+    });
+    if wanted.system {
+        set(&mut template, "/spec/hostNetwork", true);
+        set(&mut template, "/spec/priorityClassName", "system-node-critical");
+    }
+    template
 }
 
 /// The ReplicaSet of a Deployment for its present template.

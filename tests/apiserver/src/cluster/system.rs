@@ -93,50 +93,54 @@ impl Cluster {
     pub(super) fn settled(mut self) -> Self {
         let has = |cluster: &Self, kind: &str| cluster.of_kind(kind).next().is_some();
         if has(&self, "Node") && !has(&self, "DaemonSet") {
-            let every: Vec<String> = self.nodes(true).into_iter().chain(self.nodes(false)).collect();
             let first = self.nodes(true).first().cloned().unwrap_or_default();
-            let version = self.versions.git.clone();
-            let system = |kind, namespace: &str, name: &str, image: String, nodes: &[String]| Workload {
-                kind,
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                replicas: 2,
-                label: "k8s-app",
-                image,
-                system: kind == "DaemonSet",
-                nodes: nodes.to_vec(),
-            };
-            let workers = if self.nodes(false).is_empty() { self.nodes(true) } else { self.nodes(false) };
-            self = self
-                .namespace("calico-system")
-                .workload(&system(
-                    "DaemonSet",
-                    "kube-system",
-                    "kube-proxy",
-                    format!("registry.k8s.io/kube-proxy:{version}"),
-                    &every,
-                ))
-                .workload(&system(
-                    "DaemonSet",
-                    "calico-system",
-                    "calico-node",
-                    "quay.io/calico/node:v3.31.3".to_owned(),
-                    &every,
-                ))
-                .workload(&system(
-                    "Deployment",
-                    "kube-system",
-                    "coredns",
-                    "registry.k8s.io/coredns/coredns:v1.14.1".to_owned(),
-                    &workers,
-                ));
-            self = self.coredns_labels();
+            self = self.system_workloads();
             for controller in ["kube-controller-manager", "kube-scheduler"] {
                 let holder = format!("{first}_{}", uuid::Uuid::new_v4());
                 self = self.with(lease("kube-system", controller, &holder, 15));
             }
         }
         self.with_statuses()
+    }
+
+    /// The same with kube-proxy, calico and coredns, and their pods on the nodes that there are.
+    #[must_use]
+    pub(super) fn system_workloads(self) -> Self {
+        let every: Vec<String> = self.nodes(true).into_iter().chain(self.nodes(false)).collect();
+        let version = self.versions.git.clone();
+        let system = |kind, namespace: &str, name: &str, image: String, nodes: &[String]| Workload {
+            kind,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            replicas: if every.is_empty() { 0 } else { 2 },
+            label: "k8s-app",
+            image,
+            system: kind == "DaemonSet",
+            nodes: nodes.to_vec(),
+        };
+        let workers = if self.nodes(false).is_empty() { self.nodes(true) } else { self.nodes(false) };
+        let proxy = format!("registry.k8s.io/kube-proxy:{version}");
+        let calico = "quay.io/calico/node:v3.31.3".to_owned();
+        let coredns = "registry.k8s.io/coredns/coredns:v1.14.1".to_owned();
+        let cluster = self
+            .namespace("calico-system")
+            .workload(&system("DaemonSet", "kube-system", "kube-proxy", proxy, &every))
+            .workload(&system("DaemonSet", "calico-system", "calico-node", calico, &every))
+            .workload(&system("Deployment", "kube-system", "coredns", coredns, &workers))
+            .coredns_labels();
+        if !every.is_empty() {
+            return cluster;
+        }
+        // Its pods come with the first nodes, which may be control planes.
+        cluster.edit("Deployment", "kube-system", "coredns", |coredns| {
+            let own = "node-role.kubernetes.io/control-plane";
+            set(coredns, "/spec/replicas", 2);
+            set(
+                coredns,
+                "/spec/template/spec/tolerations",
+                json!([{"key": own, "effect": "NoSchedule"}, {"key": "CriticalAddonsOnly", "operator": "Exists"}]),
+            );
+        })
     }
 
     /// coredns calls itself kube-dns in its labels.

@@ -32,12 +32,19 @@ impl Kubelet {
                     end(store, pod);
                 }
             } else if text(&pod, "/status/phase") == "Pending"
+                // What mirrors a static pod is reported by the host that runs it.
+                && text(&pod, "/metadata/annotations/kubernetes.io~1config.mirror").is_empty()
                 && items(&pod, "/status/containerStatuses").next().is_none()
             {
                 let host =
                     store.get("nodes", "", text(&pod, "/spec/nodeName")).map(crate::subresource::address);
                 let mut pod = pod;
-                crate::cluster::run(&mut pod, &host.unwrap_or_default());
+                let host = host.unwrap_or_default();
+                crate::cluster::run(&mut pod, &host);
+                if pod.pointer("/spec/hostNetwork") == Some(&json!(true)) {
+                    set(&mut pod, "/status/podIP", host.clone());
+                    set(&mut pod, "/status/podIPs", json!([{"ip": host}]));
+                }
                 store.put("pods", pod);
             }
         }

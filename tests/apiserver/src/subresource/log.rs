@@ -1,13 +1,15 @@
-//! The log of a container: text that a test gave with the pod. Without any it is the error of a kubelet that is not reached,
-//! for there is none behind this server.
+//! The log of a container: text that a test gave with the pod, or what the program of exec prints when it is asked for no
+//! command. Without either it is the error of a kubelet that is not reached, for there is none behind this server.
 
+use std::process::Stdio;
 use std::sync::Arc;
 
 use axum::body::Body;
 use hyper::Response;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::process::Command;
 
-use super::exec::{container, host, unreachable};
+use super::exec::{Execution, container, host, unreachable};
 use crate::answer::respond;
 use crate::double::Inner;
 use crate::object::{name, namespace, text};
@@ -18,7 +20,7 @@ use crate::status::{Cause, Failure};
 use crate::target::Target;
 
 /// Answers a request for a log.
-pub fn answer(
+pub async fn answer(
     inner: &Arc<Inner>,
     resource: &Resource,
     target: &Target,
@@ -44,7 +46,12 @@ pub fn answer(
     let previous = query.is_true("previous");
     let key =
         format!("{}/{}/{container}{}", namespace(&pod), name(&pod), if previous { "/previous" } else { "" });
-    let Some(log) = inner.log(&key) else {
+    let given = inner.log(&key);
+    let log = match given {
+        Some(log) => Some(log),
+        None => printed(inner, &pod, &container, previous).await,
+    };
+    let Some(log) = log else {
         let node = host(inner, &pod)?;
         let raw = asked.parts.uri.query().filter(|query| !query.is_empty());
         let given: Vec<&str> = raw
@@ -69,4 +76,20 @@ pub fn answer(
         text = text.chars().take(limit).collect();
     }
     Ok(respond(200, "text/plain", text))
+}
+
+/// What the program of exec prints for a container when no command is given; none where there is no program, or it fails.
+async fn printed(inner: &Arc<Inner>, pod: &Value, container: &str, previous: bool) -> Option<String> {
+    let Some(Execution::Program(program)) = inner.execution() else { return None };
+    let (first, rest) = program.split_first()?;
+    let output = Command::new(first)
+        .args(rest)
+        .args([namespace(pod), name(pod), text(pod, "/spec/nodeName"), container])
+        .env("PREVIOUS", if previous { "1" } else { "" })
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -142,3 +142,11 @@ static_pod() {
     chmod 600 "$manifest.new"
     mv "$manifest.new" "$manifest"
 }
+
+# mark_control_plane KUBECONFIG NODE: labels and taint; api.sh is read
+mark_control_plane() {
+    api "$1" PATCH "/api/v1/nodes/$2" application/strategic-merge-patch+json >/dev/null <<TEXT
+{"metadata": {"labels": {"node-role.kubernetes.io/control-plane": "", "node.kubernetes.io/exclude-from-external-load-balancers": ""}},
+  "spec": {"taints": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]}}
+TEXT
+}
