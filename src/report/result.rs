@@ -5,6 +5,7 @@ use super::style::{harmless, is_harmful};
 use super::{Format, Look};
 use muster_engine::module::{CAUSE, Map};
 use muster_engine::node::emit::{Layout, emit};
+use muster_engine::template::Trail;
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -94,7 +95,17 @@ pub fn failed(result: &Map, look: &Look) -> String {
             _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(&text));
         }
     }
+    if let Some(place) = template_file(result) {
+        _ = write!(blocks, " ({})", harmless(&place));
+    }
     format!("{}{blocks}", json(&Json::Object(rest), Some(3)))
+}
+
+/// The template file whose line was at fault.
+fn template_file(result: &Map) -> Option<String> {
+    let last = result.get(Trail::KEY)?.as_array()?.last()?;
+    let spot = last.get(1)?;
+    Some(format!("{}:{}", spot.get("file")?.as_str()?, spot.get("line")?.as_u64()?))
 }
 
 /// A value as text of its own.

@@ -4,7 +4,7 @@
 use super::Map;
 use crate::connection::{ConnectionError, Trouble};
 use crate::node::Mapping;
-use crate::template::Fault;
+use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -112,6 +112,8 @@ impl From<ConnectionError> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        Self::new(format!("Task failed: {}", fault.message))
+        let mut failure = Self::new(format!("Task failed: {}", fault.message));
+        failure.result.insert(Trail::KEY.into(), fault.causes());
+        failure
     }
 }

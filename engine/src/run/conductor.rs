@@ -15,7 +15,7 @@ use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, Wait, matches_start};
 use crate::playbook::{Action, Setting, Show};
-use crate::template::from_json;
+use crate::template::{Trail, from_json};
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -362,6 +362,7 @@ impl Conductor {
         }
         if rescued && let Some(task) = step_task(&act) {
             let mut result = finished.outcome.result.clone();
+            result.shift_remove(Trail::KEY);
             result.insert("failed".into(), json!(true));
             result.entry("exception").or_insert(json!("(traceback unavailable)"));
             let result = from_json(&Json::Object(result));

@@ -3,7 +3,7 @@
 use super::attempt::DELEGATED;
 use crate::event::Status;
 use crate::module::{CAUSE, Map};
-use crate::template::Fault;
+use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 
 /// Whether a key of a result says yes.
@@ -68,7 +68,10 @@ pub fn failure(message: impl Into<String>) -> Map {
 /// A failed task whose template or condition was at fault.
 #[must_use]
 pub fn fault(fault: &Fault) -> Map {
-    failure(format!("Task failed: {}", fault.message))
+    let lead = if fault.trail.bare { "" } else { "Task failed: " };
+    let mut result = failure(format!("{lead}{}", fault.message));
+    result.insert(Trail::KEY.into(), fault.causes());
+    result
 }
 
 /// A task that a condition skipped.
@@ -156,7 +159,7 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_")
-                    && !matches!(key, "_ansible_verbose_always" | CAUSE | DELEGATED))
+                    && !matches!(key, "_ansible_verbose_always" | CAUSE | DELEGATED | Trail::KEY))
         };
         let mut all: Map =
             result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();

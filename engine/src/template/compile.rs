@@ -9,7 +9,7 @@ use super::{Value, fault, files};
 use crate::diagnostic::nearest;
 use minijinja::{Error, Expression, Template};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -87,16 +87,22 @@ impl Broken {
     /// The first name in `rewritten` that is no filter or test.
     pub fn unknown(rewritten: &Rewritten) -> Option<Self> {
         let named = rewritten.named.iter().find(|named| !knows(named.plugin, &named.name))?;
-        let (kind, known) = match named.plugin {
-            Plugin::Filter => ("filter", super::environment::filters()),
-            Plugin::Test => ("test", super::environment::tests()),
+        let empty = BTreeSet::new();
+        let known = match named.plugin {
+            Plugin::Filter => super::environment::filters(),
+            Plugin::Test => super::environment::tests(),
+            Plugin::Lookup => &empty,
         };
         let short = named.name.rsplit('.').next().unwrap_or(&named.name);
         let near = nearest(short, known.iter().map(String::as_str).filter(|name| !name.contains('.')));
+        let help = super::guests::absent(named.plugin, &named.name);
         Some(Self {
-            message: format!("No {kind} named '{}'.", named.name),
+            message: match named.plugin {
+                Plugin::Lookup => format!("The lookup plugin '{}' was not found.", named.name),
+                kind => format!("No {} named '{}'.", kind.name(), named.name),
+            },
             at: Some(named.at.clone()),
-            help: near.map(|near| format!("did you mean `{near}`?")),
+            help: help.or_else(|| near.map(|near| format!("did you mean `{near}`?"))),
         })
     }
 }
