@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What a host of the lab cannot have, as it is a container on some machine.
-const OF_THE_MACHINE: &[&str] = &["CgroupControllers", "FileContent--proc-sys-fs-inotify-", "Disk-", "Module-", "Kernel", "Swap"];
+const OF_THE_MACHINE: &[&str] =
+    &["CgroupControllers", "FileContent--proc-sys-fs-inotify-", "Disk-", "Module-", "Kernel", "Swap"];
 
 /// A fault: what is done to a host, and the id it is found by.
 struct Fault {
@@ -46,7 +47,9 @@ fn apiserver() -> String {
     if !program.exists() {
         let build = ["build", "--quiet", "--package", "muster-apiserver", "--bin", "muster-apiserver"];
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-        assert!(std::process::Command::new(cargo).args(build).current_dir(root()).status().unwrap().success());
+        assert!(
+            std::process::Command::new(cargo).args(build).current_dir(root()).status().unwrap().success()
+        );
     }
     program.to_str().unwrap().into()
 }
@@ -96,7 +99,8 @@ fn plant(lab: &Lab, faults: &[Fault]) {
     std::thread::scope(|scope| {
         for host in hosts {
             let own = faults.iter().filter(|fault| fault.host == host);
-            let script: String = own.map(|fault| format!("(\n{}\n) </dev/null >&2 || exit 1\n", fault.script)).collect();
+            let script: String =
+                own.map(|fault| format!("(\n{}\n) </dev/null >&2 || exit 1\n", fault.script)).collect();
             scope.spawn(move || lab.ssh(host, &format!("set -eu\n{help}\n{script}")));
         }
     });
@@ -106,10 +110,18 @@ fn pairs_of<'a>(faults: impl Iterator<Item = &'a Fault>) -> BTreeSet<(String, St
     faults.flat_map(|fault| fault.ids.iter().map(|id| (fault.host.clone(), id.clone()))).collect()
 }
 
-fn differ(what: &str, found: &BTreeSet<(String, String)>, expected: &BTreeSet<(String, String)>, shown: &str) {
+fn differ(
+    what: &str,
+    found: &BTreeSet<(String, String)>,
+    expected: &BTreeSet<(String, String)>,
+    shown: &str,
+) {
     let missed: Vec<_> = expected.difference(found).collect();
     let invented: Vec<_> = found.difference(expected).collect();
-    assert!(missed.is_empty() && invented.is_empty(), "{what}\nmissed: {missed:?}\ninvented: {invented:?}\n{shown}");
+    assert!(
+        missed.is_empty() && invented.is_empty(),
+        "{what}\nmissed: {missed:?}\ninvented: {invented:?}\n{shown}"
+    );
 }
 
 #[test]
