@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
 
-#[expect(dead_code, reason = "what hosts lose and get back is tried elsewhere")]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]
 mod lab;
 

@@ -6,10 +6,12 @@ mod client;
 mod defrag;
 mod etcdctl;
 mod health;
+mod identity;
 mod info;
 mod member;
 mod membership;
 pub mod quorum;
+mod replacement;
 mod snapshot;
 mod world;
 
@@ -17,8 +19,10 @@ pub use alarm::EtcdAlarm;
 pub use defrag::EtcdDefrag;
 pub use etcdctl::Etcdctl;
 pub use health::EtcdHealth;
+pub use identity::EtcdIdentity;
 pub use info::EtcdMemberInfo;
 pub use membership::EtcdMember;
+pub use replacement::EtcdReplacement;
 pub use snapshot::EtcdSnapshot;
 
 use muster_engine::module::Registry;
@@ -30,6 +34,8 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(EtcdMemberInfo)
         .with(EtcdMember)
         .with(EtcdHealth)
+        .with(EtcdIdentity)
+        .with(EtcdReplacement)
         .with(EtcdSnapshot)
         .with(EtcdDefrag)
         .with(EtcdAlarm)
