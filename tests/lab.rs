@@ -177,7 +177,10 @@ fn hosts_are_nodes_of_the_api_server_while_they_live() {
     let token = "kubeadm token create --ttl 30m --print-join-command";
     let join = lab.ssh("cp1", token);
     let taken = lab.try_run(&["ssh", "s1", &format!("hostname cp2; {}", join.trim())]);
-    assert!(text(&taken.stderr).contains("a Node with name \"cp2\" and status \"Ready\" already exists"), "{taken:?}");
+    assert!(
+        text(&taken.stderr).contains("a Node with name \"cp2\" and status \"Ready\" already exists"),
+        "{taken:?}"
+    );
     let wrong = join.replace("--token ", "--token abcdef.0123456789abcdef --ignored ");
     let wrong = lab.try_run(&["ssh", "s1", &format!("hostname s1; {}", wrong.trim())]);
     assert!(text(&wrong.stderr).contains("couldn't validate the identity of the API Server"), "{wrong:?}");
@@ -191,7 +194,11 @@ fn hosts_are_nodes_of_the_api_server_while_they_live() {
     lab.run(&["apiserver", "stop"]);
     assert_eq!(lab.ready("cp1"), "");
     lab.run(&["apiserver", "start"]);
-    assert_eq!((lab.ready("cp1").as_str(), lab.ready("s1").as_str()), ("True", "True"), "it kept its objects");
+    assert_eq!(
+        (lab.ready("cp1").as_str(), lab.ready("s1").as_str()),
+        ("True", "True"),
+        "it kept its objects"
+    );
     lab.run(&["kill", "cp1"]);
     wait_until("the others serve on", || lab.ready("cp1") == "Unknown");
     lab.run(&["stall", "cp2"]);

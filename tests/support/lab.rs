@@ -47,7 +47,9 @@ impl Lab {
     pub fn try_kubectl(&self, line: &[&str]) -> Output {
         let mut command = Command::new("kubectl");
         command.args(["--kubeconfig", &self.kubeconfig(), "--cache-dir", "/dev/null/none"]).args(line);
-        command.output().unwrap_or_else(|error| panic!("kubectl (Debian: kubernetes-client) is needed: {error}"))
+        command
+            .output()
+            .unwrap_or_else(|error| panic!("kubectl (Debian: kubernetes-client) is needed: {error}"))
     }
 
     /// The file of the administrator's kubeconfig.

@@ -174,7 +174,11 @@ async fn content(path: &str, cx: &Context) -> Result<String, Failure> {
     let seen = tool::run(cx, format!("cat -- {}", quote(path))).await?;
     match seen.succeeded() {
         true => Ok(STANDARD.encode(&seen.stdout)),
-        false => Err(Failure::new(format!("cannot read {path} on {}: {}", cx.road.target().host, seen.err().trim()))),
+        false => Err(Failure::new(format!(
+            "cannot read {path} on {}: {}",
+            cx.road.target().host,
+            seen.err().trim()
+        ))),
     }
 }
 

@@ -166,9 +166,11 @@ async fn a_refusal_takes_its_own_cordon_back_and_no_other() {
 #[tokio::test]
 async fn what_is_allowed_goes_all_at_once_and_comes_again_elsewhere() {
     let cluster = full().deployment("shop", "many", 24);
-    let double = started(
-        cluster.controllers(Controllers { ending: Duration::from_millis(900), garbage: false, ..Controllers::all() }),
-    )
+    let double = started(cluster.controllers(Controllers {
+        ending: Duration::from_millis(900),
+        garbage: false,
+        ..Controllers::all()
+    }))
     .await;
     let options = json!({"delete_options": {"force": true, "delete_emptydir_data": true}});
     let began = Instant::now();

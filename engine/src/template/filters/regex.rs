@@ -142,7 +142,8 @@ impl<'a> Wanted<'a> {
     fn read(name: &'a str) -> Result<Self, Error> {
         let unreadable = || fault::error("'NoneType' object has no attribute 'group'");
         if let Some(rest) = name.strip_prefix("\\g") {
-            let bare = rest.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(unreadable)?;
+            let bare =
+                rest.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(unreadable)?;
             return Ok(bare.parse().map_or(Self::Name(bare), Self::Number));
         }
         let Some(number) = name.strip_prefix('\\') else { return Err(fault::error("Unknown argument")) };
