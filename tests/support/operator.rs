@@ -22,7 +22,12 @@ impl Operator {
     /// One who has the lab's inventory.
     pub fn new(lab: &Lab, name: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("inventory.yaml"), lab.run(&["inventory"])).unwrap();
+        // With what he knows of the hosts' keys now: a machine that is made anew shows another one.
+        let (theirs, own) =
+            (format!("/run/muster-lab/{}/known_hosts", lab.name()), dir.path().join("known_hosts"));
+        std::fs::copy(&theirs, &own).unwrap();
+        let inventory = lab.run(&["inventory"]).replace(&theirs, own.to_str().unwrap());
+        std::fs::write(dir.path().join("inventory.yaml"), inventory).unwrap();
         Self { name: name.into(), dir }
     }
 
@@ -66,9 +71,15 @@ impl Operator {
         entries.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).collect()
     }
 
-    /// Whether a journal's last line about a step says this.
+    /// Whether a journal has such a line.
     pub fn has_line(&self, step: &str, mark: &str) -> bool {
         self.count(step, mark) > 0
+    }
+
+    /// Whether there is one more such line than now.
+    pub fn another_line(&self, step: &str, mark: &str) -> impl Fn() -> bool {
+        let (before, step, mark) = (self.count(step, mark), step.to_owned(), mark.to_owned());
+        move || self.count(&step, &mark) > before
     }
 
     fn count(&self, step: &str, mark: &str) -> usize {
@@ -94,17 +105,13 @@ impl Going {
         (code, std::fs::read_to_string(&self.shown).unwrap())
     }
 
-    /// Kills it as soon as it has written one more such line.
-    pub fn kill_at(mut self, operator: &Operator, step: &str, mark: &str) {
-        let (before, since) = (operator.count(step, mark), Instant::now());
-        while operator.count(step, mark) == before {
+    /// Kills it, with no time to say anything, as soon as this is so.
+    pub fn kill_when(mut self, what: &str, is_so: impl Fn() -> bool) {
+        let since = Instant::now();
+        while !is_so() {
             let shown = || std::fs::read_to_string(&self.shown).unwrap();
-            assert!(
-                self.child.try_wait().unwrap().is_none(),
-                "it ended before {step} was {mark}: {}",
-                shown()
-            );
-            assert!(since.elapsed() < Duration::from_secs(90), "{step} is never {mark}: {}", shown());
+            assert!(self.child.try_wait().unwrap().is_none(), "it ended before {what}: {}", shown());
+            assert!(since.elapsed() < Duration::from_secs(120), "not yet: {what}: {}", shown());
             std::thread::sleep(Duration::from_millis(2));
         }
         self.child.kill().unwrap();

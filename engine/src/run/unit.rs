@@ -146,7 +146,9 @@ impl Unit {
 
     /// A loop over what is no list.
     fn loopless(&self, scope: &Scope, fault: &Fault) -> Finished {
-        let mut done = Done::of(result::failure(&fault.message));
+        let mut fault = fault.clone();
+        fault.trail.bare = true;
+        let mut done = Done::of(result::fault(&fault));
         done.result.shift_remove("changed");
         self.weigh(&mut done, scope);
         self.finished(done, vec![], vec![], false)
@@ -320,12 +322,10 @@ impl Unit {
 
     fn file(&self, task: &PlannedTask, scope: &Scope) -> Result<Done, Fault> {
         let Action::IncludeTasks(include) = &task.task.action else { return Ok(Done::of(Map::new())) };
-        let name = scope.text(&include.file).map_err(|fault| Fault {
-            message: format!(
-                "Finalization of task args for '{}' failed: Error while resolving value for '_raw_params': {}",
-                "ansible.builtin.include_tasks", fault.message
-            ),
-            ..fault
+        let name = scope.text(&include.file).map_err(|fault| {
+            fault
+                .within("Error while resolving value for '_raw_params'", include.file.span)
+                .within("Finalization of task args for 'ansible.builtin.include_tasks' failed", include.span)
         })?;
         let path = match find_tasks(&name, &task.task.dir, &task.around, &self.scene.play.dir) {
             Ok(path) => path,

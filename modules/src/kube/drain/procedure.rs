@@ -66,18 +66,18 @@ pub(super) async fn sorted(cluster: &Cluster, node: &Node, args: &Args) -> Resul
 /// What forbids a drain besides the filters, where nothing was changed yet or nothing was evicted: ours.
 pub(super) async fn objections(cluster: &Cluster, sorted: &Sorted, args: &Args) -> Vec<String> {
     let mut found = vec![];
-    let longest = sorted.going().filter(|pod| !pod.is_finished()).max_by_key(|pod| pod.grace());
-    // kubernetes.core's own `wait_timeout` may be shorter; then it is the pods that are waited for in vain.
-    if let (Some(pod), Some(limit), Some(_), None) =
-        (longest, args.limit(), args.timeout.or(Some(0)), args.grace())
-        && args.delete_options.wait_timeout.is_none()
-        && pod.grace().unsigned_abs() > limit.as_secs()
+    let grace = |pod: &Pod| args.grace().unwrap_or_else(|| pod.grace());
+    let longest = sorted.going().filter(|pod| !pod.is_finished()).max_by_key(|pod| grace(pod));
+    // kubernetes.core's own `wait_timeout` may be shorter: it says how long to look, not whether to begin.
+    let limit = args.limit().filter(|_| args.delete_options.wait_timeout.is_none());
+    if let (Some(pod), Some(limit)) = (longest, limit)
+        && grace(pod).unsigned_abs() > limit.as_secs()
     {
         found.push(format!(
             "the pod {pod} may take {}s to end, and the drain may take {} in all (use --timeout {}s, or --grace-period)",
-            pod.grace(),
+            grace(pod),
             lasting(limit),
-            pod.grace() + 60
+            grace(pod).saturating_add(60)
         ));
     }
     let Some(named) = args.past_budgets.as_ref().filter(|_| args.delete_options.disable_eviction) else {
