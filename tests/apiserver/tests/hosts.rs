@@ -45,7 +45,7 @@ fn renew(double: &Double, name: &str, beat: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_silent_is_lost_and_comes_back_when_it_speaks() {
-    let double = Double::start(Cluster::awaiting_hosts(Duration::from_millis(600))).await.unwrap();
+    let double = Double::start(Cluster::awaiting_hosts(Duration::from_secs(2))).await.unwrap();
     register(&double, "w1");
     let system = || {
         double.list("pods").into_iter().filter(|pod| pod["spec"]["nodeName"] == "w1").collect::<Vec<Value>>()
