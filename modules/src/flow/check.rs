@@ -128,7 +128,7 @@ fn all_hold(that: &Json, cx: &Context) -> Result<bool, String> {
         return Err("there is no condition".into());
     }
     for condition in &conditions {
-        if !assert::holds(condition, &cx.scope)? {
+        if !assert::holds(condition, &cx.scope).map_err(|fault| fault.message)? {
             return Ok(false);
         }
     }
