@@ -87,7 +87,7 @@ fn two_of_three_are_gone_and_nothing_is_lost_that_the_third_had() {
 
 #[test]
 fn a_survivor_that_does_not_run_begins_anew_from_its_own_data() {
-    let lab = Lab::up(&["--workers", "0"]);
+    let lab = Lab::with_api(&["--workers", "0"]);
     let ann = Operator::new(&lab, "ann@desk");
     lab.run(&["etcdctl", "--on", "cp1", "put", "key-1", "value-1"]);
     lab.run(&["kill", "cp2"]);

@@ -119,7 +119,7 @@ async fn it_signs_with_a_ca_that_is_there_and_goes_on_from_what_it_kept() {
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let made = params.self_signed(&key).unwrap();
     let authority = Authority::known(&made.pem(), &key.serialize_pem()).unwrap();
-    let listening = Listening { authority: Some(authority), ..Listening::default() };
+    let listening = Listening { authority: Some(std::sync::Arc::new(authority)), ..Listening::default() };
     let double = Double::start_at(Cluster::awaiting_hosts(Duration::from_secs(60)), listening).await.unwrap();
     assert_eq!(double.authority(), made.pem());
     register(&double, "w1");
