@@ -3,8 +3,9 @@
 
 use super::style::{harmless, is_harmful};
 use super::{Format, Look};
-use muster_engine::module::Map;
+use muster_engine::module::{CAUSE, Map};
 use muster_engine::node::emit::{Layout, emit};
+use muster_engine::template::Trail;
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -86,12 +87,25 @@ pub fn failed(result: &Map, look: &Look) -> String {
         let Some(text) = rest.get(key).map(plain) else { continue };
         rest.remove(key);
         rest.remove(&format!("{key}_lines"));
-        let text = text.trim_end();
+        let mut text = text.trim_end().to_string();
+        if let ("msg", Some(cause)) = (key, result.get(CAUSE).and_then(Json::as_str)) {
+            text = format!("{}: {cause}", text.trim_end_matches('.'));
+        }
         if !text.is_empty() {
-            _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(text));
+            _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(&text));
         }
     }
+    if let Some(place) = template_file(result) {
+        _ = write!(blocks, " ({})", harmless(&place));
+    }
     format!("{}{blocks}", json(&Json::Object(rest), Some(3)))
+}
+
+/// The template file whose line was at fault.
+fn template_file(result: &Map) -> Option<String> {
+    let last = result.get(Trail::KEY)?.as_array()?.last()?;
+    let spot = last.get(1)?;
+    Some(format!("{}:{}", spot.get("file")?.as_str()?, spot.get("line")?.as_u64()?))
 }
 
 /// A value as text of its own.

@@ -48,7 +48,8 @@ impl Operator {
         self.start(words).end()
     }
 
-    fn start(&self, words: &[&str]) -> Going {
+    /// Begins any verb.
+    pub fn start(&self, words: &[&str]) -> Going {
         use std::sync::atomic::{AtomicU32, Ordering};
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let shown = self.dir.path().join(format!("shown-{}", RUNS.fetch_add(1, Ordering::Relaxed)));

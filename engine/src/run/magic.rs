@@ -70,7 +70,10 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         "ansible_play_hosts" => standing(&scene.all),
         // In the order of the inventory, whatever the play's is.
         "ansible_play_hosts_all" => {
-            list(names.world.inventory().hosts().filter(|host| scene.all.contains(host)))
+            let inventory = names.world.inventory();
+            // The implicit localhost is in no inventory.
+            let implicit = scene.all.iter().filter(|host| inventory.host(host).is_none());
+            list(inventory.hosts().filter(|host| scene.all.contains(host)).chain(implicit))
         }
         "ansible_play_name" => text(&*scene.name),
         "role_names" | "ansible_play_role_names" => {

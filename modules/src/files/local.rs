@@ -25,7 +25,7 @@ pub(super) fn find(cx: &Context, name: &str, before: &str) -> Result<PathBuf, Fa
 }
 
 /// A file's bytes; a file in a vault is opened if `decrypt` says so.
-pub(super) async fn read(cx: &Context, path: &Path, decrypt: bool) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn read(cx: &Context, path: &Path, decrypt: bool) -> Result<Vec<u8>, Failure> {
     let bytes = tokio::fs::read(path)
         .await
         .map_err(|error| Failure::new(format!("could not find src={}, {error}", path.display())))?;

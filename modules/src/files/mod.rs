@@ -15,7 +15,7 @@ mod find;
 mod get_url;
 mod ini_file;
 mod lineinfile;
-mod local;
+pub(crate) mod local;
 mod mode;
 mod pattern;
 mod replace;

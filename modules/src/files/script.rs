@@ -149,7 +149,11 @@ pub(crate) fn failure(done: &Completed) -> Failure {
 /// What a program says of an error number, without the program's name and the path before it.
 pub(crate) fn reason(said: &str) -> &str {
     let line = said.trim().lines().last().unwrap_or("");
-    line.rsplit(": ").next().unwrap_or(line).trim()
+    match line.rsplit(": ").next().unwrap_or(line).trim() {
+        // So say shells of what lies in a directory that is not there.
+        "Directory nonexistent" | "nonexistent directory" => "No such file or directory",
+        reason => reason,
+    }
 }
 
 /// The same, as Python prints an `OSError`.

@@ -37,6 +37,10 @@ pub(crate) struct Cluster {
     client: kube::Client,
     /// Where its kubeconfig came from, for messages.
     pub from: String,
+    /// The API's URL.
+    pub url: String,
+    /// Whether its certificate is checked.
+    pub verified: bool,
     /// The namespace of the context.
     pub namespace: String,
     kinds: Mutex<HashMap<String, Kinds>>,
@@ -83,6 +87,8 @@ impl Cluster {
         config.connect_timeout = Some(CONNECT);
         config.default_retry = false;
         let namespace = config.default_namespace.clone();
+        let verified = !config.accept_invalid_certs;
+        let url = config.cluster_url.to_string().trim_end_matches('/').to_string();
         let broken = |error: &dyn std::fmt::Display| Failure::new(format!("{from} cannot be used: {error}"));
         let client = match config::is_here(cx) {
             true => kube::Client::try_from(config).map_err(|error| broken(&error))?,
@@ -99,7 +105,7 @@ impl Cluster {
                 ClientBuilder::new(service, namespace.clone()).build()
             }
         };
-        Ok(Self { client, from, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
+        Ok(Self { client, from, url, verified, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
     }
 
     /// Who this cluster is: the uid of its namespace kube-system.

@@ -25,10 +25,10 @@ pub(crate) async fn objects(args: &Args, cx: &Context) -> Result<Vec<Json>, Fail
             if !seen.succeeded() {
                 return Err(Failure::new(format!("Error loading resource_definition: {src} cannot be read")));
             }
-            documents(&seen.out(), cx)?
+            parsed(&seen.out(), cx)?
         }
         (Json::Null, None) => json!({}),
-        (Json::String(text), _) => documents(text, cx)?,
+        (Json::String(text), _) => parsed(text, cx)?,
         (other, _) => other.clone(),
     };
     let mut found = vec![];
@@ -42,7 +42,11 @@ pub(crate) async fn objects(args: &Args, cx: &Context) -> Result<Vec<Json>, Fail
     Ok(found)
 }
 
-fn documents(text: &str, cx: &Context) -> Result<Json, Failure> {
+/// The documents of a text in YAML: a list where there are several, and where there is one.
+///
+/// # Errors
+/// It is no YAML.
+pub(crate) fn parsed(text: &str, cx: &Context) -> Result<Json, Failure> {
     let name: Arc<str> = Arc::from("definition");
     let scope = cx.scope.with(IndexMap::from([(name, Variable::Known(Value::from(text)))]));
     let written = Node { span: cx.written.span, kind: Kind::Str("definition | from_yaml_all".into()) };
@@ -58,7 +62,7 @@ fn flatten(given: Json, cx: &Context, found: &mut Vec<Json>) -> Result<(), Failu
                 flatten(item, cx, found)?;
             }
         }
-        Json::String(text) => flatten(documents(&text, cx)?, cx, found)?,
+        Json::String(text) => flatten(parsed(&text, cx)?, cx, found)?,
         Json::Object(mut map) => {
             let listed = map.get("kind").and_then(Json::as_str).is_some_and(|kind| kind.ends_with("List"));
             match map.remove("items") {

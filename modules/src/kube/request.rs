@@ -1,8 +1,10 @@
 //! One request to the API and its answer, as JSON. What the server refuses comes back as a [`Refusal`] with everything a
 //! `Status` says, and what a refusal without one can still tell; a server that cannot be reached is told apart by cause.
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use kube::client::Body;
 use muster_engine::module::Failure;
 use serde_json::Value as Json;
@@ -36,9 +38,10 @@ impl Sent {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub body: Json,
-    pub status: StatusCode,
     /// What the server warns of.
     pub warnings: Vec<String>,
+    /// What time it is for the server.
+    pub date: Option<Timestamp>,
 }
 
 /// Why a request did not do what it asked.
@@ -61,11 +64,6 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub fn is(&self, code: u16) -> bool {
         self.code == Some(code)
-    }
-
-    /// Whether the kind itself is not served: a group without a CRD answers 404 in plain text.
-    pub fn is_missing_object(&self) -> bool {
-        self.is(404) && self.body.pointer("/details/name").is_some()
     }
 
     /// The causes of a `Status`: `(reason, message)`.
@@ -136,8 +134,8 @@ pub(crate) async fn send(
         let warnings = head.headers.get_all("warning").iter().filter_map(|value| value.to_str().ok());
         return Ok(Answer {
             body: serde_json::from_str(&text).unwrap_or_else(|_| Json::String(text.into_owned())),
-            status: head.status,
             warnings: warnings.map(warning).collect(),
+            date: header("date").and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()),
         });
     }
     let retry_after =

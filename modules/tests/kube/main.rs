@@ -8,6 +8,9 @@
 mod support;
 
 mod changes;
+mod drain;
+mod drain_plan;
+mod helm;
 mod k8s;
 
 use muster_apiserver::{Cluster, Double};
