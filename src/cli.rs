@@ -2,10 +2,12 @@
 //! ansible-playbook's, and called by that name the program takes ansible-playbook's whole argument vector, as it takes ansible-vault's.
 
 mod adhoc;
+mod drain;
 mod replace;
 mod vault;
 
 pub use adhoc::AdHoc;
+pub use drain::{Drain, Uncordon};
 pub use replace::Replace;
 pub use vault::{EncryptString, Vault, VaultAction, VaultPasswords};
 
@@ -38,6 +40,10 @@ pub enum Verb {
     Replace(Replace),
     /// Runs one module on hosts.
     AdHoc(AdHoc),
+    /// Empties a node of its pods, or shows what that would do.
+    Drain(Drain),
+    /// Lets pods come to a node again.
+    Uncordon(Uncordon),
     /// Shows the plan of playbooks and touches nothing.
     Plan(Plan),
     /// Shows hosts, groups and variables.

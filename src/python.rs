@@ -18,3 +18,14 @@ pub fn packages() -> Packages {
 pub fn own(session: &Session) -> String {
     packages().python(session.settings.ansible_core.as_deref()).display().to_string()
 }
+
+/// How the `ansible-inventory` of this machine is called, if ansible-core is installed here.
+pub fn ansible_inventory(session: &Session) -> Vec<String> {
+    let packages = packages();
+    let core = session.settings.ansible_core.as_deref();
+    if !packages.has_core(core) {
+        return vec![];
+    }
+    let python = packages.python(core).display().to_string();
+    [&python, "-m", "ansible", "inventory"].map(String::from).to_vec()
+}

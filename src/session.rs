@@ -3,7 +3,7 @@
 use crate::cli::Color;
 use crate::exit::Exit;
 use crate::report::{diagnostic, harmless};
-use crate::settings::{Settings, World};
+use crate::settings::{Duplicates, Settings, World};
 use crate::terminal;
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use muster_engine::source::Sources;
@@ -65,8 +65,26 @@ impl Session {
     /// # Errors
     /// The exit code that the worst of them asks for.
     pub fn weigh(&self, diagnostics: &Diagnostics) -> Result<(), Exit> {
-        self.say(diagnostics);
-        if diagnostics.has_errors() { Err(Exit::of_diagnostics(diagnostics)) } else { Ok(()) }
+        let diagnostics = self.duplicates_weighed(diagnostics);
+        self.say(&diagnostics);
+        if diagnostics.has_errors() { Err(Exit::of_diagnostics(&diagnostics)) } else { Ok(()) }
+    }
+
+    /// With keys that a mapping has twice as `duplicate_dict_key` wants them.
+    fn duplicates_weighed(&self, diagnostics: &Diagnostics) -> Diagnostics {
+        let twice = |one: &Diagnostic| one.code == "muster::node::duplicate";
+        let mut all = diagnostics.clone();
+        match self.settings.duplicate_dict_key {
+            Duplicates::Warn => {}
+            Duplicates::Ignore => all.0.retain(|one| !twice(one)),
+            Duplicates::Error => {
+                for one in all.0.iter_mut().filter(|one| twice(one)) {
+                    one.severity = Severity::Error(Class::Parse);
+                    one.help = Some("give each key once".into());
+                }
+            }
+        }
+        all
     }
 
     /// Says one error.

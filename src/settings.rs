@@ -6,7 +6,7 @@ mod file;
 mod kinds;
 mod unsupported;
 
-pub use kinds::{ResultFormat, Text};
+pub use kinds::{Duplicates, ResultFormat, Text};
 pub use muster_engine::plan::Gathering;
 
 use crate::report::Format;
@@ -121,9 +121,20 @@ settings! {
     /// Where collections are looked for.
     collections_path: Vec<PathBuf> = "~/.ansible/collections:/usr/share/ansible/collections",
         env ["ANSIBLE_COLLECTIONS_PATH"], ini ["defaults" "collections_path"];
+    /// The directory that commands without a playbook take for a playbook's.
+    playbook_dir: Option<PathBuf> = "", env ["ANSIBLE_PLAYBOOK_DIR"], ini ["defaults" "playbook_dir"];
     /// Where modules of one's own are looked for, besides beside the playbook.
     library: Vec<PathBuf> = "~/.ansible/plugins/modules:/usr/share/ansible/plugins/modules",
         env ["ANSIBLE_LIBRARY"], ini ["defaults" "library"];
+    /// Where filters of one's own are looked for, besides beside the playbook and in roles.
+    filter_plugins: Vec<PathBuf> = "~/.ansible/plugins/filter:/usr/share/ansible/plugins/filter",
+        env ["ANSIBLE_FILTER_PLUGINS"], ini ["defaults" "filter_plugins"];
+    /// Where tests of one's own are looked for.
+    test_plugins: Vec<PathBuf> = "~/.ansible/plugins/test:/usr/share/ansible/plugins/test",
+        env ["ANSIBLE_TEST_PLUGINS"], ini ["defaults" "test_plugins"];
+    /// Where lookups of one's own are looked for.
+    lookup_plugins: Vec<PathBuf> = "~/.ansible/plugins/lookup:/usr/share/ansible/plugins/lookup",
+        env ["ANSIBLE_LOOKUP_PLUGINS"], ini ["defaults" "lookup_plugins"];
     /// Where what Python modules import is looked for, besides beside the playbook and in roles.
     module_utils: Vec<PathBuf> = "~/.ansible/plugins/module_utils:/usr/share/ansible/plugins/module_utils",
         env ["ANSIBLE_MODULE_UTILS"], ini ["defaults" "module_utils"];
@@ -203,6 +214,9 @@ settings! {
         ini ["defaults" "error_on_missing_handler"];
     /// When facts are gathered.
     gathering: Gathering = "implicit", env ["ANSIBLE_GATHERING"], ini ["defaults" "gathering"];
+    /// What a mapping with a key twice is: warn, error or ignore.
+    duplicate_dict_key: Duplicates = "warn", env ["ANSIBLE_DUPLICATE_YAML_DICT_KEY"],
+        ini ["defaults" "duplicate_dict_key"];
     /// Where facts are kept from one run to the next: memory (nowhere) or jsonfile.
     fact_caching: String = "memory", env ["ANSIBLE_CACHE_PLUGIN"], ini ["defaults" "fact_caching"];
     /// The directory of kept facts.

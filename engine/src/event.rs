@@ -100,6 +100,9 @@ pub enum EventKind {
         hosts: Vec<Arc<str>>,
         /// Whether it runs in check mode.
         check_mode: bool,
+        /// Whether only its findings are to be shown, and what fails.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        quiet: bool,
     },
     /// No host of the inventory matches the play's pattern.
     NoHostsMatched {
@@ -207,7 +210,7 @@ pub enum EventKind {
         /// One or more sentences.
         text: String,
     },
-    /// A step put live output on its stream.
+    /// A step says what is going on, while it works.
     UnitOutput {
         /// The step.
         step: usize,

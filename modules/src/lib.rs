@@ -6,6 +6,7 @@ pub mod command;
 pub mod etcd;
 pub mod files;
 pub mod flow;
+pub mod guests;
 pub mod kube;
 pub mod net;
 mod operator;

@@ -38,3 +38,12 @@ macro_rules! options {
     }};
 }
 pub(crate) use options;
+
+/// A module's own options and those it shares, as one list.
+pub(crate) const fn joined<const OWN: usize, const SHARED: usize, const ALL: usize>(
+    own: [Opt; OWN],
+    shared: [Opt; SHARED],
+) -> [Opt; ALL] {
+    assert!(OWN + SHARED == ALL, "a list as long as both together");
+    gathered(&[&own, &shared])
+}

@@ -26,6 +26,9 @@ pub struct ControlPlane {
     /// It still lives: drain it, let another member lead, reset it.
     #[arg(long)]
     pub planned: bool,
+    /// Wipes what an earlier node left on the new host.
+    #[arg(long)]
+    pub reset: bool,
     /// Goes on where another operator's run was given up; names that operator as the refusal did.
     #[arg(long, value_name = "HOLDER")]
     pub take_over: Option<String>,
@@ -86,6 +89,7 @@ impl Replace {
                 let more = json!({
                     "replace_member_id": asked.member_id,
                     "replace_planned": asked.planned,
+                    "replace_reset": asked.reset,
                     "replace_take_over": asked.take_over,
                 });
                 ("replace-control-plane", &asked.node, more)

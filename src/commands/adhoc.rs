@@ -32,7 +32,8 @@ pub fn run(session: &Session, asked: &AdHoc) -> Result<Exit, Exit> {
     if hosts.is_empty() {
         return Ok(Exit(crate::exit::OK));
     }
-    let dir = asked.playbook_dir.clone().unwrap_or_else(|| PathBuf::from("."));
+    let set = asked.playbook_dir.clone().or_else(|| session.settings.playbook_dir.clone());
+    let dir = set.unwrap_or_else(|| PathBuf::from("."));
     let dir = std::path::absolute(&dir).unwrap_or(dir);
     let text = play(session, asked).to_string();
     let prepared = Prepared::of_text(session, &dir.join(title(asked)), text, given, &options)?;
@@ -57,7 +58,7 @@ fn refused(session: &Session, asked: &AdHoc) -> Result<(), Exit> {
             "`muster run` runs playbooks",
         );
     }
-    if NEEDY.contains(&name) && asked.module_args.is_empty() {
+    if NEEDY.contains(&name) && asked.module_args.is_empty() && !asked.list_hosts {
         let message = format!("No argument passed to {name} module");
         return stop(message, "give it with `-a`");
     }

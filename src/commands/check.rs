@@ -4,11 +4,17 @@
 use super::playbooks;
 use crate::cli::Options;
 use crate::exit::Exit;
+use crate::report::Shape;
 use crate::session::Session;
 use muster_engine::diagnostic::Class;
 
 /// Runs the shipped playbook of that name.
 pub fn run(session: &Session, name: &str, options: &Options) -> Result<Exit, Exit> {
+    shaped(session, name, options, None)
+}
+
+/// Runs it in that shape, or in the one that is set.
+pub fn shaped(session: &Session, name: &str, options: &Options, shape: Option<Shape>) -> Result<Exit, Exit> {
     let file = playbooks::file_name(session, name)?;
     let dir = tempfile::tempdir().and_then(|dir| playbooks::write_out(dir.path()).map(|()| dir));
     let dir = dir.map_err(|error| {
@@ -20,5 +26,5 @@ pub fn run(session: &Session, name: &str, options: &Options) -> Result<Exit, Exi
             "see whether TMPDIR can be written to",
         )
     })?;
-    super::run::run(session, &[dir.path().join(file)], options)
+    super::run::shaped(session, &[dir.path().join(file)], options, shape)
 }

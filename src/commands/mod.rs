@@ -4,6 +4,7 @@ mod adhoc;
 mod check;
 mod completion;
 mod doc;
+mod drain;
 mod inventory;
 mod listing;
 mod plan;
@@ -36,6 +37,8 @@ fn dispatch(invocation: Invocation) -> Result<Exit, Exit> {
             }
         }
         Verb::AdHoc(asked) => adhoc::run(&open(asked.show.color)?, &asked),
+        Verb::Drain(asked) => drain::drain(&open(asked.options.show.color)?, &asked),
+        Verb::Uncordon(asked) => drain::uncordon(&open(asked.options.show.color)?, &asked),
         Verb::Check(asked) => check::run(&open(asked.options.show.color)?, &asked.name, &asked.options),
         Verb::Replace(asked) => replace::run(&open(asked.asked().2.show.color)?, &asked),
         Verb::Plan(asked) => plan::run(&open(asked.options.show.color)?, &asked),

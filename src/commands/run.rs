@@ -9,6 +9,7 @@ use crate::report::console::Console;
 use crate::report::json::Json;
 use crate::report::logged::{Log, Logged};
 use crate::report::progress::Progress;
+use crate::report::spoken::Spoken;
 use crate::report::{Format, Look, Palette, Report, Shape};
 use crate::session::Session;
 use crate::site::Prepared;
@@ -27,9 +28,21 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Runs playbooks, or lists what would run.
 pub fn run(session: &Session, playbooks: &[PathBuf], options: &Options) -> Result<Exit, Exit> {
+    shaped(session, playbooks, options, None)
+}
+
+/// Runs them in that shape, or in the one that is set.
+pub fn shaped(
+    session: &Session,
+    playbooks: &[PathBuf],
+    options: &Options,
+    shape: Option<Shape>,
+) -> Result<Exit, Exit> {
     crate::log::begin(options.show.verbose);
-    let look = look(session, options)?;
+    let mut look = look(session, options)?;
+    look.shape = shape.unwrap_or(look.shape);
     let given = Given::read(session, &options.site)?;
+    let given = if look.shape == Shape::Spoken { given.without_need() } else { given };
     let prepared = Prepared::read(session, playbooks, given, options)?;
     if options.select.syntax_check || listing::is_wanted(&options.select) {
         return Ok(print(&listing::listed(session, prepared, &options.select)?));
@@ -100,10 +113,18 @@ fn report(look: Look, output: Output, log: Option<Log>) -> Box<dyn Report> {
     match output {
         Output::Json => Box::new(Json(out)),
         Output::Console => {
-            let console = Console::new(out, Logged::new(io::stderr(), log, "WARNING"), look);
-            if terminal::is_watched() { Box::new(Progress::new(console)) } else { Box::new(console) }
+            let err = Logged::new(io::stderr(), log, "WARNING");
+            match look.shape {
+                Shape::Spoken => watched(Spoken::new(out, err, look)),
+                _ => watched(Console::new(out, err, look)),
+            }
         }
     }
+}
+
+/// With a live line below it where a person watches.
+fn watched(report: impl Report + 'static) -> Box<dyn Report> {
+    if terminal::is_watched() { Box::new(Progress::new(report)) } else { Box::new(report) }
 }
 
 /// How the console looks, by flags and settings.

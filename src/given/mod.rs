@@ -40,7 +40,7 @@ impl Given {
     pub fn read(session: &Session, site: &Site) -> Result<Self, Exit> {
         let secrets = passwords::vault(session, &site.vault)?;
         let mut found = Diagnostics::default();
-        let extra = extra::read(session, &site.extra_vars, &secrets, &mut found);
+        let extra = Arc::new(extra::read(session, &site.extra_vars, &secrets, &mut found));
         let inputs = inputs(session, site);
         let options = LoadOptions {
             secrets: secrets.clone(),
@@ -54,6 +54,8 @@ impl Given {
                 set => set,
             },
             python: Some(crate::python::own(session)),
+            plugins: crate::python::ansible_inventory(session),
+            extra: extra.clone(),
         };
         let inventory = Inventory::load(&session.sources, &inputs, &options, &mut found);
         let nothing = |one: &&mut Diagnostic| one.code == "muster::inventory::nothing";
@@ -67,7 +69,16 @@ impl Given {
                          does not match 'all'";
             found.push(Diagnostic::warning("muster::inventory::empty", empty));
         }
-        Ok(Self { secrets, inventory, inputs, options, extra: Arc::new(extra), found })
+        Ok(Self { secrets, inventory, inputs, options, extra, found })
+    }
+
+    /// The same for what needs no inventory: that none was given is nothing to be warned of.
+    #[must_use]
+    pub fn without_need(mut self) -> Self {
+        let none = ["muster::inventory::nothing", "muster::inventory::empty"];
+        let given = !self.inputs.is_empty();
+        self.found.0.retain(|one| given || one.severity != Severity::Warning || !none.contains(&one.code));
+        self
     }
 
     /// The same, with what is wrong said now.

@@ -23,6 +23,8 @@ pub struct Console<O, E> {
     out: O,
     err: E,
     look: Look,
+    /// Plays of which only findings are shown.
+    quiet: HashSet<usize>,
     /// Steps begun in this play.
     steps: HashMap<usize, Arc<StepInfo>>,
     /// The step under whose banner lines go.
@@ -71,6 +73,7 @@ impl<O: Write, E: Write> Console<O, E> {
             out,
             err,
             look,
+            quiet: HashSet::new(),
             steps: HashMap::new(),
             shown: None,
             waiting: None,
@@ -124,6 +127,11 @@ impl<O: Write, E: Write> Console<O, E> {
         if self.plays.len() == 1 || self.running == 0 {
             self.steps.clear();
         }
+        if self.quiet.contains(&play) {
+            // Its banner comes with the first task that is shown.
+            self.play = usize::MAX;
+            return Ok(());
+        }
         self.play_banner(name, check_mode)
     }
 
@@ -142,6 +150,9 @@ impl<O: Write, E: Write> Console<O, E> {
     /// The banner comes at once when nobody is at work, as in a linear play; else with the step's first line.
     fn begin(&mut self, info: &Arc<StepInfo>) -> io::Result<()> {
         self.steps.insert(info.step, info.clone());
+        if self.quiet.contains(&info.play) {
+            return Ok(());
+        }
         if self.running == 0 && self.look.show_ok && self.look.show_skipped {
             return self.heading(info.step);
         }
@@ -229,6 +240,9 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn item(&mut self, step: usize, who: &Who<'_>, label: &str, outcome: &Outcome) -> io::Result<()> {
+        if self.is_quiet(step, outcome) {
+            return self.warnings(&outcome.result);
+        }
         let (result, item) = (self.cleaned(step, outcome), harmless(label));
         let (word, colour) = match outcome.status {
             Status::Ok if !self.look.show_ok => return Ok(()),
@@ -268,6 +282,9 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn finished(&mut self, step: usize, who: &Who<'_>, looped: bool, outcome: &Outcome) -> io::Result<()> {
+        if self.is_quiet(step, outcome) {
+            return self.warnings(&outcome.result);
+        }
         match outcome.status {
             Status::Ok if !self.look.show_ok => return Ok(()),
             Status::Skipped if !self.look.show_skipped => return Ok(()),
@@ -394,9 +411,29 @@ impl<O: Write, E: Write> Console<O, E> {
         self.went(Colour::Skipped, format!("skipping: [{}]", harmless(host)), result)
     }
 
+    /// What a module says while it works, and which host it works on where that is not plain.
+    fn spoken(&mut self, step: usize, host: &str, line: &str) -> io::Result<()> {
+        if self.steps.get(&step).is_some_and(|info| self.quiet.contains(&info.play)) {
+            return Ok(());
+        }
+        self.heading(step)?;
+        let who = if self.running > 1 { format!("[{}] ", harmless(host)) } else { String::new() };
+        self.line(&format!("{who}{}", harmless(line)))
+    }
+
+    /// Whether a step's play shows only what fails, and this has not.
+    fn is_quiet(&self, step: usize, outcome: &Outcome) -> bool {
+        let fails = matches!(outcome.status, Status::Failed | Status::Unreachable) && !outcome.ignored;
+        !fails && self.steps.get(&step).is_some_and(|info| self.quiet.contains(&info.play))
+    }
+
     fn end(&mut self, recap: &Recap, stats: &Map) -> io::Result<()> {
         if self.failed {
             return Ok(());
+        }
+        let well = recap.hosts.values().all(|tally| tally.failed == 0 && tally.unreachable == 0);
+        if well && !self.plays.is_empty() && self.plays.keys().all(|play| self.quiet.contains(play)) {
+            return findings::bare(recap, &self.look).iter().try_for_each(|line| self.line(line));
         }
         self.banner("PLAY RECAP")?;
         for line in recap::lines(recap, self.look.palette) {
@@ -451,7 +488,12 @@ impl<O: Write, E: Write> Console<O, E> {
         match &event.kind {
             EventKind::RunStarted { playbooks, plays, .. } => self.start(playbooks, plays),
             EventKind::StageStarted { name } => self.stage(name),
-            EventKind::PlayStarted { play, name, check_mode, .. } => self.play(*play, name, *check_mode),
+            EventKind::PlayStarted { play, name, check_mode, quiet, .. } => {
+                if *quiet && self.look.verbosity == 0 {
+                    self.quiet.insert(*play);
+                }
+                self.play(*play, name, *check_mode)
+            }
             EventKind::NoHostsMatched { .. } => self.painted(Colour::Skipped, "skipping: no hosts matched"),
             EventKind::NoHostsRemaining { .. } | EventKind::NoMoreHosts => self.banner("NO MORE HOSTS LEFT"),
             EventKind::StepStarted(info) => self.begin(info),
@@ -499,9 +541,8 @@ impl<O: Write, E: Write> Console<O, E> {
             EventKind::RunCancelling => self
                 .warn(Colour::Failed, "[ERROR]: User interrupted execution; press Ctrl-C again to stop now"),
             EventKind::RunFinished { stats, .. } => self.end(recap, stats),
-            EventKind::HandlerNotified { .. }
-            | EventKind::HandlerSaved { .. }
-            | EventKind::UnitOutput { .. } => Ok(()),
+            EventKind::UnitOutput { step, host, line } => self.spoken(*step, host, line),
+            EventKind::HandlerNotified { .. } | EventKind::HandlerSaved { .. } => Ok(()),
         }
     }
 }

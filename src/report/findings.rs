@@ -1,5 +1,6 @@
 //! What `check` tasks found, listed after the recap: one line a check with its verdict at column 71, and under one that
-//! did not pass, whom it concerns, what was seen, what is required and what to do. "Could not tell" is never a pass.
+//! did not pass, whom it concerns, what was seen, what is required and what to do. "Could not tell" is never a pass. Of one
+//! that another finding explains only that is said.
 
 use super::style::harmless;
 use super::{Colour, Look};
@@ -69,7 +70,8 @@ fn text<'a>(finding: &'a Finding, key: &str) -> &'a str {
 fn counts(finding: &Finding, ignored: &[String]) -> bool {
     match Verdict::of(finding, ignored) {
         Verdict::Error => true,
-        Verdict::Unknown => text(finding, "severity") != "warning",
+        // What another finding explains counts there.
+        Verdict::Unknown => text(finding, "severity") != "warning" && text(finding, "blocked_by").is_empty(),
         Verdict::Passed | Verdict::Ignored | Verdict::Warning => false,
     }
 }
@@ -89,9 +91,15 @@ pub fn at_once(host: &str, result: &Map, look: &Look) -> Option<(Colour, String)
     if verdict == Verdict::Passed {
         return None;
     }
+    let blocker = text(&finding, "blocked_by");
+    if !blocker.is_empty() {
+        let line =
+            format!("  [{}] {}: {BLOCKED} {}", verdict.word(), text(&finding, "id"), harmless(blocker));
+        return Some((verdict.colour(), line));
+    }
     let said = |key| {
         finding.check.get(key).filter(|value| !value.is_null()).map(|value| match value {
-            Json::String(text) => harmless(text).into_owned(),
+            Json::String(text) => harmless(text).replace('\n', "; "),
             other => other.to_string(),
         })
     };
@@ -106,8 +114,29 @@ struct Check<'a> {
     /// Whether it must not pass unseen.
     counts: bool,
     title: &'a str,
+    /// What it is, where it is no check: an addon.
+    noun: &'a str,
     /// What was found, and on which hosts, alike ones together.
     found: IndexMap<Vec<(&'static str, String)>, Vec<Arc<str>>>,
+}
+
+/// The list alone, without hosts where there is only one, and the sentence that counts what did not pass.
+#[must_use]
+pub fn bare(recap: &Recap, look: &Look) -> Vec<String> {
+    let checks = grouped(recap, look);
+    let alone = recap.hosts.len() == 1;
+    let mut lines = vec![];
+    for (id, check) in &checks {
+        lines.push(verdict(id, check.worst, look));
+        for (facts, hosts) in &check.found {
+            lines.extend((!alone).then(|| whom(hosts)));
+            lines.extend(facts.iter().map(|(name, text)| fact(name, text)));
+        }
+    }
+    if let Some(failed) = failed(&checks) {
+        lines.extend([String::new(), failed]);
+    }
+    lines
 }
 
 /// The list; empty if nothing was checked.
@@ -120,13 +149,12 @@ pub fn lines(recap: &Recap, look: &Look) -> Vec<String> {
         if check.worst == Verdict::Passed {
             continue;
         }
-        if !check.title.is_empty() && check.title != *id {
+        let explained = check.found.keys().all(|facts| matches!(facts.as_slice(), [(BLOCKED, _)]));
+        if !check.title.is_empty() && check.title != *id && !explained {
             lines.push(format!("  {}", harmless(check.title)));
         }
         for (facts, hosts) in &check.found {
-            let mut hosts: Vec<_> = hosts.iter().map(|host| harmless(host)).collect();
-            hosts.sort();
-            lines.push(format!("  [{}]", hosts.join(", ")));
+            lines.extend((!explained).then(|| whom(hosts)));
             lines.extend(facts.iter().map(|(name, text)| fact(name, text)));
         }
     }
@@ -138,12 +166,24 @@ pub fn lines(recap: &Recap, look: &Look) -> Vec<String> {
     lines
 }
 
+/// The line that says on which hosts it is so.
+fn whom(hosts: &[Arc<str>]) -> String {
+    let mut hosts: Vec<_> = hosts.iter().map(|host| harmless(host)).collect();
+    hosts.sort();
+    format!("  [{}]", hosts.join(", "))
+}
+
 fn grouped<'a>(recap: &'a Recap, look: &Look) -> IndexMap<&'a str, Check<'a>> {
     let mut checks: IndexMap<&str, Check<'_>> = IndexMap::new();
     for finding in &recap.findings {
         let verdict = Verdict::of(finding, &look.ignored);
-        let fresh =
-            || Check { worst: verdict, counts: false, title: text(finding, "title"), found: IndexMap::new() };
+        let fresh = || Check {
+            worst: verdict,
+            counts: false,
+            title: text(finding, "title"),
+            noun: text(finding, "noun"),
+            found: IndexMap::new(),
+        };
         let check = checks.entry(text(finding, "id")).or_insert_with(fresh);
         check.counts |= counts(finding, &look.ignored);
         check.worst = check.worst.max(verdict);
@@ -154,7 +194,13 @@ fn grouped<'a>(recap: &'a Recap, look: &Look) -> IndexMap<&'a str, Check<'a>> {
     checks
 }
 
+/// The fact that stands alone.
+const BLOCKED: &str = "blocked by";
+
 fn facts(check: &Map) -> Vec<(&'static str, String)> {
+    if let Some(Json::String(blocker)) = check.get("blocked_by") {
+        return vec![(BLOCKED, blocker.clone())];
+    }
     let known = ["observed", "required", "remedy", "reason"];
     let text = |key: &'static str| {
         let text = super::result::plain(check.get(key).filter(|value| !value.is_null())?);
@@ -170,6 +216,9 @@ fn facts(check: &Map) -> Vec<(&'static str, String)> {
 
 fn fact(name: &str, text: &str) -> String {
     let text = harmless(text.trim_end());
+    if name == BLOCKED {
+        return format!("    {name} {text}");
+    }
     let rest = text.replace('\n', &format!("\n{:14}", ""));
     format!("    {:<10}{rest}", format!("{name}:"))
 }
@@ -205,10 +254,19 @@ fn summary(checks: &IndexMap<&str, Check<'_>>, recap: &Recap) -> String {
 
 fn failed(checks: &IndexMap<&str, Check<'_>>) -> Option<String> {
     let bad = checks.iter().filter(|(_, check)| check.counts);
-    let ids: Vec<_> = bad.map(|(id, _)| harmless(id)).collect();
-    (!ids.is_empty()).then(|| {
-        format!("Error: the following {} did not pass: [ {} ]", counted(ids.len(), "check"), ids.join(", "))
-    })
+    let (ids, nouns): (Vec<_>, Vec<_>) = bad.map(|(id, check)| (harmless(id), check.noun)).unzip();
+    let (what, noun) = match nouns.first() {
+        None => return None,
+        Some(&noun) if !noun.is_empty() && nouns.iter().all(|other| *other == noun) => {
+            ("error checking: ", noun)
+        }
+        Some(_) => ("", "check"),
+    };
+    Some(format!(
+        "Error: {what}the following {} did not pass: [ {} ]",
+        counted(ids.len(), noun),
+        ids.join(", ")
+    ))
 }
 
 fn counted(count: usize, word: &str) -> String {
@@ -256,6 +314,33 @@ time                                                                   [UNKNOWN]
 
 3 checks on 2 hosts: 1 passed, 1 failed, 1 could not be told
 Error: the following 1 check did not pass: [ swap ]"
+        );
+    }
+
+    #[test]
+    fn what_another_finding_explains_is_only_said_to_be_blocked_by_it() {
+        let blocked = json!({"id": "nodes", "verdict": "unknown", "severity": "error", "blocked_by": "API", "reason": "x"});
+        let api = json!({"id": "API", "verdict": "fail", "severity": "error", "observed": "down"});
+        let recap = Recap { findings: vec![finding("n1", api), finding("n1", blocked)], ..Recap::default() };
+        let shown = lines(&recap, &Look::default()).join("\n");
+        assert!(shown.contains("[UNKNOWN]\n    blocked by API\n"), "{shown}");
+        assert!(shown.ends_with("Error: the following 1 check did not pass: [ API ]"), "{shown}");
+    }
+
+    #[test]
+    fn a_bare_list_has_neither_hosts_nor_titles_and_counts_by_its_noun() {
+        let addon = |id: &str, verdict: &str| json!({"id": id, "verdict": verdict, "severity": "error", "title": "t", "noun": "addon", "observed": "0/2 ready"});
+        let findings =
+            vec![finding("n1", addon("dashboard", "pass")), finding("n1", addon("traefik", "fail"))];
+        let hosts = [(Arc::from("n1"), muster_engine::recap::Tally::default())].into_iter().collect();
+        let recap = Recap { hosts, findings, ..Recap::default() };
+        assert_eq!(
+            bare(&recap, &Look::default()).join("\n"),
+            "dashboard                                                              [OK]
+traefik                                                                [ERROR]
+    observed: 0/2 ready
+
+Error: error checking: the following 1 addon did not pass: [ traefik ]"
         );
     }
 

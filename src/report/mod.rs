@@ -11,6 +11,7 @@ pub mod logged;
 pub mod progress;
 mod recap;
 mod result;
+pub mod spoken;
 pub mod style;
 
 pub use findings::has_errors;
@@ -44,6 +45,8 @@ pub enum Shape {
     Minimal,
     /// Only results, a line each.
     OneLine,
+    /// Only what modules say.
+    Spoken,
 }
 
 /// How the console looks.

@@ -75,7 +75,7 @@ fn message(
 impl<R: Report> Report for Progress<R> {
     fn show(&mut self, event: &Event, recap: &Recap) -> io::Result<()> {
         self.follow(event);
-        if let Some(bar) = self.bar.take_if(|_| !matches!(event.kind, EventKind::UnitOutput { .. })) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
         self.inner.show(event, recap)

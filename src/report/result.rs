@@ -3,8 +3,9 @@
 
 use super::style::{harmless, is_harmful};
 use super::{Format, Look};
-use muster_engine::module::Map;
+use muster_engine::module::{CAUSE, Map};
 use muster_engine::node::emit::{Layout, emit};
+use muster_engine::template::Trail;
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -60,9 +61,18 @@ pub fn cleaned(action: &str, result: &Map) -> Map {
 pub fn dumped(result: &Map, look: &Look) -> String {
     let shown = shown(result, look);
     match look.format {
+        Format::Konvoy if always(result) && text(&shown).is_some() => {
+            format!("\n\n{}\n", harmless(text(&shown).unwrap_or_default()))
+        }
         Format::Yaml => yaml(shown, look),
         Format::Json | Format::Konvoy => json(&Json::Object(shown), indent(result, look)),
     }
+}
+
+/// The text of several lines that is all there is to show: a table of `debug`'s, which JSON would make one long line of.
+fn text(shown: &Map) -> Option<&str> {
+    let message = shown.get("msg").and_then(Json::as_str).filter(|_| shown.len() == 1)?;
+    Some(message.trim_matches('\n')).filter(|text| text.contains('\n'))
 }
 
 /// The text behind `=> ` of a failure.
@@ -77,12 +87,25 @@ pub fn failed(result: &Map, look: &Look) -> String {
         let Some(text) = rest.get(key).map(plain) else { continue };
         rest.remove(key);
         rest.remove(&format!("{key}_lines"));
-        let text = text.trim_end();
+        let mut text = text.trim_end().to_string();
+        if let ("msg", Some(cause)) = (key, result.get(CAUSE).and_then(Json::as_str)) {
+            text = format!("{}: {cause}", text.trim_end_matches('.'));
+        }
         if !text.is_empty() {
-            _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(text));
+            _ = write!(blocks, "\n\n{}:\n\n{}", key.to_uppercase(), harmless(&text));
         }
     }
+    if let Some(place) = template_file(result) {
+        _ = write!(blocks, " ({})", harmless(&place));
+    }
     format!("{}{blocks}", json(&Json::Object(rest), Some(3)))
+}
+
+/// The template file whose line was at fault.
+fn template_file(result: &Map) -> Option<String> {
+    let last = result.get(Trail::KEY)?.as_array()?.last()?;
+    let spot = last.get(1)?;
+    Some(format!("{}:{}", spot.get("file")?.as_str()?, spot.get("line")?.as_u64()?))
 }
 
 /// A value as text of its own.
@@ -285,6 +308,14 @@ mod tests {
         assert_eq!(dumped(&message, &look), "{\"msg\": \"hi\"}");
         let variable = j!({"x.stdout": "hi", "changed": false, "_ansible_verbose_always": true});
         assert_eq!(dumped(&cleaned("debug", &map(variable)), &look), "{\n    \"x.stdout\": \"hi\"\n}");
+    }
+
+    #[test]
+    fn a_table_of_debug_s_is_shown_as_it_is() {
+        let table = map(j!({"msg": "\nNAME  AGE\ncp1   5d\n", "_ansible_verbose_always": true}));
+        assert_eq!(dumped(&table, &Look::default()), "\n\nNAME  AGE\ncp1   5d\n");
+        let json = Look { format: Format::Json, ..Look::default() };
+        assert!(dumped(&table, &json).contains("\\ncp1"));
     }
 
     #[test]

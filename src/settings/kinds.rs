@@ -42,6 +42,18 @@ pub enum ResultFormat {
     Konvoy,
 }
 
+/// What a mapping with a key twice is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duplicates {
+    /// Worth a warning.
+    #[default]
+    Warn,
+    /// A mistake.
+    Error,
+    /// Nothing.
+    Ignore,
+}
+
 /// Ansible's words for yes and no.
 fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
@@ -181,6 +193,19 @@ impl Setting for GroupNames {
             "never" | "false" | "False" => Ok(Self::Warned),
             "ignore" => Ok(Self::Kept),
             "silently" => Ok(Self::ReplacedSilently),
+            _ => Err(Self::KIND.into()),
+        }
+    }
+}
+
+impl Setting for Duplicates {
+    const KIND: &'static str = "warn, error or ignore";
+
+    fn from_text(text: &str, _: &Base<'_>) -> Result<Self, String> {
+        match text {
+            "warn" => Ok(Self::Warn),
+            "error" => Ok(Self::Error),
+            "ignore" => Ok(Self::Ignore),
             _ => Err(Self::KIND.into()),
         }
     }

@@ -5,7 +5,7 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 34] = [
+const HARMLESS: [&str; 33] = [
     "action_warnings",
     "agnostic_become_prompt",
     "allow_broken_conditionals",
@@ -21,7 +21,6 @@ const HARMLESS: [&str; 34] = [
     "cowsay_enabled_stencils",
     "devel_warning",
     "display_args_to_stdout",
-    "duplicate_dict_key",
     "home",
     "host_pattern_mismatch",
     "internal_poll_interval",
@@ -47,13 +46,11 @@ const ELSEWHERE: [&str; 6] =
     ["galaxy", "colors", "persistent_connection", "paramiko_connection", "netconf_connection", "selinux"];
 
 /// Variables of the environment that would change what a run does, and do not.
-const CHANGING: [&str; 7] = [
+const CHANGING: [&str; 5] = [
     "ANSIBLE_ACTION_PLUGINS",
     "ANSIBLE_CONNECTION_PLUGINS",
     "ANSIBLE_ENABLE_TASK_DEBUGGER",
-    "ANSIBLE_FILTER_PLUGINS",
     "ANSIBLE_INVENTORY_PLUGINS",
-    "ANSIBLE_LOOKUP_PLUGINS",
     "ANSIBLE_STRATEGY_PLUGINS",
 ];
 

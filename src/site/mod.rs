@@ -14,8 +14,9 @@ use muster_engine::inventory::Pattern;
 use muster_engine::module::Registry;
 use muster_engine::plan::{Defaults, Plan, Selection, Site};
 use muster_engine::playbook::{Loader, Playbook};
-use muster_engine::template::{Layer, Scope};
+use muster_engine::template::{self, Layer, Scope};
 use muster_modules::bridge::{Bridge, Ways};
+use muster_modules::guests::{Guests, Places};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,6 +79,7 @@ impl Prepared {
         let fact_cache = defaults::fact_cache(session)?;
         let scope = given.scope();
         let mut found = given.found.clone();
+        template::welcome(Box::new(guests(session)));
         let loader = Loader::new(
             session.sources.clone(),
             given.secrets.clone(),
@@ -224,6 +226,20 @@ fn bridge(session: &Session) -> Bridge {
         no_target_syslog: settings.no_target_syslog,
         open_files: settings.python_module_rlimit_nofile,
         tracebacks,
+    })
+}
+
+/// What runs the site's own filters, tests and lookups.
+fn guests(session: &Session) -> Guests {
+    let settings = &session.settings;
+    Guests::new(Places {
+        filters: settings.filter_plugins.clone(),
+        tests: settings.test_plugins.clone(),
+        lookups: settings.lookup_plugins.clone(),
+        collections: settings.collections_path.clone(),
+        roles: settings.roles_path.clone(),
+        core: settings.ansible_core.clone(),
+        packages: crate::python::packages(),
     })
 }
 

@@ -5,7 +5,8 @@ use super::{Inventory, LoadOptions, Name, yaml};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Kind, Mapping, Node};
 use crate::source::Span;
-use crate::template::{Expr, Fault, Layer, Names, Scope, Surroundings, Value, Variable};
+use crate::template::{Expr, Fault, Layer, Names, Scope, Surroundings, Value, Variable, text_of};
+use minijinja::value::ValueKind;
 use std::sync::Arc;
 
 const KEYS: [&str; 9] = [
@@ -61,6 +62,7 @@ struct Keyed<'a> {
 struct Config<'a> {
     strict: bool,
     files: bool,
+    extra: bool,
     leading: bool,
     compose: Vec<(&'a str, Expr)>,
     groups: Vec<(&'a str, Expr)>,
@@ -86,7 +88,8 @@ pub(super) fn read(
     inventory.settle();
     let hosts: Vec<Name> = inventory.state.hosts.keys().cloned().collect();
     for host in &hosts {
-        let mut maker = Maker { inventory, config: &config, around: &surroundings, host };
+        let extra = &options.extra;
+        let mut maker = Maker { inventory, config: &config, around: &surroundings, extra, host };
         maker.make().map_err(|error| vec![error])?;
     }
     Ok(())
@@ -109,6 +112,7 @@ fn config<'a>(root: &'a Mapping, errors: &mut Vec<Diagnostic>, warnings: &mut Di
         };
         match name {
             "strict" => switch(&mut config.strict),
+            "use_extra_vars" => switch(&mut config.extra),
             "use_vars_plugins" => switch(&mut config.files),
             "leading_separator" => switch(&mut config.leading),
             "compose" => config.compose = expressions(value, errors),
@@ -209,6 +213,7 @@ struct Maker<'a> {
     inventory: &'a mut Inventory,
     config: &'a Config<'a>,
     around: &'a Surroundings,
+    extra: &'a Layer,
     host: &'a Name,
 }
 
@@ -217,6 +222,9 @@ impl Maker<'_> {
         let mut layers = self.inventory.layers(self.host, &[]);
         if !self.config.files {
             layers = self.inventory.inline_layers(self.host);
+        }
+        if self.config.extra {
+            layers.insert(0, self.extra.clone());
         }
         let names =
             HostNames { host: self.host.clone(), groups: self.inventory.group_names(self.host), layers };
@@ -262,9 +270,9 @@ impl Maker<'_> {
         else {
             return Ok(());
         };
-        let empty = value.as_str() == Some("");
-        if !(value.is_true() || empty && keyed.default.is_some()) {
-            return match self.config.strict {
+        if !(value.is_true() || is_nothing(&value) && keyed.default.is_some()) {
+            let empty = matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map);
+            return match self.config.strict && !empty {
                 true => Err(mistake(
                     format!("No key or key resulted empty for host {}, invalid entry", self.host),
                     keyed.span,
@@ -297,28 +305,34 @@ impl Maker<'_> {
     }
 }
 
+/// What a default stands in for.
+fn is_nothing(value: &Value) -> bool {
+    value.is_none() || value.as_str() == Some("")
+}
+
 /// The names in a key: a text is one, a list several, a mapping one for each pair.
 fn names(value: &Value, keyed: &Keyed<'_>) -> Option<Vec<String>> {
-    let named = |text: &str| match keyed.default {
-        Some(default) if text.is_empty() => default.to_owned(),
-        _ => text.to_owned(),
+    let named = |value: &Value| match keyed.default {
+        Some(default) if is_nothing(value) => default.to_owned(),
+        _ => text_of(value).unwrap_or_default(),
     };
-    if let Some(text) = value.as_str() {
-        return Some(vec![named(text)]);
+    if is_nothing(value) || value.as_str().is_some() {
+        return Some(vec![named(value)]);
     }
     match value.kind() {
-        minijinja::value::ValueKind::Map => {
+        ValueKind::Map => {
             let pair = |key: Value| {
-                let inner = value.get_item(&key).unwrap_or_default().to_string();
-                match (inner.is_empty(), keyed.default) {
-                    (true, None) if !keyed.trailing => key.to_string(),
-                    _ => format!("{key}{}{}", keyed.separator, named(&inner)),
+                let inner = value.get_item(&key).unwrap_or_default();
+                let name = text_of(&key).unwrap_or_default();
+                match (is_nothing(&inner), keyed.default) {
+                    (true, None) if !keyed.trailing => name,
+                    _ => format!("{name}{}{}", keyed.separator, named(&inner)),
                 }
             };
             Some(value.try_iter().ok()?.map(pair).collect())
         }
-        minijinja::value::ValueKind::Seq | minijinja::value::ValueKind::Iterable => {
-            Some(value.try_iter().ok()?.map(|item| named(&item.to_string())).collect())
+        ValueKind::Seq | ValueKind::Iterable => {
+            Some(value.try_iter().ok()?.map(|item| named(&item)).collect())
         }
         _ => None,
     }

@@ -3,11 +3,11 @@
 //! A source that fails leaves nothing of itself in the inventory.
 
 use super::vars_dir::veil;
-use super::{Inventory, VarsDir, address, constructed, grow, ini, script, toml, yaml};
+use super::{Inventory, VarsDir, address, constructed, generator, grow, ini, script, toml, yaml};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use crate::node::{self, Limits, Node};
 use crate::source::{SourceId, Sources, Span};
-use crate::template::{Value, Variable};
+use crate::template::{Layer, Value, Variable};
 use crate::vault::{self, Secrets};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub enum Format {
     AdvancedHostList,
     /// A program that prints JSON.
     Script,
-    /// The configuration of a plugin: `constructed` is built in.
+    /// The configuration of a plugin: `constructed` and `generator` are built in.
     Auto,
     /// YAML and JSON.
     Yaml,
@@ -43,7 +43,7 @@ impl Format {
             "host_list" => Self::HostList,
             "advanced_host_list" => Self::AdvancedHostList,
             "script" => Self::Script,
-            "auto" | "constructed" => Self::Auto,
+            "auto" | "constructed" | "generator" => Self::Auto,
             "yaml" => Self::Yaml,
             "ini" => Self::Ini,
             "toml" => Self::Toml,
@@ -94,6 +94,10 @@ pub struct LoadOptions {
     pub unparsed_is_failed: bool,
     /// The Python of this machine, for the `localhost` that no source mentions.
     pub python: Option<String>,
+    /// How an installed `ansible-inventory` is called, for plugins that are not built in; nothing where there is none.
+    pub plugins: Vec<String>,
+    /// Extra variables, for `constructed` with `use_extra_vars`.
+    pub extra: Layer,
 }
 
 impl Default for LoadOptions {
@@ -107,6 +111,8 @@ impl Default for LoadOptions {
             group_names: GroupNames::default(),
             unparsed_is_failed: true,
             python: None,
+            plugins: vec![],
+            extra: Layer::default(),
         }
     }
 }
@@ -336,12 +342,16 @@ impl Loader<'_> {
                 };
                 match (&*plugin, root.as_map()) {
                     ("constructed", Some(map)) => constructed::read(inventory, map, self.options, warnings),
+                    ("generator", Some(map)) => generator::read(inventory, map, span),
+                    _ if !self.options.plugins.is_empty() => {
+                        script::of_plugin(inventory, path, span, &self.options.plugins, warnings)
+                    }
                     _ => {
                         let message = format!(
                             "inventory config '{}' specifies unknown plugin '{plugin}'",
                             path.display()
                         );
-                        let help = "`constructed` is the one that is built in; a program that prints JSON can be any other";
+                        let help = "`constructed` and `generator` are built in; any other needs ansible-core on this machine, or can be a program that prints JSON";
                         Err(vec![
                             Diagnostic::parse("muster::inventory::plugin", message).at(span, "").help(help),
                         ])

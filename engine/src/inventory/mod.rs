@@ -5,6 +5,7 @@
 
 mod address;
 mod constructed;
+mod generator;
 mod grow;
 mod ini;
 mod layers;

@@ -94,6 +94,7 @@ impl<'a> Reader<'a> {
                 let kind = if minus { negative(kind) } else { kind };
                 Some(self.node(kind))
             }
+            '.' if self.take("...") => Some(self.node(Kind::Str("...".into()))),
             c if c.is_ascii_digit() || c == '.' => {
                 let kind = self.number()?;
                 Some(self.node(kind))
@@ -314,6 +315,14 @@ fn number(word: &str) -> Option<Kind> {
             return None;
         }
         return Some(lower.parse().map_or_else(|_| Kind::BigInt(lower.as_str().into()), Kind::Int));
+    }
+    // What JSON has no word for becomes text.
+    if let Some(imaginary) = lower.strip_suffix('j') {
+        let whole = imaginary
+            .parse::<f64>()
+            .ok()
+            .filter(|_| imaginary.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
+        return whole.map(|number| Kind::Str(format!("{number}j").into()));
     }
     let float = lower.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
     let digits = lower.bytes().any(|b| b.is_ascii_digit());

@@ -8,6 +8,7 @@ use crate::source::{SourceId, Span};
 use crate::template::Variable;
 use indexmap::IndexSet;
 use serde_json::{Map, Value};
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,10 @@ pub(super) fn is_program(path: &Path, start: &[u8]) -> bool {
 
 struct Script<'a> {
     path: PathBuf,
+    /// The program and what always stands behind it.
+    command: Vec<OsString>,
+    /// What is set in its environment.
+    environment: &'a [(&'a str, &'a str)],
     /// The file itself, for lack of a place in what it printed.
     span: Span,
     inventory: &'a mut Inventory,
@@ -41,11 +46,35 @@ pub(super) fn read(
 ) -> Result<(), Vec<Diagnostic>> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let span = Span { source, start: 0, end: 2 };
-    let mut script = Script { path, span, inventory, warnings };
+    let command = vec![path.clone().into_os_string()];
+    let mut script = Script { path, command, environment: &[], span, inventory, warnings };
     script.all().map_err(|message| {
         let error = Diagnostic::parse("muster::inventory::script", message).file(&script.path);
         let help = format!("see what it prints: `{} --list`", script.path.display());
         vec![error.at(script.span, "what this program prints").help(help)]
+    })
+}
+
+/// Reads the configuration of a plugin that is not built in with an installed `ansible-inventory`, by `command`.
+///
+/// # Errors
+/// It cannot be run, fails, or prints something else than an inventory.
+pub(super) fn of_plugin(
+    inventory: &mut Inventory,
+    path: &Path,
+    span: Span,
+    command: &[String],
+    warnings: &mut Diagnostics,
+) -> Result<(), Vec<Diagnostic>> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut words: Vec<OsString> = command.iter().map(OsString::from).collect();
+    words.extend(["-i".into(), path.clone().into_os_string(), "--export".into()]);
+    let environment = &[("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"), ("ANSIBLE_NOCOLOR", "true")];
+    let mut script = Script { path, command: words, environment, span, inventory, warnings };
+    script.all().map_err(|message| {
+        let error =
+            Diagnostic::parse("muster::inventory::plugin", message).at(script.span, "read by ansible-core");
+        vec![error.help(format!("see what it says: `ansible-inventory -i {} --list`", script.path.display()))]
     })
 }
 
@@ -139,9 +168,14 @@ impl Script<'_> {
             "" => String::new(),
             text => format!(" Standard error from inventory script: {}", text.escape_debug()),
         };
-        let output = Command::new(&self.path).args(arguments).output().map_err(|error: io::Error| {
+        let failed = |error: io::Error| {
             format!("Failed to execute inventory script '{}': {error}", self.path.display())
-        })?;
+        };
+        let (program, words) =
+            self.command.split_first().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let mut command = Command::new(program);
+        command.args(words).args(arguments).envs(self.environment.iter().copied());
+        let output = command.output().map_err(failed)?;
         if !output.status.success() {
             let how = match output.status.code() {
                 Some(code) => format!("returned non-zero exit code {code}"),

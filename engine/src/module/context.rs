@@ -1,7 +1,7 @@
 //! What a module may use: its host's connection (opened when first asked for), rendering, files beside the playbook,
 //! and how the task wants commands run. Everything a module does to a host goes through here.
 
-use super::{Failure, Jobs};
+use super::{Failure, Jobs, Live};
 use crate::connection::{Command, Completed, Connection, ConnectionError, Escalation, Target};
 use crate::node::Node;
 use crate::template::Scope;
@@ -55,6 +55,8 @@ pub struct Context {
     pub playbook_dir: PathBuf,
     /// Tasks in the background.
     pub jobs: Arc<Jobs>,
+    /// Where it says what is going on while it works.
+    pub live: Live,
 }
 
 impl Context {

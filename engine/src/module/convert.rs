@@ -22,6 +22,10 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
     if !spec.open {
         unsupported.look(spec.options, &args, &[]);
     }
+    // Ansible checks these before anything else, and does not name what they would take.
+    if action == "shell" && unsupported.names.iter().any(|(name, _)| name == "expand_argument_vars") {
+        return Err("Unsupported parameters for (shell) module: expand_argument_vars".into());
+    }
     if spec.manners.names_first {
         let unknown: Vec<&str> = unsupported.names.iter().map(|(name, _)| name.as_str()).collect();
         if !unknown.is_empty() {
@@ -31,8 +35,12 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
     exclusive(spec.exclusive, &args)?;
     default(spec.options, &mut args);
     let checked = check(spec.options, &mut args, &[]);
-    checked.map_err(|message| match spec.manners.missing {
-        Some(said) if message.starts_with("missing required") => said.into(),
+    // What Ansible does on the controller first has words of its own.
+    checked.map_err(|message| match (action, message.strip_prefix("missing required arguments: ")) {
+        ("template" | "assemble", Some(_)) => "src and dest are required".into(),
+        ("unarchive", Some(_)) => "src (or content) and dest are required".into(),
+        ("copy", Some("dest")) => "dest is required".into(),
+        (_, Some(_)) => spec.manners.missing.map_or(message, str::to_string),
         _ => message,
     })?;
     together(spec, &args)?;

@@ -4,7 +4,7 @@
 use super::Map;
 use crate::connection::{ConnectionError, Trouble};
 use crate::node::Mapping;
-use crate::template::Fault;
+use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -57,6 +57,9 @@ pub enum Reason {
     Unreachable,
 }
 
+/// What lies under a failure's `msg`, for a report to say behind it: no key of the result that a playbook sees.
+pub const CAUSE: &str = "_ansible_cause";
+
 /// A bad answer.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -82,6 +85,12 @@ impl Failure {
         self
     }
 
+    /// With what lies under it: Ansible keeps it out of `msg` and tells it beside the place.
+    #[must_use]
+    pub fn caused_by(self, cause: impl Into<String>) -> Self {
+        self.with(CAUSE, Json::String(cause.into()))
+    }
+
     /// The message.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -103,6 +112,8 @@ impl From<ConnectionError> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        Self::new(format!("Task failed: {}", fault.message))
+        let mut failure = Self::new(format!("Task failed: {}", fault.message));
+        failure.result.insert(Trail::KEY.into(), fault.causes());
+        failure
     }
 }

@@ -5,10 +5,12 @@ use super::hint::{self, Hint};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, SourceId, Span};
 use libyaml_safer::{Encoding, Error, ErrorKind, EventData, Mark, Parser, ScalarStyle};
+use std::io::{Chain, Read as _};
 
 /// The events of one text.
 pub(super) struct Events<'a> {
-    parser: Parser<&'a [u8]>,
+    /// A last line without its end gets one: the scanner cannot read a block scalar without.
+    parser: Parser<Chain<&'a [u8], &'a [u8]>>,
     text: &'a str,
     source: SourceId,
     /// The bytes of a byte order mark, which the parser does not see.
@@ -21,16 +23,24 @@ impl<'a> Events<'a> {
         let mut parser = Parser::new();
         parser.set_encoding(Encoding::Utf8);
         let seen = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
-        parser.set_input(seen.as_bytes());
+        let end: &[u8] = if seen.ends_with(['\n', '\r']) { b"" } else { b"\n" };
+        parser.set_input(seen.as_bytes().chain(end));
         let skipped = (source.text.len() - seen.len()) as u64;
         Self { parser, text: &source.text, source: id, skipped }
     }
 
     /// The next event and its place. The place of a scalar ends with its last visible character.
     pub(super) fn next(&mut self) -> Result<(EventData, Span), Diagnostic> {
-        let event = self.parser.parse().map_err(|error| self.wrong(&error))?;
+        let mut event = self.parser.parse().map_err(|error| self.wrong(&error))?;
         let mut span = self.span(event.start_mark, event.end_mark);
-        if let EventData::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = &event.data {
+        let past = event.end_mark.index.saturating_add(self.skipped) > self.text.len() as u64;
+        if let EventData::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, value, .. } =
+            &mut event.data
+        {
+            if past && value.ends_with('\n') {
+                // That end is not the text's own.
+                value.pop();
+            }
             let written = self.text.get(span.start as usize..span.end as usize).unwrap_or("");
             span = span.part(0, written.trim_end().len());
         }

@@ -350,6 +350,9 @@ pub fn find_tasks(name: &str, dir: &Path, around: &Around, play_dir: &Path) -> R
     if let Some(role) = around.role.as_ref().filter(|_| around.handler) {
         tried.push(role.role.dir.join("tasks").join(name));
     }
+    if let Some(role) = &around.role {
+        tried.push(role.role.dir.join(name));
+    }
     tried.push(play_dir.join("tasks").join(name));
     tried.push(play_dir.join(name));
     tried.dedup();

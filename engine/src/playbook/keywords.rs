@@ -17,7 +17,23 @@ pub enum Setting<T> {
         keyword: Arc<str>,
         /// Its value.
         node: Node,
+        /// What is meant where the template gives `omit`: the keyword of a level around.
+        outer: Option<Arc<Setting<T>>>,
     },
+}
+
+impl<T: Clone> Setting<T> {
+    /// The setting as it stands inside `outer`.
+    fn within(&self, outer: Option<&Self>) -> Self {
+        match self {
+            Self::Template { keyword, node, outer: None } => Self::Template {
+                keyword: keyword.clone(),
+                node: node.clone(),
+                outer: outer.cloned().map(Arc::new),
+            },
+            known => known.clone(),
+        }
+    }
 }
 
 /// Keywords of one level, or of a level with all around it ([`Keywords::within`]).
@@ -86,8 +102,11 @@ impl Keywords {
         fn joined<T: Clone>(first: &[T], then: &[T]) -> Vec<T> {
             first.iter().chain(then).cloned().collect()
         }
-        fn or<T: Clone>(inner: &Option<T>, outer: &Option<T>) -> Option<T> {
-            inner.as_ref().or(outer.as_ref()).cloned()
+        fn or<T: Clone>(inner: &Option<Setting<T>>, outer: &Option<Setting<T>>) -> Option<Setting<T>> {
+            match inner {
+                Some(inner) => Some(inner.within(outer.as_ref())),
+                None => outer.clone(),
+            }
         }
         Self {
             when: joined(&outer.when, &self.when),
@@ -113,7 +132,7 @@ impl Keywords {
             diff: or(&self.diff, &outer.diff),
             throttle: or(&self.throttle, &outer.throttle),
             timeout: or(&self.timeout, &outer.timeout),
-            delegate_to: or(&self.delegate_to, &outer.delegate_to),
+            delegate_to: self.delegate_to.as_ref().or(outer.delegate_to.as_ref()).cloned(),
             delegate_facts: or(&self.delegate_facts, &outer.delegate_facts),
             notify: joined(&outer.notify, &self.notify),
             flaws: joined(&outer.flaws, &self.flaws),

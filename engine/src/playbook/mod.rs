@@ -12,7 +12,7 @@ mod task;
 
 pub use keywords::{Keywords, Setting};
 pub use load::{Loader, RoleFrom, collection_of};
-pub use play::{Order, Play, Playbook, Prompt, Strategy};
+pub use play::{Order, Play, Playbook, Prompt, Show, Strategy};
 pub use role::{Argspec, Role, RoleUse};
 pub use table::{Keyword, Place, Takes, keyword, keywords};
 pub use task::{Action, Args, Block, Entry, Include, Loop, LoopControl, Loops, Task};

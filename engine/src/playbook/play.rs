@@ -60,6 +60,16 @@ pub struct Prompt {
     pub encrypt: Option<Arc<str>>,
 }
 
+/// What a person sees of a play.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Show {
+    /// Its tasks as they end.
+    #[default]
+    Tasks,
+    /// What its checks found, and of its tasks those that fail.
+    Findings,
+}
+
 /// One play.
 #[derive(Clone, Debug)]
 pub struct Play {
@@ -71,6 +81,8 @@ pub struct Play {
     pub hosts: Node,
     /// `stage` (ours): the heading it stands under.
     pub stage: Option<Node>,
+    /// `show` (ours): what of it a person sees.
+    pub show: Show,
     /// `needs` (ours): names of plays or stages it waits for; unset means all before it.
     pub needs: Option<Vec<Spanned<Arc<str>>>>,
     /// The keywords that tasks inherit.

@@ -215,6 +215,12 @@ const KEYWORDS: &[Keyword] = &[
     row("roles", &[Play], Roles, "Roles that run before `tasks`."),
     row("run_once", EVERYWHERE, Boolean, "One host does it for all of them."),
     row("serial", &[Play], List, "How many hosts are taken through the play at a time."),
+    row(
+        "show",
+        &[Play],
+        Text,
+        "What is shown: `tasks` as they end, or only what its checks found, `findings`.",
+    ),
     row("stage", &[Play], Text, "The heading the play stands under."),
     row("strategy", &[Play], Text, "How hosts wait for each other: `linear`, `free`, `host_pinned`."),
     row("tags", NAMED, Words, "Words by which `--tags` and `--skip-tags` choose."),

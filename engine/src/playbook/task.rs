@@ -136,6 +136,8 @@ pub struct Args {
 /// A file of tasks to import or include.
 #[derive(Clone, Debug)]
 pub struct Include {
+    /// The place of the action's name.
+    pub span: Span,
     /// `file`, perhaps a template.
     pub file: Node,
     /// `apply`: keywords for what is included.

@@ -9,10 +9,11 @@ use super::target::{Sight, flag, number, setting};
 use super::unit::Unit;
 use crate::connection::{Escalation, Target};
 use crate::event::EventKind;
-use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Map, Output, Reason};
+use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Live, Map, Output, Reason};
 use crate::node::Mapping;
 use crate::plan::PlannedTask;
 use crate::playbook::{Action, Args};
+use crate::source::Span;
 use crate::template::{Expr, Fault, Scope, Value, Variable, from_json, is_template, text_of, to_json};
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
@@ -111,10 +112,9 @@ fn variable_name(value: &Value) -> Result<String, Fault> {
         ValueKind::Map => "dict",
         _ => "list",
     };
-    let text =
-        text_of(value).map_err(|error| Fault { message: error.to_string(), span: None, undefined: false })?;
+    let text = text_of(value).map_err(|error| Fault::new(error.to_string(), None))?;
     let message = format!("Invalid variable name '{text}' of type '{kind}'.");
-    Err(Fault { message, span: None, undefined: false })
+    Err(Fault::new(message, None))
 }
 
 impl Attempts<'_> {
@@ -168,7 +168,7 @@ impl Attempts<'_> {
         let timeout = number(keywords.timeout.as_ref(), scope)?.or(defaults.task_timeout);
         if let Some(seconds) = timeout.filter(|seconds| !(0..=MOST_SECONDS).contains(seconds)) {
             let message = format!("Timeout {seconds} is invalid, it must be between 0 and {MOST_SECONDS}.");
-            return Err(Fault { message, span: None, undefined: false });
+            return Err(Fault::new(message, None));
         }
         let timeout = timeout.filter(|seconds| *seconds > 0);
         let module = self.module()?;
@@ -257,34 +257,31 @@ impl Attempts<'_> {
     }
 
     fn module(&self) -> Result<Arc<dyn AnyModule>, Fault> {
-        let missing = || Fault {
-            message: format!(
+        let missing = || {
+            let message = format!(
                 "couldn't resolve module/action '{}'. This often indicates a misspelling, missing collection, or \
                  incorrect module path.",
                 self.unit.task.action()
-            ),
-            span: None,
-            undefined: false,
+            );
+            Fault::new(message, None)
         };
         self.unit.task.module.clone().ok_or_else(missing)
     }
 
     /// The arguments, rendered, with `module_defaults` under them.
     fn arguments(&self, module: &dyn AnyModule) -> Result<Map, Fault> {
-        let Action::Module { args, .. } = &self.unit.task.task.action else { return Ok(Map::new()) };
+        let Action::Module { args, span, .. } = &self.unit.task.task.action else { return Ok(Map::new()) };
         let mut all = self.defaults(module)?;
         let spec = module.spec();
         let name = module.name();
-        let finalize = |key: &str, fault: Fault| Fault {
-            message: format!(
-                "Finalization of task args for '{name}' failed: Error while resolving value for '{key}': {}",
-                fault.message
-            ),
-            ..fault
+        let finalize = |key: &str, at: Span, fault: Fault| {
+            fault
+                .within(format!("Error while resolving value for '{key}'"), at)
+                .within(format!("Finalization of task args for '{name}' failed"), *span)
         };
         let Args { named, raw, spread } = args;
         if let Some(spread) = spread {
-            let value = self.scope.render(spread).map_err(|fault| finalize("args", fault))?;
+            let value = self.scope.render(spread).map_err(|fault| finalize("args", spread.span, fault))?;
             let given = if Scope::is_omit(&value) { Json::Null } else { to_json(&value)? };
             let kind = match given {
                 Json::Object(more) => {
@@ -300,7 +297,7 @@ impl Attempts<'_> {
             if let Some(kind) = kind {
                 let lead = format!("Finalization of task args for '{name}' failed:");
                 let message = format!("{lead} Task args must resolve to a 'dict' not '{kind}'.");
-                return Err(Fault { message, span: Some(spread.span), undefined: false });
+                return Err(Fault::new(message, Some(spread.span)));
             }
         }
         for (key, node) in named.as_map().into_iter().flat_map(Mapping::iter) {
@@ -319,20 +316,20 @@ impl Attempts<'_> {
                 }
                 continue;
             }
-            let value = self.scope.render(node).map_err(|fault| finalize(&key, fault))?;
+            let value = self.scope.render(node).map_err(|fault| finalize(&key, node.span, fault))?;
             if Scope::is_omit(&value) {
                 all.remove(&key);
             } else {
-                let json = to_json(&value).map_err(|fault| finalize(&key, fault))?;
+                let json = to_json(&value).map_err(|fault| finalize(&key, node.span, fault))?;
                 all.insert(key, json);
             }
         }
         if raw.is_some() && spec.free_form.is_none() && !spec.open {
             let message = format!("Action '{name}' does not support raw params.");
-            return Err(Fault { message, span: None, undefined: false });
+            return Err(Fault::new(message, None));
         }
         if let (Some(raw), Some(option)) = (raw, spec.free_form) {
-            let text = self.scope.text(raw).map_err(|fault| finalize(option, fault))?;
+            let text = self.scope.text(raw).map_err(|fault| finalize(option, raw.span, fault))?;
             all.insert(option.to_string(), Json::String(text));
         }
         Ok(all)
@@ -375,6 +372,8 @@ impl Attempts<'_> {
             Action::Module { args, .. } => args.named.clone(),
             _ => crate::node::Node { span: unit.task.task.span, kind: crate::node::Kind::Null },
         };
+        let no_log =
+            flag(keywords.no_log.as_ref(), self.scope).unwrap_or(Some(true)).unwrap_or(defaults.no_log);
         Ok(Context {
             host: unit.host.clone(),
             road: Arc::new(Road { pool: unit.pool.clone(), target }),
@@ -383,15 +382,14 @@ impl Attempts<'_> {
             timeout: None,
             check_mode: flag(keywords.check_mode.as_ref(), self.scope)?.unwrap_or(defaults.check_mode),
             diff: flag(keywords.diff.as_ref(), self.scope)?.unwrap_or(defaults.diff),
-            no_log: flag(keywords.no_log.as_ref(), self.scope)
-                .unwrap_or(Some(true))
-                .unwrap_or(defaults.no_log),
+            no_log,
             verbosity: defaults.verbosity,
             scope: self.scope.clone(),
             there,
             written,
             playbook_dir: unit.scene.play.dir.to_path_buf(),
             jobs: unit.world.jobs.clone(),
+            live: if no_log { Live::default() } else { unit.live() },
         })
     }
 

@@ -14,8 +14,8 @@ use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, Wait, matches_start};
-use crate::playbook::{Action, Setting};
-use crate::template::from_json;
+use crate::playbook::{Action, Setting, Show};
+use crate::template::{Trail, from_json};
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -135,6 +135,8 @@ impl Conductor {
             }
         }
         self.units.shutdown().await;
+        // What was broken off may have said how it left things.
+        self.heard().await;
         self.jobs_ended().await;
         if *self.cancelled.borrow() {
             self.pool.settled().await;
@@ -222,7 +224,8 @@ impl Conductor {
             Some(Setting::Fixed(written)) => *written,
             _ => self.plan.site.defaults.check_mode,
         };
-        self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode }).await;
+        let quiet = planned.is_some_and(|planned| planned.play.show == Show::Findings);
+        self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode, quiet }).await;
     }
 
     /// Sends off every unit that may begin.
@@ -308,12 +311,17 @@ impl Conductor {
         self.tell(EventKind::UnitStarted { step: number, host }).await;
     }
 
-    /// Takes a unit's answer.
-    async fn take(&mut self, done: Result<(Id, Finished), JoinError>) {
-        // What a unit said of its items comes before its end.
+    /// Tells what units have said.
+    async fn heard(&mut self) {
         while let Ok(event) = self.items.1.try_recv() {
             self.tell(event).await;
         }
+    }
+
+    /// Takes a unit's answer.
+    async fn take(&mut self, done: Result<(Id, Finished), JoinError>) {
+        // What a unit said comes before its end.
+        self.heard().await;
         let (id, finished) = match done {
             Ok((id, finished)) => (id, finished),
             Err(error) if error.is_cancelled() => return,
@@ -354,6 +362,7 @@ impl Conductor {
         }
         if rescued && let Some(task) = step_task(&act) {
             let mut result = finished.outcome.result.clone();
+            result.shift_remove(Trail::KEY);
             result.insert("failed".into(), json!(true));
             result.entry("exception").or_insert(json!("(traceback unavailable)"));
             let result = from_json(&Json::Object(result));

@@ -175,6 +175,10 @@ impl Consult for Advisor {
         if diagnostics.has_errors() {
             let said = diagnostics.0.iter().filter(|d| matches!(d.severity, Severity::Error(_)));
             let place = |d: &crate::diagnostic::Diagnostic| {
+                // A missing role is told as Ansible tells it: the task says where.
+                if d.code == "muster::playbook::role" {
+                    return String::new();
+                }
                 let label = d.labels.first().map(|label| world.site.loader.sources.place(label.span));
                 label.map(|place| format!(" ({place})")).unwrap_or_default()
             };

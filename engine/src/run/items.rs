@@ -19,7 +19,7 @@ use std::time::Duration;
 /// A template fails, a lookup fails, or `loop` gives no list.
 pub fn of(task: &PlannedTask, scope: &Scope) -> Result<Option<Vec<Value>>, Fault> {
     let Some(repeat) = &task.task.repeat else { return Ok(None) };
-    let wrong = |message: String| Fault { message, span: Some(repeat.items.span), undefined: false };
+    let wrong = |message: String| Fault::new(message, Some(repeat.items.span)).of(repeat.items.span);
     let list = |value: &Value| -> Result<Vec<Value>, Fault> {
         let items = value.try_iter().map_err(|error| wrong(error.to_string()))?;
         items.checked().collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))

@@ -2,8 +2,8 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::Map;
-use crate::template::Fault;
+use crate::module::{CAUSE, Map};
+use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 
 /// Whether a key of a result says yes.
@@ -68,7 +68,10 @@ pub fn failure(message: impl Into<String>) -> Map {
 /// A failed task whose template or condition was at fault.
 #[must_use]
 pub fn fault(fault: &Fault) -> Map {
-    failure(format!("Task failed: {}", fault.message))
+    let lead = if fault.trail.bare { "" } else { "Task failed: " };
+    let mut result = failure(format!("{lead}{}", fault.message));
+    result.insert(Trail::KEY.into(), fault.causes());
+    result
 }
 
 /// A task that a condition skipped.
@@ -132,6 +135,21 @@ fn excuse(result: &mut Map) {
     }
 }
 
+/// What a module wants shown in place of parts of its result, which may hold secrets; whoever registers it has the parts.
+const SHOWN: &str = "_ansible_shown";
+
+fn instead(shown: &mut Map, result: &Map) {
+    if let Some(Json::Object(parts)) = result.get(SHOWN) {
+        shown.extend(parts.clone());
+    }
+    let items = shown.get_mut("results").and_then(Json::as_array_mut).into_iter().flatten();
+    for item in items.filter_map(Json::as_object_mut) {
+        if let Some(Json::Object(parts)) = item.shift_remove(SHOWN) {
+            item.extend(parts);
+        }
+    }
+}
+
 /// What a report may show of a result; differences only if they are asked for.
 #[must_use]
 pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
@@ -140,9 +158,13 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
         let said = |key: &str| {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
-                || (key.starts_with("_ansible_") && !matches!(key, "_ansible_verbose_always" | DELEGATED))
+                || (key.starts_with("_ansible_")
+                    && !matches!(key, "_ansible_verbose_always" | CAUSE | DELEGATED | Trail::KEY))
         };
-        return result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut all: Map =
+            result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        instead(&mut all, result);
+        return all;
     }
     let mut censored = Map::new();
     censored.insert(

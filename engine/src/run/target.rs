@@ -5,7 +5,7 @@ use crate::connection::{Escalation, Method, Secret, Target};
 use crate::node::{Kind, Mapping, Node};
 use crate::plan::Defaults;
 use crate::playbook::{Keywords, Setting};
-use crate::template::{Fault, Scope, Value, to_json};
+use crate::template::{Fault, Scope, Spot, Value, from_json, text_of, to_json};
 use serde_json::Value as Json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,18 +56,18 @@ pub fn setting<T: Clone>(
     match setting {
         None => Ok(None),
         Some(Setting::Fixed(value)) => Ok(Some(value.clone())),
-        Some(Setting::Template { keyword, node }) => {
+        Some(Setting::Template { keyword, node, outer }) => {
             let lead = format!("Error processing keyword '{keyword}': ");
-            let failed = |fault: Fault| Fault { message: format!("{lead}{}", fault.message), ..fault };
+            let failed =
+                |fault: Fault| fault.within(format!("Error processing keyword '{keyword}'"), node.span);
             let value = scope.render(node).map_err(failed)?;
             if Scope::is_omit(&value) {
-                return Ok(None);
+                return self::setting(outer.as_deref(), scope, kind, convert);
             }
             let Some(text) = text(&value) else { return Ok(None) };
-            let wrong = || Fault {
-                message: format!("{lead}The value '{text}' could not be converted to '{kind}'."),
-                span: Some(node.span),
-                undefined: false,
+            let wrong = || {
+                let message = format!("{lead}The value '{text}' could not be converted to '{kind}'.");
+                Fault::new(message, Some(node.span))
             };
             convert(&text).map(Some).ok_or_else(wrong)
         }
@@ -228,11 +228,7 @@ impl Sight<'_> {
     }
 
     fn wrong(&self, what: &str, value: &str) -> Fault {
-        Fault {
-            message: format!("{what} cannot be '{value}' for host {}", self.host),
-            span: None,
-            undefined: false,
-        }
+        Fault::new(format!("{what} cannot be '{value}' for host {}", self.host), None)
     }
 
     /// `environment`, rendered: inner mappings win. Where facts are only being gathered, what needs the facts of the
@@ -241,9 +237,10 @@ impl Sight<'_> {
     /// # Errors
     /// A template fails, or gives something that is no mapping.
     pub fn environment(&self, names: &Scope, gathers: bool) -> Result<Vec<(String, String)>, Fault> {
-        let keyword = |fault: Fault| Fault {
-            message: format!("Error processing keyword 'environment': {}", fault.message),
-            ..fault
+        let keyword = |fault: Fault| {
+            let all =
+                self.keywords.environment.iter().map(|node| from_json(&node.to_json())).collect::<Value>();
+            fault.while_at("Error processing keyword 'environment'", Some(Spot::Value(shown_of(&all))))
         };
         let mut all = indexmap::IndexMap::new();
         for node in &self.keywords.environment {
@@ -272,13 +269,18 @@ impl Sight<'_> {
                         all.insert(name, plain(&value));
                     }
                 } else if !value.is_none() && !is_blank(node) {
-                    let message = "environment must be a dictionary".into();
-                    return Err(Fault { message, span: Some(node.span), undefined: false });
+                    let message = "environment must be a dictionary";
+                    return Err(Fault::new(message, Some(node.span)));
                 }
             }
         }
         Ok(all.into_iter().collect())
     }
+}
+
+/// A value as Python shows it.
+fn shown_of(value: &Value) -> String {
+    text_of(value).unwrap_or_default()
 }
 
 /// Whether it is the facts of the environment that are missing.

@@ -12,7 +12,7 @@ use super::scene::Scene;
 use super::target::flag;
 use super::world::World;
 use crate::event::{EventKind, Outcome, Status};
-use crate::module::Map;
+use crate::module::{Live, Map, Said};
 use crate::node::Node;
 use crate::plan::{Act, PlannedTask, find_tasks};
 use crate::playbook::{Action, RoleUse, Task};
@@ -146,7 +146,9 @@ impl Unit {
 
     /// A loop over what is no list.
     fn loopless(&self, scope: &Scope, fault: &Fault) -> Finished {
-        let mut done = Done::of(result::failure(&fault.message));
+        let mut fault = fault.clone();
+        fault.trail.bare = true;
+        let mut done = Done::of(result::fault(&fault));
         done.result.shift_remove("changed");
         self.weigh(&mut done, scope);
         self.finished(done, vec![], vec![], false)
@@ -254,6 +256,17 @@ impl Unit {
         });
     }
 
+    /// Where its module says what is going on.
+    pub fn live(&self) -> Live {
+        let (say, step, host) = (self.say.clone(), self.step, self.host.clone());
+        Live::new(move |said| {
+            let _ = say.send(match said {
+                Said::Line(line) => EventKind::UnitOutput { step, host: host.clone(), line },
+                Said::Warning(text) => EventKind::Warning { text },
+            });
+        })
+    }
+
     /// One execution: condition, then what the act is.
     async fn execute(
         &self,
@@ -309,12 +322,10 @@ impl Unit {
 
     fn file(&self, task: &PlannedTask, scope: &Scope) -> Result<Done, Fault> {
         let Action::IncludeTasks(include) = &task.task.action else { return Ok(Done::of(Map::new())) };
-        let name = scope.text(&include.file).map_err(|fault| Fault {
-            message: format!(
-                "Finalization of task args for '{}' failed: Error while resolving value for '_raw_params': {}",
-                "ansible.builtin.include_tasks", fault.message
-            ),
-            ..fault
+        let name = scope.text(&include.file).map_err(|fault| {
+            fault
+                .within("Error while resolving value for '_raw_params'", include.file.span)
+                .within("Finalization of task args for 'ansible.builtin.include_tasks' failed", include.span)
         })?;
         let path = match find_tasks(&name, &task.task.dir, &task.around, &self.scene.play.dir) {
             Ok(path) => path,

@@ -8,7 +8,8 @@ use super::rewrite::{Mode, Plugin, Rewritten, Shape, rewrite};
 use super::{Value, fault, files};
 use crate::diagnostic::nearest;
 use minijinja::{Error, Expression, Template};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -86,25 +87,38 @@ impl Broken {
     /// The first name in `rewritten` that is no filter or test.
     pub fn unknown(rewritten: &Rewritten) -> Option<Self> {
         let named = rewritten.named.iter().find(|named| !knows(named.plugin, &named.name))?;
-        let (kind, known) = match named.plugin {
-            Plugin::Filter => ("filter", super::environment::filters()),
-            Plugin::Test => ("test", super::environment::tests()),
+        let empty = BTreeSet::new();
+        let known = match named.plugin {
+            Plugin::Filter => super::environment::filters(),
+            Plugin::Test => super::environment::tests(),
+            Plugin::Lookup => &empty,
         };
         let short = named.name.rsplit('.').next().unwrap_or(&named.name);
         let near = nearest(short, known.iter().map(String::as_str).filter(|name| !name.contains('.')));
+        let help = super::guests::absent(named.plugin, &named.name);
         Some(Self {
-            message: format!("No {kind} named '{}'.", named.name),
+            message: match named.plugin {
+                Plugin::Lookup => format!("The lookup plugin '{}' was not found.", named.name),
+                kind => format!("No {} named '{}'.", kind.name(), named.name),
+            },
             at: Some(named.at.clone()),
-            help: near.map(|near| format!("did you mean `{near}`?")),
+            help: help.or_else(|| near.map(|near| format!("did you mean `{near}`?"))),
         })
     }
 }
 
 impl Compiled {
     fn new(source: &Arc<str>, mode: Mode) -> Result<Self, Broken> {
+        // Jinja reads every end of a line as one newline.
+        let unified = match mode {
+            Mode::Playbook if source.contains('\r') => {
+                Cow::Owned(source.replace("\r\n", "\n").replace('\r', "\n"))
+            }
+            _ => Cow::Borrowed(&**source),
+        };
         let text: &str = match mode {
             Mode::Condition => source,
-            _ => source.strip_suffix('\n').unwrap_or(source),
+            _ => unified.strip_suffix('\n').unwrap_or(&unified),
         };
         let refused = |error: Error| Broken::refused(&error, mode, source);
         let rewritten = rewrite(text, mode, environment().syntax()).map_err(refused)?;

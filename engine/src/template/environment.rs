@@ -1,12 +1,14 @@
 //! The one minijinja environment of the process: Ansible's syntax settings, filters, tests, functions and printing.
 //! Nothing comes in; what is in it is the same for every host, and whatever differs is found through the scope.
 
+use super::arguments::Args;
 use super::finish::{Omit, finish, is_omit};
+use super::range::is_range;
 use super::rewrite::{Plugin, operators};
-use super::{Value, filters, functions, methods, predicates, python};
+use super::{Value, filters, functions, guests, lookups, methods, predicates, python};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, escape_formatter};
+use minijinja::{AutoEscape, Environment, Error, State, UndefinedBehavior, escape_formatter};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -36,11 +38,37 @@ pub fn tests() -> &'static BTreeSet<String> {
     &built().tests
 }
 
-/// Whether there is a filter or test of that name.
-pub fn knows(plugin: Plugin, name: &str) -> bool {
+/// Whether a filter, test or lookup of that name is built in.
+pub fn has(plugin: Plugin, name: &str) -> bool {
     match plugin {
         Plugin::Filter => filters().contains(name),
         Plugin::Test => tests().contains(name),
+        Plugin::Lookup => lookups::is_lookup(name),
+    }
+}
+
+/// Whether there is one of that name: built in, or the site's own.
+pub fn knows(plugin: Plugin, name: &str) -> bool {
+    has(plugin, name) || guests::knows(plugin, name)
+}
+
+/// Filters a value; `all` is the value with its arguments.
+pub fn filter(state: &mut State<'_, '_>, name: &str, all: &[Value]) -> Result<Value, Error> {
+    match all.split_first() {
+        Some((value, rest)) if !has(Plugin::Filter, name) => {
+            guests::apply(Plugin::Filter, name, value, &Args::new(rest.to_vec()))
+        }
+        _ => state.apply_filter(name, all),
+    }
+}
+
+/// Tests a value; `all` is the value with its arguments.
+pub fn test(state: &mut State<'_, '_>, name: &str, all: &[Value]) -> Result<bool, Error> {
+    match all.split_first() {
+        Some((value, rest)) if !has(Plugin::Test, name) => {
+            guests::apply(Plugin::Test, name, value, &Args::new(rest.to_vec())).map(|value| value.is_true())
+        }
+        _ => state.perform_test(name, all),
     }
 }
 
@@ -65,6 +93,7 @@ fn build() -> Built {
         }
         match value.as_str() {
             Some(text) => out.write_str(text)?,
+            None if is_range(value) => out.write_str(&python::text(value)?)?,
             None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) => {
                 // Tuples print as lists, and what is omitted does not print.
                 out.write_str(&python::text(&finish(value.clone())?)?)?;

@@ -88,7 +88,7 @@ pub fn error(message: impl Into<String>) -> Error {
 
 /// An error about something undefined, in words of one's own.
 pub fn undefined(message: impl Into<String>) -> Error {
-    Fault { message: message.into(), span: None, undefined: true }.into()
+    Fault { undefined: true, ..Fault::new(message, None) }.into()
 }
 
 /// Fails with the engine's own error, which knows the name, if the value is undefined.
@@ -128,7 +128,7 @@ pub fn carried(error: &Error) -> Option<&Fault> {
 pub fn plain(error: &Error) -> Fault {
     carried(error).cloned().unwrap_or_else(|| {
         let (message, undefined) = describe(error, &|_| None);
-        Fault { message, span: None, undefined }
+        Fault { undefined, ..Fault::new(message, None) }
     })
 }
 
@@ -139,7 +139,7 @@ pub fn of(error: &Error, core: &Arc<Core>, compiled: &Compiled, span: Option<Spa
     }
     let (message, undefined) = describe(error, &|parent| compiled.parent(core, parent));
     let what = if compiled.bare { "expression" } else { "template" };
-    Fault { message: led(message, undefined, what), span, undefined }
+    Fault { undefined, ..Fault::new(led(message, undefined, what), span) }
 }
 
 /// The message after Ansible's lead, where it does not say itself what failed.

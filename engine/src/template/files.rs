@@ -4,9 +4,10 @@
 use super::compile::{Broken, with_newlines};
 use super::lazy::{Core, Root};
 use super::rewrite::{Mode, rewrite};
-use super::{Fault, FileOptions, environment as shared, fault};
+use super::{Fault, FileOptions, Spot, environment as shared, fault};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub fn environment(core: &Arc<Core>, syntax: SyntaxConfig) -> Environment<'stati
             Error::new(ErrorKind::TemplateNotFound, format!("{}: {error}", path.display()))
         };
         let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.strip_suffix('\n').unwrap_or(&text);
         rewrite(text, Mode::File, &syntax).map(|rewritten| Some(rewritten.text))
     });
@@ -50,17 +52,20 @@ pub fn find(search: &[PathBuf], name: &str) -> Option<PathBuf> {
 /// It does not parse, fails, or reads something undefined; the message names the file and line.
 pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
     let mut options = options.clone();
-    let fail = |message: String| Fault { message, span: None, undefined: false };
+    let fail = |message: String| Fault::new(message, None);
     let body = header(text, &mut options)
         .map_err(|why| fail(format!("Syntax error in template: {why}")))?
         .unwrap_or(text);
     let skipped = text.len().saturating_sub(body.len());
     let lines = text.get(..skipped).unwrap_or("").matches('\n').count();
-    let at = |line: usize| format!("{name}:{}", line + lines);
     let syntax = syntax(&options).map_err(|error| fail(error.to_string()))?;
+    let unified = unified(body, &options);
+    let body = &*unified;
     let source = body.strip_suffix('\n').unwrap_or(body);
-    let refused =
-        |message: String, line: usize| fail(format!("Syntax error in template: {message} ({})", at(line)));
+    let refused = |message: String, line: usize| {
+        fail(format!("Syntax error in template: {message}"))
+            .at(Spot::File(name.to_owned(), Some(line + lines)))
+    };
     let rewritten = rewrite(source, Mode::File, &syntax).map_err(|error| {
         let broken = Broken::refused(&error, Mode::File, source);
         refused(broken.message, error.line().unwrap_or(1))
@@ -82,14 +87,26 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
         Err(error) => {
             let fault = fault::plain(&error);
             let line = error.line().filter(|_| error.name() == Some(name));
-            let place = line.map_or_else(String::new, |line| format!(" ({})", at(line)));
             let message = match fault::carried(&error) {
                 Some(_) => fault.message,
                 None => fault::led(fault.message, fault.undefined, "template"),
             };
-            Err(Fault { message: message + &place, ..fault })
+            let spot = Spot::File(name.to_owned(), line.map(|line| line + lines));
+            Err(Fault { message, ..fault }.at(spot))
         }
     }
+}
+
+/// A template's lines as Jinja reads them, however they end; a text without a template in it stays as it is.
+fn unified<'t>(text: &'t str, options: &FileOptions) -> Cow<'t, str> {
+    let start = |pair: &Option<(String, String)>, usual: &'static str| {
+        pair.as_ref().map_or_else(|| usual.to_string(), |(start, _)| start.clone())
+    };
+    let starts = [start(&options.variable, "{{"), start(&options.block, "{%"), start(&options.comment, "{#")];
+    if !text.contains('\r') || !starts.iter().any(|start| text.contains(start)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 fn syntax(options: &FileOptions) -> Result<SyntaxConfig, Error> {
@@ -104,6 +121,12 @@ fn syntax(options: &FileOptions) -> Result<SyntaxConfig, Error> {
     }
     if let Some((start, end)) = options.comment.clone() {
         builder.comment_delimiters(start, end);
+    }
+    if let Some(prefix) = options.line_statement.clone() {
+        builder.line_statement_prefix(prefix);
+    }
+    if let Some(prefix) = options.line_comment.clone() {
+        builder.line_comment_prefix(prefix);
     }
     builder.build()
 }
@@ -136,6 +159,8 @@ fn header<'t>(text: &'t str, options: &mut FileOptions) -> Result<Option<&'t str
             "block_end_string" => options.block.get_or_insert_with(block).1 = unquoted,
             "comment_start_string" => options.comment.get_or_insert_with(comment).0 = unquoted,
             "comment_end_string" => options.comment.get_or_insert_with(comment).1 = unquoted,
+            "line_statement_prefix" => options.line_statement = Some(unquoted),
+            "line_comment_prefix" => options.line_comment = Some(unquoted),
             // What every file has anyway.
             "keep_trailing_newline" | "newline_sequence" => {}
             other => return Err(format!("Invalid '#jinja2:' override key '{other}'.")),

@@ -2,6 +2,7 @@
 //! in, one made of plain strings, numbers, lists and mappings goes out; what is plain already is shared, not copied.
 
 use super::filters::times;
+use super::range::is_range;
 use super::{Value, fault, python};
 use indexmap::IndexMap;
 use minijinja::Error;
@@ -40,6 +41,9 @@ pub fn finish(value: Value) -> Result<Value, Error> {
         ValueKind::Undefined => fault::defined(&value).map(|()| value),
         ValueKind::Invalid => fault::valid(value),
         ValueKind::String if value.is_safe() => Ok(Value::from(value.as_str().unwrap_or(""))),
+        ValueKind::Seq if is_range(&value) => {
+            Err(fault::error("Type 'range' is unsupported for variable storage."))
+        }
         ValueKind::Seq | ValueKind::Iterable => list(value),
         ValueKind::Map if is_data(&value) => map(value),
         ValueKind::Plain if let Some(text) = times::as_text(&value) => Ok(Value::from(text)),

@@ -2,6 +2,7 @@
 
 use super::arguments::{Args, entries, items};
 use super::filters::times::{Moment, zoned_text};
+use super::range::range;
 use super::{Value, fault, lazy, lookups};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -30,6 +31,7 @@ pub fn install(env: &mut Environment<'static>) {
         pairs.extend(args.pairs().into_iter().map(|(name, value)| (Value::from(name), value)));
         Ok::<_, Error>(Value::from_pairs(pairs))
     });
+    env.add_function("range", range);
     env.add_function("now", now);
     env.add_function("lookup", |rest: Rest<ValueOrKwargs>| called(rest.into_values(), false));
     env.add_function("query", |rest: Rest<ValueOrKwargs>| called(rest.into_values(), true));

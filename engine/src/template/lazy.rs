@@ -90,7 +90,7 @@ impl Core {
             Kind::Vault(text) => match vault::decrypt(&self.around, text) {
                 Ok(plain) => self.value(&Node { span: node.span, kind: Kind::Str(plain.into()) }),
                 Err(message) => {
-                    let fault = Fault { message, span: Some(node.span), undefined: false };
+                    let fault = Fault::new(message, Some(node.span));
                     Value::from(minijinja::Error::from(fault))
                 }
             },
@@ -111,7 +111,7 @@ impl Core {
 
     /// Renders a template; its value may be undefined.
     pub fn render(self: &Arc<Self>, node: &Node, text: &Arc<str>) -> Result<Value, Fault> {
-        let fail = |message: String| Fault { message, span: Some(node.span), undefined: false };
+        let fail = |message: String| Fault::new(message, Some(node.span));
         let entry = (Arc::as_ptr(self).addr(), text.as_ptr().addr());
         let looped = RENDERING.with_borrow_mut(|stack| {
             let looped = stack.len() >= DEEPEST || stack.contains(&entry);
@@ -124,14 +124,13 @@ impl Core {
             return Err(fail("Recursive loop detected in template: maximum recursion depth exceeded".into()));
         }
         let _leave = Leave(&RENDERING);
-        let compiled = compile(text, Mode::Playbook).map_err(|broken| Fault {
-            message: format!("Syntax error in template: {}", broken.message),
-            span: Some(place::span(node, broken.at.clone())),
-            undefined: false,
+        let compiled = compile(text, Mode::Playbook).map_err(|broken| {
+            let message = format!("Syntax error in template: {}", broken.message);
+            Fault::new(message, Some(place::span(node, broken.at.clone()))).of(node.span)
         })?;
         compiled.eval(self).map_err(|error| {
             let at = compiled.locate(&error);
-            fault::of(&error, self, &compiled, Some(place::span(node, at)))
+            fault::of(&error, self, &compiled, Some(place::span(node, at))).of(node.span)
         })
     }
 }
@@ -154,6 +153,17 @@ fn is_costly(node: &Node) -> bool {
     match &node.kind {
         Kind::Str(text) => is_template(text),
         Kind::Vault(_) | Kind::Seq(_) | Kind::Map(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a text in the node is rendered when it is touched.
+pub fn holds_template(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Str(text) => is_template(text),
+        Kind::Vault(_) => true,
+        Kind::Seq(items) => items.iter().any(holds_template),
+        Kind::Map(map) => map.iter().any(|(_, value)| holds_template(value)),
         _ => false,
     }
 }

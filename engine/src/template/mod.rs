@@ -36,6 +36,8 @@ pub struct Fault {
     pub span: Option<Span>,
     /// Whether an undefined variable is the cause.
     pub undefined: bool,
+    /// What stood around it.
+    pub trail: Trail,
 }
 
 impl fmt::Display for Fault {
@@ -55,6 +57,7 @@ mod files;
 mod filters;
 mod finish;
 mod functions;
+mod guests;
 mod json;
 mod lazy;
 mod lookups;
@@ -64,20 +67,26 @@ mod owned;
 mod place;
 mod predicates;
 mod python;
+mod range;
 mod reads;
 mod rewrite;
 mod scope;
 mod surroundings;
+mod trail;
 mod vars;
 mod vault;
 
+pub use environment::knows;
 pub use expression::Expr;
+pub(crate) use guests::beside;
+pub use guests::{Guests, Kind as GuestKind, welcome};
 pub use json::{from_json, to_json};
-pub use lookups::{is_lookup, lookup};
+pub use lookups::{lookup, names as lookups};
 pub use python::text as text_of;
 pub use reads::{Use, reads, syntax};
 pub use scope::{FileOptions, Scope};
 pub use surroundings::Surroundings;
+pub use trail::{Spot, Trail};
 pub use vars::{Layer, Vars};
 
 /// Whether a text holds a template.

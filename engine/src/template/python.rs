@@ -2,6 +2,7 @@
 //! out, as ansible-core's own Python would give them.
 
 use super::fault;
+use super::range::is_range;
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 use std::cmp::Ordering;
@@ -24,6 +25,7 @@ pub fn type_name(value: &Value) -> &'static str {
         ValueKind::String => "str",
         ValueKind::Bytes => "bytes",
         ValueKind::Seq if value.is_tuple() => "tuple",
+        ValueKind::Seq if is_range(value) => "range",
         ValueKind::Seq | ValueKind::Iterable => "list",
         ValueKind::Map => match value.as_object().map(minijinja::value::DynObject::type_name) {
             Some(name) if name.ends_with("::HostVars") => "HostVars",
@@ -64,6 +66,9 @@ fn write_repr(out: &mut String, value: &Value) -> Result<(), Error> {
         }
         ValueKind::Number => out.push_str(&float(f64::try_from(value.clone()).unwrap_or(f64::NAN))),
         ValueKind::String => quote(out, value.as_str().unwrap_or("")),
+        ValueKind::Seq if is_range(value) => {
+            let _ = write!(out, "{value}");
+        }
         ValueKind::Seq | ValueKind::Iterable => {
             let tuple = value.is_tuple();
             out.push(if tuple { '(' } else { '[' });

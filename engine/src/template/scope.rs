@@ -34,6 +34,10 @@ pub struct FileOptions {
     pub block: Option<(String, String)>,
     /// `comment_start_string` and `_end_string`.
     pub comment: Option<(String, String)>,
+    /// `line_statement_prefix`.
+    pub line_statement: Option<String>,
+    /// `line_comment_prefix`.
+    pub line_comment: Option<String>,
 }
 
 /// Names with more in front of them.
@@ -147,15 +151,13 @@ impl Scope {
     /// As [`Scope::eval`], and when the result is not a boolean.
     pub fn holds(&self, expr: &Expr) -> Result<bool, Fault> {
         self.weighed(expr).map_err(|fault| match fault.undefined {
-            true => {
-                Fault { message: format!("Error while evaluating conditional: {}", fault.message), ..fault }
-            }
+            true => fault.within("Error while evaluating conditional", expr.span),
             false => fault,
         })
     }
 
     fn weighed(&self, expr: &Expr) -> Result<bool, Fault> {
-        let fail = |message: String| Err(Fault { message, span: Some(expr.span), undefined: false });
+        let fail = |message: String| Err(Fault::new(message, Some(expr.span)).of(expr.span));
         let (value, compiled) = self.raw(expr)?;
         if value.kind() == ValueKind::Bool {
             return Ok(value.is_true());
@@ -191,13 +193,13 @@ impl Scope {
         let (compiled, node) = match &expr.code {
             Code::Literal(value) => return Ok((value.clone(), None)),
             Code::Broken(said) => {
-                return Err(Fault { message: said.to_string(), span: Some(expr.span), undefined: false });
+                return Err(Fault::new(said.to_string(), Some(expr.span)).of(expr.span));
             }
             Code::Expression(compiled, node) | Code::Embedded(compiled, node) => (compiled, node),
         };
         let value = compiled.eval(&self.core).map_err(|error| {
             let at = compiled.locate(&error);
-            fault::of(&error, &self.core, compiled, Some(place::span(node, at)))
+            fault::of(&error, &self.core, compiled, Some(place::span(node, at))).of(node.span)
         })?;
         if let (Code::Embedded(..), ValueKind::String) = (&expr.code, value.kind())
             && let Some(inner) = self.named_expression(compiled)
@@ -257,7 +259,7 @@ impl Scope {
         };
         if fault::carried(&error).is_some() {
             let fault = fault::plain(&error);
-            return Err(Fault { span: fault.span.or(Some(span)), ..fault });
+            return Err(Fault { span: fault.span.or(Some(span)), ..fault }.of(span));
         }
         match compiled() {
             Some(compiled) => {
@@ -267,9 +269,9 @@ impl Scope {
                     None
                 };
                 let error = named.unwrap_or(error);
-                Err(fault::of(&error, &self.core, &compiled, Some(span)))
+                Err(fault::of(&error, &self.core, &compiled, Some(span)).of(span))
             }
-            None => Err(Fault { span: Some(span), ..fault::plain(&error) }),
+            None => Err(Fault { span: Some(span), ..fault::plain(&error) }.of(span)),
         }
     }
 }

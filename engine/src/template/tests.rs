@@ -231,11 +231,13 @@ fn files_include_import_and_extend_what_lies_beside_them() {
             "#jinja2: nosuch: 1\n{{ x }}\n",
             "Syntax error in template: Invalid '#jinja2:' override key 'nosuch'.",
         ),
+        ("a {{ x }}\r\nb\rc\r\n", "a 5\nb\nc\n"),
+        ("a\r\nb\r\n", "a\r\nb\r\n"),
         ("{% include 'part.j2' %}", "[-5]"),
         ("{% import 'lib.j2' as lib %}{{ lib.m(d) }}", "<none>"),
         ("{% extends 'base.j2' %}{% block body %}{{ s }}{% endblock %}", "top\nhelloend"),
-        ("one\n{{ nope }}\n", "'nope' is undefined (t.j2:2)"),
-        ("one\n{{ x | nofil }}\n", "Syntax error in template: No filter named 'nofil'. (t.j2:2)"),
+        ("one\n{{ nope }}\n", "'nope' is undefined"),
+        ("one\n{{ x | nofil }}\n", "Syntax error in template: No filter named 'nofil'."),
     ] {
         assert_eq!(file(source), want, "{source}");
     }

@@ -14,15 +14,15 @@ mod search;
 mod style;
 mod tree;
 
+pub(crate) use routing::Routing;
 pub use search::Bridge;
 pub use tree::Packages;
+pub(crate) use tree::Tree;
 
 use interpreter::Discovered;
-use routing::Routing;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
-use tree::Tree;
 
 /// Where modules and what they import are looked for, and what they are told, as the configuration has it.
 #[derive(Clone, Debug)]

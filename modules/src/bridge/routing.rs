@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Every routing that was read.
-#[derive(Default)]
-pub(super) struct Routing(Mutex<HashMap<PathBuf, Routes>>);
+#[derive(Debug, Default)]
+pub(crate) struct Routing(Mutex<HashMap<PathBuf, Routes>>);
 
 /// One file's.
-#[derive(Clone)]
-pub(super) struct Routes {
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
     /// Its collection.
     pub collection: String,
     routes: Arc<Json>,
@@ -24,12 +24,12 @@ pub(super) struct Routes {
 
 impl Routing {
     /// That of ansible-core.
-    pub(super) fn of_core(&self, tree: &Tree) -> Routes {
+    pub(crate) fn of_core(&self, tree: &Tree) -> Routes {
         self.read(&tree.package.join("config/ansible_builtin_runtime.yml"), "ansible.builtin".into())
     }
 
     /// That of a collection in a directory.
-    pub(super) fn of_collection(&self, home: &Path) -> Routes {
+    pub(crate) fn of_collection(&self, home: &Path) -> Routes {
         let name = |path: Option<&Path>| {
             path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
         };
@@ -58,12 +58,12 @@ impl Routes {
     }
 
     /// The name that a plugin of a kind has now.
-    pub(super) fn redirect(&self, kind: &str, name: &str) -> Option<&str> {
+    pub(crate) fn redirect(&self, kind: &str, name: &str) -> Option<&str> {
         self.entry(kind, name)?.get("redirect")?.as_str()
     }
 
     /// Where a part of `module_utils` lies now, as Python names it.
-    pub(super) fn util(&self, parts: &[String]) -> Option<String> {
+    pub(crate) fn util(&self, parts: &[String]) -> Option<String> {
         let target = self.redirect("module_utils", &parts.join("."))?;
         if target.starts_with("ansible_collections.") {
             return Some(target.to_string());
@@ -74,7 +74,7 @@ impl Routes {
     }
 
     /// That a module is gone, in Ansible's words.
-    pub(super) fn gone(&self, name: &str) -> Option<String> {
+    pub(crate) fn gone(&self, name: &str) -> Option<String> {
         let said = self.entry("modules", name)?.get("tombstone")?;
         let release = match (said.get("removal_version"), said.get("removal_date")) {
             (Some(version), _) => {
@@ -95,7 +95,7 @@ impl Routes {
     }
 
     /// That a module will go, as results say it.
-    pub(super) fn going(&self, name: &str) -> Option<Json> {
+    pub(crate) fn going(&self, name: &str) -> Option<Json> {
         let said = self.entry("modules", name)?.get("deprecation")?;
         let why = said
             .get("warning_text")

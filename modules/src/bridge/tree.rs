@@ -19,6 +19,12 @@ pub struct Packages {
 }
 
 impl Packages {
+    /// Whether an ansible-core is installed on this machine.
+    #[must_use]
+    pub fn has_core(&self, core: Option<&Path>) -> bool {
+        core.map_or_else(|| Tree::find(self), Tree::at).is_some()
+    }
+
     /// The Python that ansible-core runs with on this machine, or would: its own, or the first there is.
     #[must_use]
     pub fn python(&self, core: Option<&Path>) -> PathBuf {
@@ -65,7 +71,7 @@ impl Tree {
     }
 
     /// The one in a directory.
-    pub(super) fn at(package: &Path) -> Option<Self> {
+    pub(crate) fn at(package: &Path) -> Option<Self> {
         let release = std::fs::read_to_string(package.join("release.py")).ok()?;
         let version = release.lines().find_map(|line| line.strip_prefix("__version__ = "))?;
         package.join("module_utils/basic.py").is_file().then(|| Self {

@@ -2,7 +2,7 @@
 //! commands and moments come in, maps go out.
 
 use jiff::{SignedDuration, Zoned};
-use muster_engine::connection::Completed;
+use muster_engine::connection::{Completed, Target};
 use muster_engine::module::Map;
 use serde_json::{Value as Json, json};
 
@@ -41,6 +41,45 @@ pub(crate) fn put_streams(result: &mut Map, stdout: &str, stderr: &str, complete
     }
 }
 
+/// The exit code as Python tells it: of a program that a signal ended, the signal's number below zero.
+pub(crate) fn rc(completed: &Completed) -> i32 {
+    if completed.signal.is_some() && completed.rc > 128 { 128 - completed.rc } else { completed.rc }
+}
+
+/// What `raw` and `script` hear. Over ssh Ansible gives them a terminal: one stream with a terminal's ends of lines, and
+/// the other has only what ssh itself says at the end. Playbooks compare both.
+pub(crate) fn heard(completed: &Completed, target: &Target) -> (String, String) {
+    let (out, err) = (completed.out(), completed.err());
+    match &*target.kind {
+        "ssh" => {
+            let said = format!("{out}{err}").replace('\n', "\r\n");
+            (said, format!("Shared connection to {} closed.\r\n", target.address))
+        }
+        _ => (out.into_owned(), err.into_owned()),
+    }
+}
+
+/// Why ansible-core takes no output that is not UTF-8, in Python's words.
+pub(crate) fn not_utf8(bytes: &[u8]) -> Option<String> {
+    let (mut at, mut bad) = (0, Vec::new());
+    for chunk in bytes.utf8_chunks() {
+        if !bad.is_empty() && !chunk.valid().is_empty() {
+            break;
+        }
+        at += chunk.valid().chars().count();
+        bad.extend_from_slice(chunk.invalid());
+    }
+    let what = match (bad.as_slice(), at + bad.len()) {
+        ([], _) => return None,
+        ([byte], _) => format!("character '\\udc{byte:02x}' in position {at}"),
+        (_, end) => format!("characters in position {at}-{}", end - 1),
+    };
+    Some(format!(
+        "Task failed: Refusing to deserialize an invalid UTF8 string value: 'utf-8' codec can't encode {what}: \
+         surrogates not allowed"
+    ))
+}
+
 /// A moment as Python's `str(datetime)` writes it.
 pub(crate) fn moment(at: &Zoned) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string()
@@ -62,6 +101,33 @@ pub(crate) fn lapse(from: &Zoned, to: &Zoned) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_utf8_is_told_by_its_place() {
+        for (bytes, expected) in [
+            (&b"plain \xc3\xa9"[..], None),
+            (b"\xc3\xa9\xff", Some("character '\\udcff' in position 1")),
+            (b"a\xc3\xfcb\xff", Some("characters in position 1-2")),
+        ] {
+            let said = not_utf8(bytes);
+            match expected {
+                None => assert_eq!(said, None),
+                Some(place) => assert!(said.unwrap().contains(place), "{bytes:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn over_ssh_there_is_one_stream_with_the_line_ends_of_a_terminal() {
+        let completed =
+            Completed { stdout: b"a\nb".to_vec(), stderr: b"c\n".to_vec(), ..Completed::default() };
+        let ssh = Target { kind: "ssh".into(), address: "10.0.0.1".into(), ..Target::local("h") };
+        assert_eq!(
+            heard(&completed, &ssh),
+            ("a\r\nbc\r\n".into(), "Shared connection to 10.0.0.1 closed.\r\n".into())
+        );
+        assert_eq!(heard(&completed, &Target::local("h")), ("a\nb".into(), "c\n".into()));
+    }
 
     #[test]
     fn lines_end_where_python_ends_them() {

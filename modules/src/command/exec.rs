@@ -82,6 +82,10 @@ impl Program {
         let start = Zoned::now();
         let completed = cx.exec(command).await?;
         let end = Zoned::now();
+        let refused = |bytes: &[u8]| answer::not_utf8(bytes).map(Failure::new);
+        if let Some(failure) = refused(&completed.stdout).or_else(|| refused(&completed.stderr)) {
+            return Err(failure);
+        }
         let (out, err) = (completed.out(), completed.err());
         if completed.rc == 127 && err.ends_with(MISSING) {
             return Err(self.unstarted(2, "No such file or directory"));
@@ -93,7 +97,7 @@ impl Program {
             true => text.trim_end_matches(['\r', '\n']).to_string(),
             false => text.to_string(),
         };
-        let mut result = self.result("", "", json!(completed.rc));
+        let mut result = self.result("", "", json!(answer::rc(&completed)));
         answer::put_streams(&mut result, &cut(&out), &cut(&err), Some(&completed));
         result.insert("changed".into(), true.into());
         result.insert("start".into(), answer::moment(&start).into());
@@ -110,7 +114,8 @@ impl Program {
         let cd = self.chdir.as_deref().map(change_directory).unwrap_or_default();
         let argv = self.argv.join(" ");
         format!(
-            r#"{cd}set -- {argv}
+            r#"[ -r . ] || cd 2>/dev/null || cd /tmp
+{cd}set -- {argv}
 p=
 case $1 in
 */*) if [ -e "$1" ]; then p=$1; fi ;;
@@ -153,15 +158,14 @@ exec "$@"
 
     fn unstarted(&self, errno: i32, why: &str) -> Failure {
         let program = self.named.first().map_or("", String::as_str);
-        let message =
-            format!("Error executing command.: [Errno {errno}] {why}: {}", words::bytes_repr(program));
+        let cause = format!("[Errno {errno}] {why}: {}", words::bytes_repr(program));
         let mut result = Map::new();
         result.insert("changed".into(), false.into());
         result.insert("rc".into(), errno.into());
         answer::put_streams(&mut result, "", "", None);
         result.insert("cmd".into(), words::join(&self.named).into());
-        result.insert("msg".into(), message.into());
-        Failure { reason: Reason::Failed, result }
+        result.insert("msg".into(), "Error executing command.".into());
+        Failure { reason: Reason::Failed, result }.caused_by(cause)
     }
 }
 

@@ -45,8 +45,9 @@ impl Module for Raw {
         command.timeout = cx.timeout;
         let completed = cx.connection().await?.exec(&command).await?;
         let mut result = Map::new();
-        result.insert("rc".into(), completed.rc.into());
-        answer::put_streams(&mut result, &completed.out(), &completed.err(), Some(&completed));
+        result.insert("rc".into(), answer::rc(&completed).into());
+        let (out, err) = answer::heard(&completed, cx.road.target());
+        answer::put_streams(&mut result, &out, &err, Some(&completed));
         result.insert("changed".into(), true.into());
         if !cx.environment.is_empty() {
             result.insert(

@@ -1,6 +1,7 @@
 //! `ansible.builtin.script`: a file of the controller, run on the target.
 
 use super::{Sent, answer, words};
+use crate::files::local::read;
 use muster_engine::connection::Command;
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Side, Spec};
 use serde::Deserialize;
@@ -18,6 +19,7 @@ pub struct Args {
     creates: Option<String>,
     removes: Option<String>,
     executable: Option<String>,
+    decrypt: bool,
 }
 
 impl Module for Script {
@@ -60,13 +62,14 @@ impl Module for Script {
         let parts = words::split(text).map_err(|error| Failure::new(format!("Task failed: {error}")))?;
         let Some(named) = parts.first() else { return Err(Failure::new("no script given")) };
         let path = cx.find("files", named)?;
-        let bytes = std::fs::read(&path)
-            .map_err(|error| Failure::new(format!("could not read {}: {error}", path.display())))?;
+        let bytes = read(cx, &path, args.decrypt).await?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("script");
         let rest = words::after_first(text);
         let cd = args.chdir.as_deref().map(|dir| format!("cd {} && ", words::quote(dir))).unwrap_or_default();
+        // As on a terminal: in the order in which it was said.
+        let merged = if &*cx.road.target().kind == "ssh" { " 2>&1" } else { "" };
         let with = args.executable.as_deref().map(|exe| format!("{exe} ")).unwrap_or_default();
-        let change = Sent { name, bytes, beside: None }.command(&format!("{cd}{with}\"$f\"{rest}"));
+        let change = Sent { name, bytes, beside: None }.command(&format!("{cd}{with}\"$f\"{rest}{merged}"));
         let foreseen = if args.creates.is_some() || args.removes.is_some() {
             Output::new(true)
         } else {
@@ -78,8 +81,9 @@ impl Module for Script {
     async fn apply(&self, command: Command, cx: &Context) -> Result<Output, Failure> {
         let completed = cx.exec(command).await?;
         let mut result = Map::new();
-        result.insert("rc".into(), completed.rc.into());
-        answer::put_streams(&mut result, &completed.out(), &completed.err(), Some(&completed));
+        result.insert("rc".into(), answer::rc(&completed).into());
+        let (out, err) = answer::heard(&completed, cx.road.target());
+        answer::put_streams(&mut result, &out, &err, Some(&completed));
         result.insert("changed".into(), true.into());
         if completed.rc == 0 {
             return Ok(Output { result, vars: None });

@@ -6,11 +6,13 @@ mod client;
 mod defrag;
 mod etcdctl;
 mod health;
+mod identity;
 mod info;
 mod member;
 mod membership;
 mod pod;
 pub mod quorum;
+mod replacement;
 mod snapshot;
 mod world;
 
@@ -18,8 +20,10 @@ pub use alarm::EtcdAlarm;
 pub use defrag::EtcdDefrag;
 pub use etcdctl::Etcdctl;
 pub use health::EtcdHealth;
+pub use identity::EtcdIdentity;
 pub use info::EtcdMemberInfo;
 pub use membership::EtcdMember;
+pub use replacement::EtcdReplacement;
 pub use snapshot::EtcdSnapshot;
 
 use crate::kube::Clusters;
@@ -32,6 +36,8 @@ pub(crate) fn add(registry: Registry, clusters: &Clusters) -> Registry {
         .with(EtcdMemberInfo)
         .with(EtcdMember)
         .with(EtcdHealth)
+        .with(EtcdIdentity)
+        .with(EtcdReplacement)
         .with(EtcdSnapshot)
         .with(EtcdDefrag)
         .with(EtcdAlarm)

@@ -112,7 +112,7 @@ impl fmt::Display for Refused {
         match self {
             Self::NoQuorumNow(now) => write!(
                 f,
-                "the cluster has lost its quorum ({now}), and a change of members is itself a write. Bring a member back; if too many are lost for good, save the data of the one with the highest raft index (`muster run etcd-backup`) and restore it as a new cluster. Delete no member's data directory"
+                "the cluster has lost its quorum ({now}), and a change of members is itself a write. Bring a member back; if too many are lost for good, `muster run etcd-restore` makes a new cluster of the data of the one with the highest raft index. Delete no member's data directory"
             ),
             Self::NoQuorumAfter { now, after } => {
                 write!(f, "the cluster would lose its quorum: now {now}; afterwards {after}")

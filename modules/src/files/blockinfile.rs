@@ -133,13 +133,7 @@ impl Module for BlockInFile {
 impl Args {
     /// The new content, if it differs, and what to say about it.
     fn edited(&self, before: &[u8], exists: bool) -> Result<(Option<Vec<u8>>, &'static str), Failure> {
-        let mark = |word: &str| {
-            let mut line = self.marker.replace("{mark}", word);
-            if !line.ends_with('\n') {
-                line.push('\n');
-            }
-            line.into_bytes()
-        };
+        let mark = |word: &str| format!("{}\n", self.marker.replace("{mark}", word)).into_bytes();
         let (begin, end) = (mark(&self.marker_begin), mark(&self.marker_end));
         let present = self.state == "present";
         let mut lines: Vec<Vec<u8>> = before.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();

@@ -95,9 +95,9 @@ impl Module for Fetch {
                 Failure::new(format!("Unable to create local directories({}): {e}", above.display()))
             })?;
         }
-        tokio::fs::write(&dest, &content)
-            .await
-            .map_err(|error| Failure::new(format!("Failed to fetch the file.: {shown}: {error}")))?;
+        tokio::fs::write(&dest, &content).await.map_err(|error| {
+            Failure::new("Failed to fetch the file.").caused_by(format!("{shown}: {error}"))
+        })?;
         let remote = checksum.unwrap_or_else(|| sum.clone());
         if validate && remote != sum {
             return Err(Failure::new("checksum mismatch")

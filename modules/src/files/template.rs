@@ -124,6 +124,7 @@ async fn rendered(args: &Args, path: &Path, cx: &Context) -> Result<String, Fail
         variable: Some((args.variable_start_string.clone(), args.variable_end_string.clone())),
         block: Some((args.block_start_string.clone(), args.block_end_string.clone())),
         comment,
+        ..FileOptions::default()
     };
     let managed = cx.scope.get("ansible_managed").ok().flatten().is_none();
     let scope = cx.scope.with(names(args, path, managed)?);

@@ -3,7 +3,7 @@
 use super::written;
 use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use muster_engine::node::{self, Node};
-use muster_engine::template::{Expr, Scope};
+use muster_engine::template::{Expr, Fault, Scope};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -45,7 +45,7 @@ impl Module for Assert {
             output = output.with("_ansible_verbose_always", true);
         }
         for that in conditions(&args.that, cx)? {
-            if !holds(&that, &cx.scope).map_err(|message| Failure::new(format!("Task failed: {message}")))? {
+            if !holds(&that, &cx.scope)? {
                 let shown = match &that.kind {
                     node::Kind::Bool(value) => Json::Bool(*value),
                     _ => that.as_str().into(),
@@ -82,12 +82,12 @@ pub(super) fn conditions(that: &Json, cx: &Context) -> Result<Vec<Node>, Failure
 ///
 /// # Errors
 /// It is no condition, does not parse, fails, or its result is no boolean.
-pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, String> {
+pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, Fault> {
+    let fault = |message: String| Fault::new(message, Some(that.span)).of(that.span);
     if !matches!(that.kind, node::Kind::Bool(_) | node::Kind::Str(_)) && that.as_str().is_none() {
-        return Err("Conditional expressions must be strings.".into());
+        return Err(fault("Conditional expressions must be strings.".into()));
     }
-    let expr = Expr::parse(that).map_err(|fault| fault.message)?;
-    scope.holds(&expr).map_err(|fault| fault.message)
+    scope.holds(&Expr::parse(that).map_err(|found| fault(found.message))?)
 }
 
 fn texts(option: &str, value: &Json) -> Result<(), Failure> {

@@ -42,6 +42,8 @@ pub struct Args {
     remedy: Json,
     title: Json,
     severity: Severity,
+    noun: Option<String>,
+    blocked_by: Json,
 }
 
 impl Module for Check {
@@ -59,6 +61,8 @@ impl Module for Check {
             Opt::new("severity", Kind::Str, "Whether a condition that does not hold is a failure or a warning.")
                 .choices(&["error", "warning"])
                 .default("error"),
+            Opt::new("noun", Kind::Str, "What is checked, for the sentence that counts what did not pass: `addon`; a check unless given."),
+            Opt::new("blocked_by", Kind::Expr, "The id of the check whose finding explains this one: text with templates, empty for none. It is named in place of what was seen."),
         ],
     )
     .examples(
@@ -79,6 +83,7 @@ impl Module for Check {
         let observed = text("observed", &args.observed);
         let required = text("required", &args.required);
         let remedy = text("remedy", &args.remedy);
+        let blocker = text("blocked_by", &args.blocked_by);
         let title = Some(text("title", &args.title)).filter(|title| !title.is_null());
         let verdict = match (all_hold(&args.that, cx), args.severity) {
             (Ok(true), _) => Verdict::Pass,
@@ -98,8 +103,14 @@ impl Module for Check {
             "severity": args.severity,
             "title": title.unwrap_or_else(|| args.id.clone().into()),
         });
-        if let (Some(reason), Some(finding)) = (reason, finding.as_object_mut()) {
-            finding.insert("reason".into(), reason.into());
+        if let Some(finding) = finding.as_object_mut() {
+            let said = blocker.as_str().is_some_and(|id| !id.is_empty());
+            let more = [
+                ("reason", reason.map(Json::from)),
+                ("noun", args.noun.clone().map(Json::from)),
+                ("blocked_by", Some(blocker).filter(|_| said)),
+            ];
+            finding.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))));
         }
         Ok(module::Check::Done(Output::new(false).with("check", finding)))
     }
@@ -117,7 +128,7 @@ fn all_hold(that: &Json, cx: &Context) -> Result<bool, String> {
         return Err("there is no condition".into());
     }
     for condition in &conditions {
-        if !assert::holds(condition, &cx.scope)? {
+        if !assert::holds(condition, &cx.scope).map_err(|fault| fault.message)? {
             return Ok(false);
         }
     }

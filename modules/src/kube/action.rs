@@ -129,9 +129,7 @@ impl Action {
                 None if before.is_null() => creation(all, &annotated(object)).make(cluster, dry).await,
                 None => match three_way(object, before) {
                     Some(body) => patch(cluster, path, Sent::MergePatch, &body, dry).await,
-                    None => {
-                        Ok(Answer { body: before.clone(), status: http::StatusCode::OK, warnings: vec![] })
-                    }
+                    None => Ok(Answer { body: before.clone(), date: None, warnings: vec![] }),
                 },
             };
             return ("apply", answer);

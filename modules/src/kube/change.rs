@@ -5,7 +5,7 @@ use super::cluster::Cluster;
 use super::request::{Answer, Refusal, Sent};
 use super::resource::query;
 use http::Method;
-use muster_engine::module::Output;
+use muster_engine::module::{Check, Context, Failure, Output};
 use serde_json::{Value as Json, json};
 
 /// A change of one object.
@@ -116,6 +116,22 @@ pub(crate) fn outcome(before: &Json, after: &Json, diff: bool) -> Output {
     }
     let (before, after) = parts(&counted(before), &counted(after));
     output.with("diff", json!({"before": before, "after": after}))
+}
+
+/// The first half of a module whose changes the server itself can try: in check mode `run` has it try (`dryRun=All`), else the
+/// change is left to the second half.
+///
+/// # Errors
+/// What `run` fails with.
+pub(crate) async fn tried<A: Clone>(
+    args: &A,
+    cx: &Context,
+    run: impl Future<Output = Result<Output, Failure>>,
+) -> Result<Check<A>, Failure> {
+    match cx.check_mode {
+        true => run.await.map(Check::Done),
+        false => Ok(Check::Would { change: args.clone(), foreseen: Output::new(true) }),
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,10 @@ pub(crate) struct Cluster {
     session: Session,
     /// Where its kubeconfig came from, for messages.
     pub from: String,
+    /// The API's URL.
+    pub url: String,
+    /// Whether its certificate is checked.
+    pub verified: bool,
     /// The namespace of the context.
     pub namespace: String,
     kinds: Mutex<HashMap<String, Kinds>>,
@@ -78,8 +82,9 @@ impl Cluster {
     async fn open(way: &Way, place: Place) -> Result<Self, Failure> {
         let found = config::find(way, &place).await?;
         let (from, namespace) = (found.identity.from.clone(), found.config.default_namespace.clone());
+        let (url, verified) = (found.identity.url.clone(), !found.config.accept_invalid_certs);
         let session = Session::open(found, place).await?;
-        Ok(Self { session, from, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
+        Ok(Self { session, from, url, verified, namespace, kinds: Mutex::default(), uid: OnceCell::new() })
     }
 
     /// The namespace that a task means: its own, or the context's.

@@ -96,10 +96,10 @@ impl Source {
     /// The text is no YAML, a file cannot be read, or something is no object.
     pub async fn objects(&self, cx: &Context) -> Result<Vec<Json>, Failure> {
         let given = match (&self.resource_definition, &self.src, &self.template) {
-            (Json::Null, Some(src), _) => documents(&file(src, cx).await?, cx)?,
+            (Json::Null, Some(src), _) => parsed(&file(src, cx).await?, cx)?,
             (Json::Null, None, Json::Null) => json!({}),
             (Json::Null, None, templates) => rendered(templates, cx).await?,
-            (Json::String(text), ..) => documents(text, cx)?,
+            (Json::String(text), ..) => parsed(text, cx)?,
             (other, ..) => other.clone(),
         };
         let mut found = vec![];
@@ -189,12 +189,16 @@ async fn rendered(templates: &Json, cx: &Context) -> Result<Json, Failure> {
             comment: None,
         };
         let text = cx.scope.file(&path.display().to_string(), &text, &options)?;
-        all.push(documents(&text, cx)?);
+        all.push(parsed(&text, cx)?);
     }
     Ok(Json::Array(all))
 }
 
-fn documents(text: &str, cx: &Context) -> Result<Json, Failure> {
+/// The documents of a text.
+///
+/// # Errors
+/// It is no YAML.
+pub(crate) fn parsed(text: &str, cx: &Context) -> Result<Json, Failure> {
     let name: Arc<str> = Arc::from("definition");
     let scope = cx.scope.with(IndexMap::from([(name, Variable::Known(Value::from(text)))]));
     let written = Node { span: cx.written.span, kind: Kind::Str("definition | from_yaml_all".into()) };
@@ -210,7 +214,7 @@ fn flatten(given: Json, cx: &Context, found: &mut Vec<Json>) -> Result<(), Failu
                 flatten(item, cx, found)?;
             }
         }
-        Json::String(text) => flatten(documents(&text, cx)?, cx, found)?,
+        Json::String(text) => flatten(parsed(&text, cx)?, cx, found)?,
         Json::Object(mut map) => {
             let listed = map.get("kind").and_then(Json::as_str).is_some_and(|kind| kind.ends_with("List"));
             match map.remove("items") {

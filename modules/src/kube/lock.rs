@@ -57,8 +57,8 @@ struct Held {
 
 /// Where a lock was found.
 enum Found {
-    /// The lease as the server has it.
-    Lease(Held, Json),
+    /// The lease as the server has it, and who holds it: nobody, where its holder gave it back and let it be.
+    Lease(Option<Held>, Json),
     /// The file on the host.
     File(Held),
 }
@@ -109,8 +109,10 @@ impl Module for ClusterLock {
         let (api, found) = self.look(args, cx).await?;
         let foreseen = args.output(api.is_ok(), &found, true);
         match args.state {
-            State::Present => found.iter().try_for_each(|one| args.may_take(one.held()))?,
-            State::Absent if !found.iter().any(|one| args.is_mine(one.held())) => {
+            State::Present => {
+                found.iter().filter_map(Found::held).try_for_each(|held| args.may_take(held))?
+            }
+            State::Absent if !found.iter().filter_map(Found::held).any(|held| args.is_mine(held)) => {
                 return Ok(Check::Done(args.output(api.is_ok(), &found, false)));
             }
             State::Absent => {}
@@ -136,9 +138,10 @@ impl Module for ClusterLock {
 }
 
 impl Found {
-    fn held(&self) -> &Held {
+    fn held(&self) -> Option<&Held> {
         match self {
-            Self::Lease(held, _) | Self::File(held) => held,
+            Self::Lease(held, _) => held.as_ref(),
+            Self::File(held) => Some(held),
         }
     }
 }
@@ -160,7 +163,7 @@ impl Held {
     }
 
     fn lease(&self, name: &str, version: Option<&str>) -> Json {
-        let micro = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
+        let micro = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
         let mut metadata = json!({
             "name": name, "namespace": "kube-system", "annotations": { OPERATION: self.operation },
         });
@@ -207,7 +210,7 @@ impl ClusterLock {
             }
             Ok(Err(failure)) => Err(failure.message().to_string()),
             Ok(Ok((cluster, Ok(lease)))) => {
-                found.extend(Held::of_lease(&lease).map(|held| Found::Lease(held, lease)));
+                found.push(Found::Lease(Held::of_lease(&lease), lease));
                 Ok(cluster)
             }
             Ok(Ok((cluster, Err(refusal)))) if refusal.is(404) => Ok(cluster),
@@ -225,7 +228,7 @@ fn is_away(refusal: &Refusal) -> bool {
 
 impl Args {
     fn operator(&self) -> String {
-        self.operator.clone().unwrap_or_else(operator::name)
+        operator::named(self.operator.as_deref())
     }
 
     fn is_mine(&self, held: &Held) -> bool {
@@ -273,9 +276,9 @@ impl Args {
         found: &[Found],
         cx: &Context,
     ) -> Result<Option<Output>, Failure> {
-        found.iter().try_for_each(|one| self.may_take(one.held()))?;
+        found.iter().filter_map(Found::held).try_for_each(|held| self.may_take(held))?;
         let now = Timestamp::now();
-        let mine = found.iter().map(Found::held).find(|held| self.is_mine(held));
+        let mine = found.iter().filter_map(Found::held).find(|held| self.is_mine(held));
         let held = Held {
             holder: self.operator(),
             operation: self.operation.clone(),
@@ -320,7 +323,7 @@ impl Args {
         cx: &Context,
     ) -> Result<Output, Failure> {
         let mut output = self.output(api.is_ok(), found, true);
-        for one in found.iter().filter(|one| self.is_mine(one.held())) {
+        for one in found.iter().filter(|one| one.held().is_some_and(|held| self.is_mine(held))) {
             match (one, &api) {
                 (Found::File(_), _) => {
                     let script = format!("rm -f -- {}", quote(&self.path));

@@ -2,18 +2,24 @@
 //! run share: on this machine as kubectl would reach it, on a host through that host's own connection and `admin.conf`.
 
 mod action;
+mod addons;
+mod api_health;
 mod apply;
 mod asks;
 mod change;
 mod client;
 mod cluster;
+mod cluster_info;
 mod command;
 mod config;
 mod cp;
 mod definition;
 mod diagnosis;
+mod drain;
 mod exec;
 mod hash;
+mod health;
+mod helm;
 mod hidden;
 mod identity;
 mod info;
@@ -26,8 +32,8 @@ mod log;
 mod object;
 mod place;
 mod plugin;
+mod pod_status;
 mod ready;
-#[expect(dead_code, reason = "modules that change objects send more than these")]
 mod request;
 mod resource;
 mod road;
@@ -52,6 +58,12 @@ use muster_engine::module::Registry;
 pub(crate) fn add(registry: Registry, clusters: &Clusters) -> Registry {
     registry
         .with(lock::ClusterLock { clusters: clusters.clone() })
+        .with(helm::HelmInfo { clusters: clusters.clone() })
+        .with(addons::K8sAddons { clusters: clusters.clone() })
+        .with(api_health::K8sApiHealth { clusters: clusters.clone() })
+        .with(cluster_info::K8sClusterInfo { clusters: clusters.clone() })
+        .with(health::K8sHealth { clusters: clusters.clone() })
+        .with(drain::K8sDrain { clusters: clusters.clone() })
         .with(On::<k8s::K8s>::new(clusters))
         .with(On::<cp::K8sCp>::new(clusters))
         .with(On::<exec::K8sExec>::new(clusters))

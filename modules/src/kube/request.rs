@@ -40,9 +40,10 @@ impl Sent {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub body: Json,
-    pub status: StatusCode,
     /// What the server warns of.
     pub warnings: Vec<String>,
+    /// What time it is for the server.
+    pub date: Option<Timestamp>,
 }
 
 /// Why a request did not do what it asked.
@@ -189,7 +190,7 @@ impl Answer {
         let warnings = head.headers.get_all("warning").iter().filter_map(|value| value.to_str().ok());
         Self {
             warnings: warnings.map(warning).collect(),
-            status: head.status,
+            date: date(&head.headers),
             body: serde_json::from_str(&text).unwrap_or(Json::String(text)),
         }
     }

@@ -2,6 +2,7 @@
 //! otherwise; nothing needs Python there.
 
 mod connection;
+mod dns_query;
 mod firewalld;
 mod iptables;
 mod port;
@@ -12,6 +13,7 @@ mod wait_for;
 mod wait_ssh;
 
 pub use connection::WaitForConnection;
+pub use dns_query::DnsQuery;
 pub use firewalld::Firewalld;
 pub use iptables::Iptables;
 pub use ufw::Ufw;
@@ -30,6 +32,7 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(WaitFor)
         .with(WaitForConnection)
         .with(Uri)
+        .with(DnsQuery)
         .with(Iptables)
         .with(Ufw)
         .with(Firewalld)

@@ -4,21 +4,33 @@ use muster_engine::module::{Check, Context, Failure, Map, Module, Output, Spec};
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
 
+/// What a unit's list tells that its file's status does not outweigh.
+const BAD: [&str; 3] = ["not-found", "masked", "failed"];
+
 /// `ansible.builtin.service_facts`.
 pub struct ServiceFacts;
 
-const LOOK: &str = r"printf 'scripts\n'
-if [ -d /etc/init.d ]; then for f in /etc/init.d/*; do [ -x $f ] || continue; n=${f##*/}
+const LOOK: &str = r#"has() { command -v "$1" >/dev/null 2>&1; }
+printf 'scripts\n'
+if has service && ! has chkconfig && ! has rc-status; then service --status-all 2>/dev/null </dev/null
+elif has rc-service && [ -d /etc/init.d ]; then for f in /etc/init.d/*; do [ -x "$f" ] || continue; n=${f##*/}
   case $n in README|rc|rcS|functions|skeleton|*.sh) continue;; esac
-  if command -v rc-service >/dev/null 2>&1; then if rc-service $n status >/dev/null 2>&1 </dev/null; then echo openrc $n running; else echo openrc $n stopped; fi
-  elif [ ! -d /run/systemd/system ]; then if $f status >/dev/null 2>&1 </dev/null; then echo sysv $n running; else echo sysv $n stopped; fi; fi
+  if rc-service "$n" status >/dev/null 2>&1 </dev/null; then echo "openrc $n running"; else echo "openrc $n stopped"; fi
 done; fi
-if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
-  printf 'units\n'; systemctl list-units --no-pager --type service --all --plain --no-legend
-  printf 'files\n'; systemctl list-unit-files --no-pager --type service --all --plain --no-legend
+if [ -d /run/systemd/system ] && has systemctl; then
+  printf 'units\n'; u=$(systemctl list-units --no-pager --type service --all --plain --no-legend); printf '%s\n' "$u"
+  printf 'files\n'; f=$(systemctl list-unit-files --no-pager --type service --all --no-legend); printf '%s\n' "$f"
+  k=' '; while read -r n rest; do k="$k$n "; done <<END
+$u
+END
+  set --; while read -r n rest; do case $n in ''|*@.service) continue;; esac
+    case $k in *" $n "*) ;; *) set -- "$@" "$n";; esac; done <<END
+$f
+END
+  [ $# -eq 0 ] || { printf 'asked\n'; printf '%s\n' "$@"; printf 'shown\n'; systemctl show --property=ActiveState -- "$@"; }
 fi
 exit 0
-";
+"#;
 
 impl Module for ServiceFacts {
     const NAME: &'static str = "ansible.builtin.service_facts";
@@ -41,40 +53,46 @@ impl Module for ServiceFacts {
 
 fn services(text: &str) -> Map {
     let (mut found, mut part) = (Map::new(), "");
+    let (mut asked, mut shown) = (vec![], vec![]);
     for line in text.lines() {
-        let words: Vec<&str> = line.trim_start_matches(['●', ' ', '*']).split_whitespace().collect();
+        let words: Vec<&str> = line.split_whitespace().collect();
         match (part, words.as_slice()) {
-            (_, ["scripts"]) => part = "scripts",
-            (_, ["units"]) => part = "units",
-            (_, ["files"]) => part = "files",
-            ("scripts", [source, name, state]) => {
-                found.insert((*name).into(), json!({"name": name, "state": state, "source": source}));
+            (_, [word @ ("scripts" | "units" | "files" | "asked" | "shown")]) => part = word,
+            ("scripts", ["[", sign @ ("+" | "-"), "]", name]) => {
+                let state = if *sign == "+" { "running" } else { "stopped" };
+                found.insert((*name).into(), json!({"name": name, "state": state, "source": "sysv"}));
             }
-            ("units", [name, load, active, sub, ..]) => {
-                let state = match (*active, *sub) {
-                    (_, "running") => "running",
-                    ("active", _) => "active",
-                    ("failed", _) => "failed",
-                    ("inactive", _) => "inactive",
-                    _ => "stopped",
-                };
-                let state = if *load == "not-found" || state == "active" { "stopped" } else { state };
-                let status = if *load == "not-found" { "not-found" } else { "unknown" };
+            ("scripts", ["openrc", name, state]) => {
+                found.insert((*name).into(), json!({"name": name, "state": state, "source": "openrc"}));
+            }
+            ("units", [name, fields @ ..]) if name.ends_with(".service") => {
+                let said = fields.split_last().map_or(&[][..], |(_, said)| said);
+                let bad = BAD.iter().find(|bad| said.contains(*bad));
+                let status = bad.or(fields.get(1)).copied().unwrap_or("unknown");
+                let state = if fields.get(2) == Some(&"running") { "running" } else { "stopped" };
                 let entry = json!({"name": name, "state": state, "status": status, "source": "systemd"});
                 found.insert((*name).into(), entry);
             }
             ("files", [name, status, ..]) => match found.get_mut(*name).and_then(Json::as_object_mut) {
+                Some(entry)
+                    if entry.get("status").and_then(Json::as_str).is_some_and(|was| BAD.contains(&was)) => {}
                 Some(entry) => {
                     entry.insert("status".into(), (*status).into());
                 }
                 None => {
-                    let state =
-                        if *status == "static" || name.contains('@') { "unknown" } else { "inactive" };
-                    let entry = json!({"name": name, "state": state, "status": status, "source": "systemd"});
+                    let entry =
+                        json!({"name": name, "state": "unknown", "status": status, "source": "systemd"});
                     found.insert((*name).into(), entry);
                 }
             },
+            ("asked", [name]) => asked.push((*name).to_string()),
+            ("shown", [line]) => shown.extend(line.strip_prefix("ActiveState=").map(str::to_string)),
             _ => {}
+        }
+    }
+    for (name, state) in asked.iter().zip(shown) {
+        if let Some(entry) = found.get_mut(name).and_then(Json::as_object_mut) {
+            entry.insert("state".into(), state.into());
         }
     }
     found
@@ -86,14 +104,24 @@ mod tests {
 
     #[test]
     fn units_and_their_files_are_one_service() {
-        let text = "scripts\nsysv ssh running\nunits\nkubelet.service loaded active running kubelet: The Agent\n\
-            ● gone.service not-found inactive dead gone.service\nfiles\nkubelet.service enabled enabled\ngetty@.service enabled enabled\n";
+        let text = "scripts\n [ + ]  ssh\n [ - ]  rsync\nunits\nkubelet.service loaded active running kubelet: The Agent\n\
+            gone.service not-found inactive dead gone.service\nbad.service loaded failed failed Bad\n\
+            once.service loaded active exited Once\nfiles\nkubelet.service enabled enabled\nbad.service enabled enabled\n\
+            getty@.service enabled enabled\nidle.service static -\nasked\nidle.service\nshown\nActiveState=inactive\n";
         let found = services(text);
+        let is = |name: &str, state: &str, status: &str| {
+            assert_eq!(
+                found[name],
+                json!({"name": name, "state": state, "status": status, "source": "systemd"})
+            );
+        };
         assert_eq!(found["ssh"], json!({"name": "ssh", "state": "running", "source": "sysv"}));
-        let kubelet =
-            json!({"name": "kubelet.service", "state": "running", "status": "enabled", "source": "systemd"});
-        assert_eq!(found["kubelet.service"], kubelet);
-        assert_eq!(found["gone.service"]["status"], "not-found");
-        assert_eq!(found["getty@.service"]["state"], "unknown");
+        assert_eq!(found["rsync"]["state"], "stopped");
+        is("kubelet.service", "running", "enabled");
+        is("gone.service", "stopped", "not-found");
+        is("bad.service", "stopped", "failed");
+        is("once.service", "stopped", "active");
+        is("getty@.service", "unknown", "enabled");
+        is("idle.service", "inactive", "static");
     }
 }

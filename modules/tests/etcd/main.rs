@@ -157,7 +157,7 @@ async fn force_cannot_bring_a_lost_quorum_back() {
     bench.vars.insert("muster_etcd_confirm".into(), info["cluster_id"].clone());
     let args = json!({"name": "cp2", "state": "absent", "force": true});
     let refused = run(&cluster, &bench, "etcd_member", args).await.unwrap_err();
-    assert!(refused.message().contains("muster run etcd-backup"), "{}", refused.message());
+    assert!(refused.message().contains("muster run etcd-restore"), "{}", refused.message());
 }
 
 #[tokio::test]

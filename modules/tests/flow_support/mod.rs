@@ -4,7 +4,7 @@
 use futures_util::future::BoxFuture;
 use muster_engine::connection::{Command, Completed, Connection, ConnectionError, Stream, Target, Trouble};
 use muster_engine::diagnostic::Diagnostics;
-use muster_engine::module::{AnyModule, Context, Failure, Kind, Map, Opens, Output};
+use muster_engine::module::{AnyModule, Context, Failure, Kind, Live, Map, Opens, Output};
 use muster_engine::node::{self, Limits, Node};
 use muster_engine::source::Sources;
 use muster_engine::template::{Names, Scope, Surroundings, Variable};
@@ -143,6 +143,7 @@ pub fn context(dir: &Path, args: &Json, vars: &Json) -> Context {
         written: node(args),
         playbook_dir: dir.to_path_buf(),
         jobs: Arc::default(),
+        live: Live::default(),
     }
 }
 

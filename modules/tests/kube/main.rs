@@ -9,6 +9,9 @@ mod support;
 
 mod changes;
 mod containers;
+mod drain;
+mod drain_plan;
+mod helm;
 mod jsonpath;
 mod k8s;
 mod objects;

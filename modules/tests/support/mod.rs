@@ -7,14 +7,14 @@ use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use muster_connections::Local;
 use muster_engine::connection::{Connection, ConnectionError, Connector, Target};
-use muster_engine::module::{Context, Failure, Map, Opens, Output};
+use muster_engine::module::{Context, Failure, Live, Map, Opens, Output, Said};
 use muster_engine::node::{Kind, Node};
 use muster_engine::source::{Sources, Span};
 use muster_engine::template::{Names, Scope, Surroundings, Variable};
 use muster_engine::vault::Secrets;
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A way to this machine.
@@ -71,6 +71,8 @@ pub struct Bench {
     pub environment: Vec<(String, String)>,
     /// Vault passwords.
     pub secrets: Arc<Secrets>,
+    /// What modules said while they worked.
+    pub said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Bench {
@@ -85,6 +87,7 @@ impl Bench {
             vars: IndexMap::new(),
             environment: vec![],
             secrets: Arc::default(),
+            said: Arc::default(),
         }
     }
 
@@ -115,7 +118,18 @@ impl Bench {
             written: Node { span, kind: Kind::Null },
             playbook_dir: self.playbook_dir.clone(),
             jobs: Arc::default(),
+            live: self.live(),
         }
+    }
+
+    fn live(&self) -> Live {
+        let said = Arc::clone(&self.said);
+        Live::new(move |line| {
+            said.lock().unwrap().push(match line {
+                Said::Line(line) => line,
+                Said::Warning(text) => format!("WARNING: {text}"),
+            });
+        })
     }
 
     /// Runs a module.

@@ -24,7 +24,13 @@ impl Stage {
     }
 
     fn play(&mut self, name: &str) -> &mut Self {
-        self.see(EventKind::PlayStarted { play: 0, name: name.into(), hosts: vec![], check_mode: false })
+        self.see(EventKind::PlayStarted {
+            play: 0,
+            name: name.into(),
+            hosts: vec![],
+            check_mode: false,
+            quiet: false,
+        })
     }
 
     fn step(&mut self, step: usize, name: &str, action: &str) -> &mut Self {
@@ -407,7 +413,13 @@ fn a_run_that_broke_off_counts_nothing() {
 fn plays_side_by_side_take_turns() {
     let mut stage = Stage::new(Look { width: 20, ..Look::default() });
     stage.play("P").step(1, "one", "command").began(1, "h1");
-    stage.see(EventKind::PlayStarted { play: 1, name: "Q".into(), hosts: vec![], check_mode: false });
+    stage.see(EventKind::PlayStarted {
+        play: 1,
+        name: "Q".into(),
+        hosts: vec![],
+        check_mode: false,
+        quiet: false,
+    });
     stage.see(EventKind::StepStarted(info(1, 2, "two"))).began(2, "h2");
     stage.done(1, "h1", Status::Ok, json!({})).done(2, "h2", Status::Ok, json!({}));
     let ends = stage.out().split_once("PLAY [Q] ************\n").unwrap().1.to_string();
@@ -482,4 +494,50 @@ fn a_failure_shows_where_its_task_is_written_once() {
     let place = "[ERROR]: Task failed: Action failed: no\nOrigin: /a.yml:4:7\n\n2\n3   tasks:\n4     - fail:\n        ^ column \
                  7\n\n";
     assert!(stage.out().ends_with(&format!("{place}{}{}", line("h1"), line("h2"))), "{}", stage.out());
+}
+
+#[test]
+fn what_led_to_a_fault_is_shown_place_by_place() {
+    let sources = Arc::new(muster_engine::source::Sources::default());
+    let source =
+        sources.add("/a.yml", "- name: one\n  debug:\n    msg: \"{{ a }}\"\n  vars: {a: \"{{ b }}\"}\n");
+    let text = sources.get(source);
+    let at = |line, column| {
+        let start = text.offset(line, column);
+        muster_engine::source::Span { source, start, end: start + 1 }
+    };
+    let info = StepInfo {
+        play: 0,
+        step: 1,
+        name: "one".into(),
+        handler: false,
+        action: "ansible.builtin.debug".into(),
+        place: "/a.yml:1".into(),
+        origin: Some(at(0, 2)),
+        check_mode: false,
+        no_log: false,
+    };
+    let trail = json!([
+        ["Finalization failed", {"span": at(1, 2)}],
+        ["Resolving 'msg'", {"span": at(2, 9)}],
+        ["'b' is undefined", {"span": at(3, 12)}],
+    ]);
+    let message = "Task failed: Finalization failed: Resolving 'msg': 'b' is undefined";
+    let mut stage = Stage::new(Look { sources: Some(sources), format: Format::Json, ..Look::default() });
+    stage.see(EventKind::StepStarted(Arc::new(info))).done(
+        1,
+        "h1",
+        Status::Failed,
+        json!({"msg": message, "_ansible_trail": trail}),
+    );
+    let shown = format!(
+        "[ERROR]: {message}\n\n\
+         Task failed.\nOrigin: /a.yml:1:3\n\n1 - name: one\n    ^ column 3\n\n<<< caused by >>>\n\n\
+         Finalization failed.\nOrigin: /a.yml:2:3\n\n1 - name: one\n2   debug:\n    ^ column 3\n\n<<< caused by >>>\n\n\
+         Resolving 'msg'.\nOrigin: /a.yml:3:10\n\n1 - name: one\n2   debug:\n3     msg: \"{{{{ a }}}}\"\n           ^ column 10\n\n\
+         <<< caused by >>>\n\n\
+         'b' is undefined\nOrigin: /a.yml:4:13\n\n2   debug:\n3     msg: \"{{{{ a }}}}\"\n4   vars: {{a: \"{{{{ b }}}}\"}}\n              ^ column 13\n\n\
+         fatal: [h1]: FAILED! => {{\"msg\": \"{message}\"}}\n"
+    );
+    assert!(stage.out().ends_with(&shown), "{}", stage.out());
 }

@@ -174,7 +174,7 @@ pub struct Listening {
     /// The address.
     pub address: SocketAddr,
     /// The CA; none for one of its own.
-    pub authority: Option<Authority>,
+    pub authority: Option<Arc<Authority>>,
     /// More names and addresses that its certificate is good for.
     pub names: Vec<String>,
 }
@@ -188,7 +188,7 @@ impl Default for Listening {
 /// A running double.
 pub struct Double {
     inner: Arc<Inner>,
-    authority: Authority,
+    authority: Arc<Authority>,
     names: Vec<String>,
     directory: PathBuf,
     tasks: Vec<JoinHandle<()>>,
@@ -200,13 +200,23 @@ impl Double {
         Self::start_at(cluster, Listening::default()).await
     }
 
+    /// Starts another double with the same authority, whose credentials are good for both: another API server behind the same
+    /// address, or another cluster that took it.
+    pub async fn beside(&self, cluster: Cluster) -> Result<Self, Trouble> {
+        let authority = Some(Arc::clone(&self.authority));
+        Self::start_at(cluster, Listening { authority, ..Listening::default() }).await
+    }
+
     /// Starts a double at an address, perhaps with a CA that is there already.
     pub async fn start_at(cluster: Cluster, listening: Listening) -> Result<Self, Trouble> {
         let Listening { address, authority, names } = listening;
         let listener =
             TcpListener::bind(address).await.map_err(|error| Trouble::new(&address.to_string(), error))?;
         let address = listener.local_addr()?;
-        let authority = authority.map_or_else(Authority::new, Ok)?;
+        let authority = match authority {
+            Some(authority) => authority,
+            None => Arc::new(Authority::new()?),
+        };
         let tls = authority.serve(&authority.shown(address, &names, Shown::Good)?)?;
         let mut store = Store::default();
         let Cluster { objects, users, versions, controllers, logs } = cluster;

@@ -130,7 +130,7 @@ fn cluster(arguments: &Arguments) -> Result<Cluster, Trouble> {
 async fn run(arguments: Arguments) -> Result<(), Trouble> {
     let listening = Listening {
         address: arguments.listen,
-        authority: authority(&arguments.authority)?,
+        authority: authority(&arguments.authority)?.map(std::sync::Arc::new),
         names: arguments.names.clone(),
     };
     let double = Double::start_at(cluster(&arguments)?, listening).await?;

@@ -41,7 +41,7 @@ apiserver_stop() {
 
 # Until it answers at the control plane endpoint.
 api_wait() {
-    local end=$((SECONDS + 30))
+    local end=$((SECONDS + 60))
     until api "$RUN/admin.conf" GET /readyz >/dev/null; do
         [ "$SECONDS" -lt "$end" ] || die "the API server does not answer at $(cat "$RUN/cluster/endpoint"): $(tail -n 3 "$RUN/apiserver.log")"
         sleep 0.2
@@ -51,7 +51,7 @@ api_wait() {
 # Until every host is a node that is ready, with its network; then the control planes are marked as kubeadm does.
 nodes_wait() {
     [ -e "$RUN/cluster/apiserver" ] || return 0
-    local host address role status wanted='' end=$((SECONDS + 60))
+    local host address role status wanted='' end=$((SECONDS + 120))
     api_wait
     while read -r host address role; do
         [ "$role" = spare ] || wanted="$wanted $host"

@@ -40,6 +40,14 @@ fn written(text: &str, path: &[&str]) -> String {
 }
 
 #[test]
+fn a_block_scalar_may_end_with_the_text() {
+    assert_eq!(value("a: |\n  x"), json!({"a": "x"}));
+    assert_eq!(value("a: >-\n  x\n  y"), json!({"a": "x y"}));
+    assert_eq!(value("a: |+\n  x\n"), json!({"a": "x\n"}));
+    assert_eq!(written("a: |\n  x", &["a"]), "|\n  x");
+}
+
+#[test]
 fn scalars_are_read_as_yaml_1_1() {
     let table = [
         ("yes", json!(true)),

@@ -8,6 +8,7 @@ use crate::playbook::read::{Home, is_open, plain_name};
 use crate::playbook::table::{self, Place};
 use crate::playbook::{Keywords, Play, Playbook};
 use crate::source::Span;
+use crate::template;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ impl Loader {
             return vec![];
         }
         chain.push(file.path.clone());
+        template::beside(file.path.parent().unwrap_or(Path::new(".")));
         let mut plays = vec![];
         for item in items {
             let Some(map) = item.as_map() else {

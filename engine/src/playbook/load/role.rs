@@ -8,7 +8,7 @@ use crate::playbook::read::{Home, Requirement};
 use crate::playbook::table::{self, Place};
 use crate::playbook::{Argspec, Entry, Role, RoleUse, Setting};
 use crate::source::Span;
-use crate::template::{Layer, Vars};
+use crate::template::{self, Layer, Vars};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
@@ -55,6 +55,7 @@ impl Loader {
         let mut dirs = self.role_dirs.lock().unwrap_or_else(PoisonError::into_inner);
         if !dirs.contains(&found.dir) {
             dirs.push(found.dir.clone());
+            template::beside(&found.dir);
         }
         drop(dirs);
         let key = (found.dir.clone(), from.clone());

@@ -77,7 +77,7 @@ impl Reader<'_> {
         };
         let key = &Node { span: request.span, kind: crate::node::Kind::Null };
         let file = self.words(Field { name: "file", key, value: file })?;
-        let include = Include { file, apply };
+        let include = Include { span: request.span, file, apply };
         Some(if import { Action::ImportTasks(include) } else { Action::IncludeTasks(include) })
     }
 

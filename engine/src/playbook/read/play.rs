@@ -5,12 +5,14 @@ use super::{Field, Reader, Requirement, plain_name, table, values};
 use crate::diagnostic::{Class, Diagnostic, nearest};
 use crate::node::{Kind, Mapping, Node};
 use crate::playbook::table::Place;
-use crate::playbook::{Keywords, Order, Play, Prompt, Setting, Strategy};
+use crate::playbook::{Keywords, Order, Play, Prompt, Setting, Show, Strategy};
 use crate::source::{Span, Spanned};
 use std::sync::Arc;
 
 const STRATEGIES: &[(&str, Strategy)] =
     &[("linear", Strategy::Linear), ("free", Strategy::Free), ("host_pinned", Strategy::HostPinned)];
+
+const SHOWS: &[(&str, Show)] = &[("tasks", Show::Tasks), ("findings", Show::Findings)];
 
 const ORDERS: &[(&str, Order)] = &[
     ("inventory", Order::Inventory),
@@ -32,6 +34,7 @@ impl Reader<'_> {
             name: None,
             hosts: Node { span, kind: Kind::Null },
             stage: None,
+            show: Show::default(),
             needs: None,
             keywords: Keywords::default(),
             gather_facts: None,
@@ -78,6 +81,7 @@ impl Reader<'_> {
             "hosts" => {}
             "name" => play.name = self.words(field),
             "stage" => play.stage = self.words(field),
+            "show" => play.show = self.choice(field, "show", SHOWS, Class::Error),
             "needs" => play.needs = Some(self.needs(field)),
             "gather_facts" => play.gather_facts = self.boolean(field, class),
             "gather_subset" => play.gather_subset = self.gather_subset(field),

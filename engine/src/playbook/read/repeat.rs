@@ -5,37 +5,7 @@ use crate::diagnostic::{Class, Diagnostic, nearest};
 use crate::node::{Kind, Node};
 use crate::playbook::{Loop, LoopControl, Loops};
 use crate::source::Span;
-
-/// Lookups that `with_*` may name, beside those of a collection.
-const LOOKUPS: &[&str] = &[
-    "cartesian",
-    "config",
-    "csvfile",
-    "dict",
-    "env",
-    "file",
-    "fileglob",
-    "first_found",
-    "flattened",
-    "indexed_items",
-    "ini",
-    "inventory_hostnames",
-    "items",
-    "lines",
-    "list",
-    "nested",
-    "password",
-    "pipe",
-    "random_choice",
-    "sequence",
-    "subelements",
-    "template",
-    "together",
-    "unvault",
-    "url",
-    "varnames",
-    "vars",
-];
+use crate::template::{self, GuestKind};
 
 const CONTROLS: &[&str] =
     &["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when"];
@@ -92,9 +62,10 @@ impl Reader<'_> {
 
     /// `with_<lookup>`.
     pub(super) fn repeat_with(&mut self, repeat: &mut Repeat, field: Field<'_>, lookup: &str) {
-        if !LOOKUPS.contains(&super::plain_name(lookup)) && lookup.matches('.').count() < 2 {
+        let plain = super::plain_name(lookup);
+        if !template::knows(GuestKind::Lookup, plain) {
             let message = format!("'{}' is not a valid attribute for a Task", field.name);
-            let help = nearest(lookup, LOOKUPS.iter().copied()).map_or_else(
+            let help = nearest(lookup, template::lookups()).map_or_else(
                 || "there is no lookup of that name; write `loop`".to_owned(),
                 |near| format!("did you mean `with_{near}`?"),
             );

@@ -123,7 +123,7 @@ impl Reader<'_> {
         }
         if is_open(node) {
             self.syntax(node);
-            return Some(Setting::Template { keyword: field.name.into(), node: node.clone() });
+            return Some(Setting::Template { keyword: field.name.into(), node: node.clone(), outer: None });
         }
         let value = convert(node);
         if value.is_none() {
@@ -135,7 +135,7 @@ impl Reader<'_> {
                     .help(help),
             );
             // Where the playbook runs all the same, the task fails on it.
-            return Some(Setting::Template { keyword: field.name.into(), node: node.clone() });
+            return Some(Setting::Template { keyword: field.name.into(), node: node.clone(), outer: None });
         }
         value.map(Setting::Fixed)
     }

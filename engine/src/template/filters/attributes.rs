@@ -120,7 +120,7 @@ fn map(state: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
         if !named.is_empty() {
             all.push(Value::from(named.iter().cloned().collect::<minijinja::value::Kwargs>()));
         }
-        state.apply_filter(&name, &all)
+        environment::filter(state, &name, &all)
     };
     all.into_iter().map(one).collect()
 }
@@ -155,7 +155,7 @@ fn choose(
                 if !named.is_empty() {
                     all.push(Value::from(named.iter().cloned().collect::<minijinja::value::Kwargs>()));
                 }
-                state.perform_test(&python::text(name)?, &all)?
+                environment::test(state, &python::text(name)?, &all)?
             }
         };
         if passes == wanted {
@@ -296,6 +296,11 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
 fn rekey_on_member(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let key = args.need(0, "key")?;
     let duplicates = args.text(1, "duplicates")?.unwrap_or_else(|| "error".into());
+    if !matches!(duplicates.as_str(), "error" | "overwrite") {
+        return Err(fault::error(format!(
+            "duplicates parameter to rekey_on_member has unknown value: {duplicates}"
+        )));
+    }
     let all = match value.kind() {
         ValueKind::Map => entries(value)?.into_iter().map(|(_, item)| item).collect(),
         ValueKind::Seq | ValueKind::Iterable => items(value)?,
@@ -303,6 +308,9 @@ fn rekey_on_member(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<
     };
     let mut out: Vec<(Value, Value)> = vec![];
     for item in all {
+        if item.kind() != ValueKind::Map {
+            return Err(fault::error("List item is not a valid dict"));
+        }
         let name = fault::valid(item.get_item(&key)?)?;
         if name.is_undefined() {
             return Err(fault::error(format!("Key {} was not found", python::text(&key)?)));

@@ -112,34 +112,43 @@ fn search(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Er
     let regex = regex(&args.need_text(0, "regex")?, flags)?;
     let found = regex.captures(text.as_str()).map_err(broke)?;
     let wanted: Vec<String> = args.given.iter().skip(1).map(python::text).collect::<Result<_, _>>()?;
-    let Some(captures) = found else {
-        return match wanted.is_empty() {
-            true => Ok(Value::from(())),
-            false => Err(fault::error("'NoneType' object has no attribute 'group'")),
-        };
-    };
+    // What the groups are called is looked at first, whether anything is found or not.
+    let wanted = wanted.iter().map(|name| Wanted::read(name)).collect::<Result<Vec<_>, _>>()?;
+    let Some(captures) = found else { return Ok(Value::from(())) };
     if wanted.is_empty() {
         return Ok(group(&captures, 0));
     }
     let mut out = vec![];
-    for name in wanted {
-        let bare = name.strip_prefix("\\g<").and_then(|name| name.strip_suffix('>'));
-        let Some(number) = bare.or(name.strip_prefix('\\')) else {
-            return Err(fault::error("Unknown argument"));
-        };
-        if bare.is_none() && number.parse::<usize>().is_err() {
-            return Err(fault::error("'NoneType' object has no attribute 'group'"));
-        }
-        let found = match number.parse::<usize>() {
-            Ok(index) if index < captures.len() => group(&captures, index),
-            Err(_) if bare.is_some() && regex.capture_names().flatten().any(|known| known == number) => {
-                captures.name(number).map_or(Value::from(()), |found| Value::from(found.as_str()))
+    for wanted in wanted {
+        let found = match wanted {
+            Wanted::Number(index) if index < captures.len() => group(&captures, index),
+            Wanted::Name(name) if regex.capture_names().flatten().any(|known| known == name) => {
+                captures.name(name).map_or(Value::from(()), |found| Value::from(found.as_str()))
             }
             _ => return Err(fault::error("no such group")),
         };
         out.push(found);
     }
     Ok(Value::from(out))
+}
+
+/// A group that is asked for: `\\1`, `\\g<1>` or `\\g<name>`.
+enum Wanted<'a> {
+    Number(usize),
+    Name(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    fn read(name: &'a str) -> Result<Self, Error> {
+        let unreadable = || fault::error("'NoneType' object has no attribute 'group'");
+        if let Some(rest) = name.strip_prefix("\\g") {
+            let bare =
+                rest.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or_else(unreadable)?;
+            return Ok(bare.parse().map_or(Self::Name(bare), Self::Number));
+        }
+        let Some(number) = name.strip_prefix('\\') else { return Err(fault::error("Unknown argument")) };
+        number.parse().map(Self::Number).map_err(|_| unreadable())
+    }
 }
 
 fn findall(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {

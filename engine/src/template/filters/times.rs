@@ -23,6 +23,16 @@ pub struct Moment(pub DateTime, pub Option<Offset>);
 #[derive(Debug)]
 pub struct Span(pub i64);
 
+impl Moment {
+    /// From text as `isoformat` writes it.
+    pub fn read(text: &str) -> Option<Self> {
+        let whole = text.parse::<DateTime>().ok()?;
+        let offset = text.get(19..).and_then(|rest| rest.find(['+', '-']).and_then(|at| rest.get(at..)));
+        let offset = offset.and_then(|offset| strtime::parse("%:z", offset).ok()?.offset());
+        Some(Self(whole, offset))
+    }
+}
+
 impl Object for Moment {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain

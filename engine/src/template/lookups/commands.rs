@@ -17,9 +17,6 @@ pub const TABLE: Table = &[
         }
         Ok(lines)
     }),
-    ("url", |_| {
-        Err(fault::error("fetch it in a task with the `uri` or `get_url` module, and use what it registers"))
-    }),
 ];
 
 fn output(command: &str) -> Result<String, Error> {

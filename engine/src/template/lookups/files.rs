@@ -81,6 +81,7 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
         variable: pair("variable_start_string", "variable_end_string", ("{{", "}}"))?,
         block: pair("block_start_string", "block_end_string", ("{%", "%}"))?,
         comment: pair("comment_start_string", "comment_end_string", ("{#", "#}"))?,
+        ..FileOptions::default()
     };
     let scope = Scope::of(request.core.clone());
     let scope = match request.options.named("template_vars") {
@@ -100,11 +101,7 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
             Some(_) => scope.clone(),
             None => scope.with([("ansible_managed".into(), managed)].into_iter().collect()),
         };
-        // What has no content gives nothing.
-        Ok(match scope.file(&path.display().to_string(), &text, &options)? {
-            empty if empty.is_empty() => Value::from(()),
-            full => Value::from(full),
-        })
+        Ok(Value::from(scope.file(&path.display().to_string(), &text, &options)?))
     };
     request.texts()?.iter().map(render).collect()
 }

@@ -22,7 +22,7 @@ fn number(name: &str, text: &str) -> Result<i64, Error> {
     })
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Series {
     start: Option<i64>,
     end: Option<i64>,
@@ -47,7 +47,7 @@ impl Series {
     }
 
     /// `5`, `5-8`, `2-10/2`, `4:host%02d`.
-    fn short(term: &str) -> Result<Option<Self>, Error> {
+    fn short(&self, term: &str) -> Result<Option<Self>, Error> {
         let (term, format) = term.split_once(':').map_or((term, None), |(term, format)| (term, Some(format)));
         let (term, stride) = term.split_once('/').map_or((term, None), |(term, stride)| (term, Some(stride)));
         let (start, end) = term.split_once('-').map_or((None, term), |(start, end)| (Some(start), end));
@@ -57,23 +57,26 @@ impl Series {
         if !written(end) || ![start, stride].into_iter().flatten().all(written) {
             return Ok(None);
         }
-        Ok(Some(Self {
-            start: Some(start.map_or(Ok(1), |start| number("start", start))?),
-            end: Some(number("end", end)?),
-            count: None,
-            stride: stride.map(|stride| number("stride", stride)).transpose()?,
-            format: format.map(String::from),
-        }))
+        let mut series = self.clone();
+        let told = [("start", start), ("end", Some(end)), ("stride", stride), ("format", format)];
+        for (name, value) in told {
+            value.map_or(Ok(()), |value| series.set(name, value))?;
+        }
+        Ok(Some(series))
     }
 }
 
 fn sequence(request: &Request) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
+    let mut common = Series::default();
+    for (name, value) in request.options.pairs() {
+        common.set(&name, &python::text(&value)?)?;
+    }
     for term in request.texts()? {
-        let series = match Series::short(term.trim())? {
+        let series = match common.short(term.trim())? {
             Some(series) => series,
             None => {
-                let mut series = Series::default();
+                let mut series = common.clone();
                 for word in shlex::split(&term).unwrap_or_default() {
                     let (name, value) = word.split_once('=').ok_or_else(|| {
                         fault::error(format!("unknown error parsing with_sequence arguments: {term:?}"))
@@ -85,12 +88,8 @@ fn sequence(request: &Request) -> Result<Vec<Value>, Error> {
         };
         out.extend(numbers(&series)?);
     }
-    if request.terms.is_empty() {
-        let mut series = Series::default();
-        for (name, value) in request.options.pairs() {
-            series.set(&name, &python::text(&value)?)?;
-        }
-        out.extend(numbers(&series)?);
+    if request.terms.is_empty() && !request.options.pairs().is_empty() {
+        out.extend(numbers(&common)?);
     }
     Ok(out)
 }
@@ -103,7 +102,7 @@ fn numbers(series: &Series) -> Result<Vec<Value>, Error> {
         (None, None) => return Err(fault::error("must specify count or end in with_sequence")),
         (Some(end), None) => end,
         (None, Some(0)) => return Ok(vec![]),
-        (None, Some(count)) => start + (count - 1) * stride,
+        (None, Some(count)) => start.saturating_add(count.saturating_mul(stride)).saturating_sub(1),
     };
     if stride > 0 && end < start {
         return Err(fault::error("to count backwards make stride negative"));
@@ -115,9 +114,17 @@ fn numbers(series: &Series) -> Result<Vec<Value>, Error> {
         return Ok(vec![]);
     }
     let format = series.format.as_deref().unwrap_or("%d");
+    if format.matches('%').count() != 1 {
+        return Err(fault::error(format!("bad formatting string: {format}")));
+    }
     let all = std::iter::successors(Some(start), |last| last.checked_add(stride));
     let within = all.take_while(|number| if stride > 0 { *number <= end } else { *number >= end });
-    within.map(|number| python::printf(format, &Value::from(number)).map(Value::from)).collect()
+    let written = |number: i64| {
+        let text = python::printf(format, &Value::from(number));
+        text.map(Value::from)
+            .map_err(|_| fault::error(format!("problem formatting {number} with '{format}'")))
+    };
+    within.map(written).collect()
 }
 
 /// The letters that `chars` names.

@@ -4,14 +4,16 @@
 mod commands;
 mod files;
 mod generate;
+mod ini;
 mod inventory;
 mod lists;
 mod tables;
+mod url;
 
 use super::arguments::{Args, is_list, items};
 use super::filters::named;
 use super::lazy::Core;
-use super::{Fault, Scope, Value, fault, finish, python};
+use super::{Fault, Scope, Value, fault, finish, guests, python};
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind};
 use std::sync::Arc;
@@ -59,13 +61,30 @@ pub type Table = &'static [(&'static str, Lookup)];
 fn find(name: &str) -> Option<Lookup> {
     let short = ["ansible.builtin.", "ansible.legacy.", "community.general."];
     let name = short.iter().find_map(|lead| name.strip_prefix(lead)).unwrap_or(name);
-    let tables =
-        [lists::TABLE, files::TABLE, commands::TABLE, tables::TABLE, generate::TABLE, inventory::TABLE];
-    tables.into_iter().flatten().find(|(known, _)| *known == name).map(|(_, lookup)| *lookup)
+    TABLES.iter().copied().flatten().find(|(known, _)| *known == name).map(|(_, lookup)| *lookup)
+}
+
+const TABLES: [Table; 8] = [
+    lists::TABLE,
+    files::TABLE,
+    commands::TABLE,
+    tables::TABLE,
+    ini::TABLE,
+    generate::TABLE,
+    inventory::TABLE,
+    url::TABLE,
+];
+
+/// The names of all that are built in.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().copied().flatten().map(|(name, _)| *name)
 }
 
 fn run(core: &Arc<Core>, name: &str, terms: Vec<Value>, options: Args) -> Result<Vec<Value>, Error> {
     let Some(lookup) = find(name) else {
+        if guests::knows(guests::Kind::Lookup, name) {
+            return guests::look(core, name, &terms, &options);
+        }
         return Err(fault::error(format!("The lookup plugin '{name}' was not found.")));
     };
     let short = name.rsplit_once('.').map_or(name, |(_, short)| short);
@@ -118,7 +137,7 @@ pub fn lookup(scope: &Scope, name: &str, terms: Value, folder: &str) -> Result<V
     core.current(run).map_err(|error| fault::plain(&error))
 }
 
-/// Whether there is a lookup of that name.
+/// Whether a lookup of that name is built in.
 #[must_use]
 pub fn is_lookup(name: &str) -> bool {
     find(name).is_some()

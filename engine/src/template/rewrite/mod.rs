@@ -62,16 +62,9 @@ pub struct Read {
     pub guarded: bool,
 }
 
-/// What a named plugin is used as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plugin {
-    /// After a `|`.
-    Filter,
-    /// After an `is`.
-    Test,
-}
+pub use super::guests::Kind as Plugin;
 
-/// A filter or test that a text names.
+/// A filter, test or lookup that a text names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// Which kind.

@@ -5,7 +5,7 @@ use crate::template::arguments::Args;
 use crate::template::filters::times;
 use crate::template::owned::owned;
 use crate::template::predicates::types::within;
-use crate::template::{fault, lazy, python};
+use crate::template::{GuestKind, environment, fault, guests, lazy, python};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::cmp::Ordering;
@@ -32,7 +32,15 @@ pub fn install(env: &mut Environment<'_>) {
             return Ok(value);
         }
         let all: Vec<Value> = std::iter::once(value).chain(args.into_values()).collect();
-        state.apply_filter(name, &all)
+        environment::filter(state, name, &all)
+    });
+    // The site's own.
+    env.add_filter("_m_site", |value: Value, name: &str, args: Rest<ValueOrKwargs>| {
+        guests::apply(GuestKind::Filter, name, &value, &Args::new(args.into_values()))
+    });
+    env.add_test("_m_site", |value: Value, name: &str, args: Rest<ValueOrKwargs>| {
+        guests::apply(GuestKind::Test, name, &value, &Args::new(args.into_values()))
+            .map(|value| value.is_true())
     });
     env.add_filter("_m_slice", |state: &mut State, v: Value, a: Value, b: Value, c: Value| {
         if v.is_undefined() {

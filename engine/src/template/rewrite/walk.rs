@@ -4,8 +4,8 @@
 use super::chain::chainable;
 use super::edits::Edit;
 use super::{Named, Plugin, Read};
-use crate::template::is_template;
 use crate::template::owned::CHANGING;
+use crate::template::{environment, is_template};
 use minijinja::machinery::ast;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -292,11 +292,20 @@ impl<'s> Walk<'s> {
             return;
         }
         match &call.expr {
-            ast::Expr::Var(_) => {} // a function
+            ast::Expr::Var(function) => self.looked_up(function.id, &call.args),
             ast::Expr::GetAttr(attr) => self.expr(&attr.expr, soft),
             expr => self.expr(expr, soft),
         }
         self.args(&call.args, false);
+    }
+
+    /// `lookup('name', ...)`: the lookup that it names.
+    fn looked_up(&mut self, function: &str, args: &[ast::CallArg<'_>]) {
+        let Some(ast::CallArg::Pos(first @ ast::Expr::Const(name))) = args.first() else { return };
+        if let ("lookup" | "query" | "q", Some(text)) = (function, name.value.as_str()) {
+            let at = first.span().start_offset as usize..end(first);
+            self.named.push(Named { plugin: Plugin::Lookup, at, name: text.into() });
+        }
     }
 
     fn operand(&mut self, expr: &ast::Expr<'_>, guards: bool, soft: bool) {
@@ -373,6 +382,10 @@ impl<'s> Walk<'s> {
                 let from = self.skip(end(&test.expr));
                 let written = self.rest(from).find(test.name).map_or(at.start, |p| from + p);
                 self.name(Plugin::Test, test.name, written);
+                let own = !environment::has(Plugin::Test, test.name) && !test.name.starts_with("_m_");
+                if own {
+                    self.site(test.name, written, at.end, test.args.is_empty());
+                }
                 if let (E::Var(var), "vault_encrypted") = (&test.expr, short(test.name)) {
                     let stop = written + test.name.len();
                     self.edit(stop..stop, format!("(\"{}\")", var.id));
@@ -425,7 +438,10 @@ impl<'s> Walk<'s> {
         let guards = matches!(short(filter.name), "default" | "d" | "mandatory");
         filter.expr.iter().for_each(|operand| self.operand(operand, guards, soft || guards));
         self.name(Plugin::Filter, filter.name, at.start);
-        if soft && !guards && filter.expr.is_some() {
+        let plain = filter.name.replace(char::is_whitespace, "");
+        if !(environment::has(Plugin::Filter, &plain) || plain.starts_with("_m_")) && !(soft && !guards) {
+            self.site(filter.name, at.start, at.end, filter.args.is_empty());
+        } else if soft && !guards && filter.expr.is_some() {
             // `lower(a)` becomes `_m_filter("lower",a)`; the span starts at the name.
             let stop = at.start + filter.name.len();
             let name = format!("_m_filter(\"{}\"", filter.name.replace(char::is_whitespace, ""));
@@ -438,6 +454,23 @@ impl<'s> Walk<'s> {
             }
         }
         self.args(&filter.args, guards);
+    }
+
+    /// A filter or test that is not built in, `own(a)`, becomes `_m_site("own",a)`.
+    fn site(&mut self, name: &str, start: usize, end: usize, bare: bool) {
+        let stop = start + name.len();
+        let lead = format!("_m_site(\"{}\"", name.replace(char::is_whitespace, ""));
+        match self.text(stop..end).find('(') {
+            Some(paren) if self.text(stop..stop + paren).trim().is_empty() => {
+                self.edit(start..stop + paren + 1, lead + if bare { "" } else { "," });
+            }
+            // `is own 3`
+            _ if !bare => {
+                self.edit(start..stop, lead + ",");
+                self.edit(end..end, ")");
+            }
+            _ => self.edit(start..stop, lead + ")"),
+        }
     }
 
     /// An operator of `len` bytes between two operands becomes a filter call on the left one.

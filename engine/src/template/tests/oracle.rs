@@ -11,7 +11,6 @@ const DIFFERENT: &[&str] = &[
     // Ansible's own slip with its lazy lists.
     "{{ l.count(1) }}",
     // More is accepted than Ansible accepts.
-    "{{ range(3) }}",
     "{{ x is defined is true }}",
     "{{ 'a' | ansible.legacy.upper }}",
     "{{ query('sequence', 'start=0x0f count=2') }}",

@@ -246,9 +246,14 @@ async fn directory(
         .with("src", path)
         .with("md5sum", Json::Null)
         .with("checksum", Json::Null);
-    if let Some(stat) = there.get("").filter(|_| facts.inside || dest.ends_with('/')) {
+    // What is asked of attributes holds for the top; what lies below keeps the source's modes.
+    let top = match there.get("") {
+        Some(stat) => (facts.inside || dest.ends_with('/')).then_some((stat, target.as_str())),
+        None => Some((&fresh, dest.as_str())),
+    };
+    if let Some((stat, at)) = top {
         let plan = asked.wanted.against(stat, facts)?;
-        let commands = plan.commands(&quote(&target));
+        let commands = plan.commands(&quote(at));
         scripts.extend(commands.iter().map(|command| format!("{command} || exit 90\n")));
     }
     if scripts.is_empty() {

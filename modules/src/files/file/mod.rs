@@ -169,7 +169,15 @@ impl Module for File {
         let last = scripts.next_back().map_or("", String::as_str);
         let complain = |failure: Failure| {
             let said = script::os_error(failure.message(), &work.path);
-            failure.with("msg", work.complaint.replace("{}", &said)).with(work.key, work.path.as_str())
+            match work.complaint.split_once(".: ") {
+                Some((doing, _)) => {
+                    let failure = failure.with("msg", format!("{doing}.")).with("path", work.path.as_str());
+                    failure.caused_by(said)
+                }
+                None => failure
+                    .with("msg", work.complaint.replace("{}", &said))
+                    .with(work.key, work.path.as_str()),
+            }
         };
         let mut batch = String::new();
         for script in scripts {

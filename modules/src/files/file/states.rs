@@ -114,6 +114,9 @@ fn file(args: &Args, wanted: &Wanted, facts: &Facts, times: Times) -> Result<Wor
     let stat = if linked { facts.seen.end() } else { facts.seen.stat() };
     let Some(stat) = stat.filter(|_| matches!(was, "file" | "hard")) else {
         let mut failure = facts.fail(format!("file ({path}) is {was}, cannot continue"));
+        if let Some(stat) = stat {
+            stat.describe(&mut failure.result, false);
+        }
         failure.result.insert("path".into(), path.into());
         return Err(failure.with("state", was));
     };

@@ -143,7 +143,7 @@ fn write(
         time,
         step: args.step.clone().unwrap_or_else(|| args.operation.clone()),
         mark,
-        operator: args.operator.clone().unwrap_or_else(operator::name),
+        operator: operator::named(args.operator.as_deref()),
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
         data: args.data.clone(),

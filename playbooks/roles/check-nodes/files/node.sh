@@ -141,6 +141,10 @@ for name in $components; do
   [ "$name" != kube-apiserver ] || told api.version "$(page "$at/version" | sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p')"
 done
 told api.image "$(sed -n 's/^ *image: *[^ ]*kube-apiserver:\(v[^ @]*\).*/\1/p' "$manifests/kube-apiserver.yaml" 2>/dev/null | head -n 1)"
+if [ -e "$manifests/kube-apiserver.yaml" ]; then
+  at=$(option advertise-address kube-apiserver) port=$(option secure-port kube-apiserver)
+  [ -z "$at" ] || say api.address "$(local_ "$at"):${port:-6443}"
+fi
 told etcd.servers "$(option etcd-servers kube-apiserver)"
 if [ -n "$runs" ] && [ -n "$names" ]; then
   if found=$(cri ps -a --name "^(${names#|})\$" -o json); then say cri.static "$(printf '%s' "$found" | tr -d '\n')"; fi
@@ -257,7 +261,7 @@ rules() { brief "$@" 2>/dev/null | grep -c '^-A'; }
 legacy=0
 # Asked only where there are tables, as asking makes some.
 for family in ip ip6; do
-  [ -s "/proc/net/${family}_tables_names" ] || continue
+  grep -q . "/proc/net/${family}_tables_names" 2>/dev/null || continue
   if has "${family}tables-legacy-save"; then legacy=$((legacy + $(rules "${family}tables-legacy-save")))
   elif has "${family}tables-save" && "${family}tables-save" --version 2>/dev/null | grep -q legacy; then legacy=$((legacy + $(rules "${family}tables-save")))
   fi

@@ -6,6 +6,7 @@ from=$aside/$pod.yaml
 [ -e "$from" ] || from=$manifests/$pod.yaml
 [ -e "$from" ] || { echo "there is no manifest of $pod, neither in $aside nor in $manifests" >&2; exit 1; }
 umask 077
+mkdir -p "$aside"
 new=$aside/.$pod.yaml.new
 if [ "$pod" = etcd ]; then
   awk -v cluster="$cluster" -v state="$state" -v force="$force" '

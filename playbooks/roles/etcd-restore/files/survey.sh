@@ -55,7 +55,8 @@ if status=$(ask endpoint status -w json) && [ -n "$status" ]; then
   say revision "$(field "$status" revision)"
   say size "$(field "$status" dbSize)"
   say version "$(printf '%s' "$status" | sed -n 's/.*"version":"\([^"]*\)".*/\1/p')"
-  say keys "$(field "$(ask get '' --prefix --count-only --consistency=s -w json)" count)"
+  # The count is of all of them, whatever the limit.
+  say keys "$(field "$(ask get '' --from-key --keys-only --limit=1 --consistency=s -w json)" count)"
   # A leader that was there a moment ago may be gone: only a read that needs a quorum tells.
   if ask get muster-quorum --consistency=l >/dev/null; then say quorum yes; else say quorum no; fi
 elif [ -e "$data/member/snap/db" ] && [ "$etcdctl" = etcdctl ]; then

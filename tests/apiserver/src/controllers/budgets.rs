@@ -27,10 +27,13 @@ fn count(store: &Store, budget: &Value) -> Value {
         .filter(|pod| !matches!(text(pod, "/status/phase"), "Succeeded" | "Failed"))
         .collect();
     let mut budget = budget.clone();
-    let Some((expected, desired)) = wanted(store, &budget, &pods) else {
-        let message = "failed to count the pods: their owner does not implement the scale subresource";
-        condition(&mut budget, "False", "SyncFailed", message);
-        return budget;
+    let (expected, desired) = match wanted(store, &budget, &pods) {
+        Ok(counted) => counted,
+        // Its generation is never observed.
+        Err(message) => {
+            crate::object::set_condition(&mut budget, "DisruptionAllowed", "False", "SyncFailed", &message);
+            return budget;
+        }
     };
     // A pod that an eviction was granted for is not healthy, though it is not yet marked.
     let granted =
@@ -76,20 +79,20 @@ fn condition(budget: &mut Value, status: &str, reason: &str, message: &str) {
     }
 }
 
-/// How many pods are expected and how many must stay healthy; none where the owner cannot be counted.
-fn wanted(store: &Store, budget: &Value, pods: &[&Value]) -> Option<(i64, i64)> {
+/// How many pods are expected and how many must stay healthy; or why the owner cannot be counted.
+fn wanted(store: &Store, budget: &Value, pods: &[&Value]) -> Result<(i64, i64), String> {
     let present = i64::try_from(pods.len()).unwrap_or(i64::MAX);
     if let Some(most) = budget.pointer("/spec/maxUnavailable") {
         let expected = scale(store, pods)?;
-        return Some((expected, (expected - share(most, expected)).max(0)));
+        return Ok((expected, (expected - share(most, expected)).max(0)));
     }
     match budget.pointer("/spec/minAvailable") {
-        Some(Value::Number(least)) => Some((present, least.as_i64().unwrap_or_default())),
+        Some(Value::Number(least)) => Ok((present, least.as_i64().unwrap_or_default())),
         Some(least) => {
             let expected = scale(store, pods)?;
-            Some((expected, share(least, expected)))
+            Ok((expected, share(least, expected)))
         }
-        None => Some((present, 1)),
+        None => Ok((present, 1)),
     }
 }
 
@@ -106,7 +109,7 @@ fn share(value: &Value, whole: i64) -> i64 {
 }
 
 /// The replicas that the owners of pods want; pods without one count for nothing.
-fn scale(store: &Store, pods: &[&Value]) -> Option<i64> {
+fn scale(store: &Store, pods: &[&Value]) -> Result<i64, String> {
     let mut counted: Vec<String> = Vec::new();
     let mut sum = 0;
     for owner in pods.iter().filter_map(|pod| controller(pod)) {
@@ -128,9 +131,18 @@ fn scale(store: &Store, pods: &[&Value]) -> Option<i64> {
             "Deployment" => "deployments.apps",
             "ReplicaSet" => "replicasets.apps",
             "StatefulSet" => "statefulsets.apps",
-            _ => return None,
+            _ => {
+                let (group, _) = text(owner, "/apiVersion").split_once('/').unwrap_or_default();
+                let resource = format!("{}s.{group}", kind.to_lowercase());
+                return Err(format!(
+                    "{} does not implement the scale subresource",
+                    resource.trim_end_matches('.')
+                ));
+            }
         };
-        sum += number(store.get(resource, space, &own)?, "/spec/replicas").unwrap_or(1);
+        let found =
+            store.get(resource, space, &own).ok_or_else(|| format!("{resource} {own:?} not found"))?;
+        sum += number(found, "/spec/replicas").unwrap_or(1);
     }
-    Some(sum)
+    Ok(sum)
 }

@@ -239,11 +239,12 @@ fn schedule(store: &mut Store) {
         })
         .cloned()
         .collect();
+    let cordon = json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
     for mut pod in waiting {
         let fits = |node: &&Value| {
             let open = |taint: &Value| text(taint, "/effect") == "PreferNoSchedule" || tolerates(&pod, taint);
             is_true(node, "Ready")
-                && node.pointer("/spec/unschedulable") != Some(&json!(true))
+                && (node.pointer("/spec/unschedulable") != Some(&json!(true)) || tolerates(&pod, &cordon))
                 && items(node, "/spec/taints").all(open)
                 && selected(&json!({"spec": {"nodeSelector": pod.pointer("/spec/nodeSelector")}}), node)
         };

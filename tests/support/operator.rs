@@ -1,0 +1,128 @@
+//! A person at a machine of his own, with a home, an inventory of the lab and a journal there: what he runs comes back as a
+//! code and a text. A run can be begun and killed at a line of its journal.
+
+use crate::lab::Lab;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The operator.
+pub struct Operator {
+    name: String,
+    dir: tempfile::TempDir,
+}
+
+/// A run that goes on.
+pub struct Going {
+    child: Child,
+    shown: PathBuf,
+}
+
+impl Operator {
+    /// One who has the lab's inventory.
+    pub fn new(lab: &Lab, name: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        // With what he knows of the hosts' keys now: a machine that is made anew shows another one.
+        let (theirs, own) =
+            (format!("/run/muster-lab/{}/known_hosts", lab.name()), dir.path().join("known_hosts"));
+        std::fs::copy(&theirs, &own).unwrap();
+        let inventory = lab.run(&["inventory"]).replace(&theirs, own.to_str().unwrap());
+        std::fs::write(dir.path().join("inventory.yaml"), inventory).unwrap();
+        Self { name: name.into(), dir }
+    }
+
+    /// Runs `muster replace control-plane` to its end.
+    pub fn replace(&self, words: &[&str]) -> (i32, String) {
+        self.begin(words).end()
+    }
+
+    /// Begins it.
+    pub fn begin(&self, words: &[&str]) -> Going {
+        let operator = format!("replace_operator={}", self.name);
+        let line: Vec<&str> = ["replace", "control-plane"].iter().chain(words).copied().collect();
+        self.start(&[&line[..], &["-e", &operator]].concat())
+    }
+
+    /// Runs any verb to its end.
+    pub fn muster(&self, words: &[&str]) -> (i32, String) {
+        self.start(words).end()
+    }
+
+    /// Begins any verb.
+    pub fn start(&self, words: &[&str]) -> Going {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let shown = self.dir.path().join(format!("shown-{}", RUNS.fetch_add(1, Ordering::Relaxed)));
+        let out = std::fs::File::create(&shown).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap_or_default())
+            .env("HOME", self.dir.path());
+        command.current_dir(self.dir.path()).args(words).args(["-i", "inventory.yaml"]);
+        command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
+        Going { child: command.spawn().unwrap(), shown }
+    }
+
+    /// The files of all journals, closed ones too.
+    pub fn journals(&self) -> Vec<PathBuf> {
+        let dir = self.dir.path().join(".local/state/muster/journal");
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "jsonl")).collect()
+    }
+
+    /// Whether a journal has such a line.
+    pub fn has_line(&self, step: &str, mark: &str) -> bool {
+        self.count(step, mark) > 0
+    }
+
+    /// Whether there is one more such line than now.
+    pub fn another_line(&self, step: &str, mark: &str) -> impl Fn() -> bool {
+        let (before, step, mark) = (self.count(step, mark), step.to_owned(), mark.to_owned());
+        move || self.count(&step, &mark) > before
+    }
+
+    fn count(&self, step: &str, mark: &str) -> usize {
+        let wanted = [format!("\"step\":\"{step}\""), format!("\"mark\":\"{mark}\"")];
+        let texts = self.journals().into_iter().filter_map(|path| std::fs::read_to_string(path).ok());
+        texts
+            .map(|text| text.lines().filter(|line| wanted.iter().all(|part| line.contains(part))).count())
+            .sum()
+    }
+
+    /// All that was shown and journaled.
+    pub fn everything(&self) -> String {
+        let shown = std::fs::read_dir(self.dir.path()).unwrap().flatten().map(|entry| entry.path());
+        let files: Vec<PathBuf> = shown.filter(|path| path.is_file()).chain(self.journals()).collect();
+        files.iter().filter_map(|path: &PathBuf| std::fs::read_to_string(Path::new(path)).ok()).collect()
+    }
+}
+
+impl Going {
+    /// Its code and what it showed.
+    pub fn end(mut self) -> (i32, String) {
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        (code, std::fs::read_to_string(&self.shown).unwrap())
+    }
+
+    /// Kills it, with no time to say anything, as soon as this is so.
+    pub fn kill_when(mut self, what: &str, is_so: impl Fn() -> bool) {
+        let since = Instant::now();
+        while !is_so() {
+            let shown = || std::fs::read_to_string(&self.shown).unwrap();
+            assert!(self.child.try_wait().unwrap().is_none(), "it ended before {what}: {}", shown());
+            assert!(since.elapsed() < Duration::from_secs(120), "not yet: {what}: {}", shown());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        // A test that failed leaves no run behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
