@@ -88,3 +88,57 @@ fn every_link_leads_somewhere() {
     }
     none(&wrong);
 }
+
+/// The words in backquotes of each cell of a page's tables.
+fn cells(page: &str) -> Vec<Vec<Vec<String>>> {
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    rows.map(|row| row.split('|').skip(1).map(quoted).collect()).collect()
+}
+
+#[test]
+fn the_guide_has_every_check_of_a_node_and_every_limit_and_no_others() {
+    let guide = fs::read_to_string(root().join("docs/guide/checking-nodes.md")).unwrap();
+    let role = root().join("playbooks/roles/check-nodes");
+    let mut ids = vec![];
+    for file in fs::read_dir(role.join("tasks")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let lines = text.lines().map(|line| line.trim().trim_start_matches("- "));
+        ids.extend(
+            lines.filter_map(|line| line.strip_prefix("id: ").map(|id| id.trim_matches('"').to_owned())),
+        );
+    }
+    assert!(ids.len() > 30, "{ids:?}");
+    let table = cells(&guide);
+    let told: Vec<&String> = table.iter().filter_map(|row| row.first()).flatten().collect();
+    let is = |id: &str, told: &str| match id.split_once("{{") {
+        Some((before, _)) => told.starts_with(before),
+        None => told == id,
+    };
+    let mut wrong: Vec<String> = vec![];
+    wrong.extend(
+        ids.iter()
+            .filter(|id| !told.iter().any(|told| is(id, told)))
+            .map(|id| format!("{id} is not in the guide")),
+    );
+    wrong.extend(
+        told.iter()
+            .filter(|told| !ids.iter().any(|id| is(id, told)))
+            .map(|told| format!("nothing checks {told}")),
+    );
+    let defaults = fs::read_to_string(role.join("defaults/main.yml")).unwrap();
+    let limits: Vec<&str> = defaults
+        .lines()
+        .filter(|line| line.starts_with("check_nodes_"))
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    wrong.extend(
+        limits.iter().filter(|name| !guide.contains(*name)).map(|name| format!("{name} is not in the guide")),
+    );
+    let named =
+        table.iter().filter_map(|row| row.get(2)).flatten().filter(|name| name.starts_with("check_nodes_"));
+    wrong.extend(
+        named.filter(|name| !limits.contains(&name.as_str())).map(|name| format!("there is no {name}")),
+    );
+    none(&wrong);
+}

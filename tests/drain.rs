@@ -245,7 +245,11 @@ async fn ctrl_c_says_how_the_node_is_left_and_ends_with_99() {
     let mut command =
         muster(&double, "drain worker-0 --ignore-daemonsets --force --delete-emptydir-data --grace-period 1");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // What no budget holds is gone, and it was looked.
+    while pods_on(&double, "worker-0") > 4 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();

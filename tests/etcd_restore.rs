@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]
 mod lab;
+#[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/operator.rs"]
 mod operator;
 
@@ -85,7 +87,7 @@ fn two_of_three_are_gone_and_nothing_is_lost_that_the_third_had() {
 
 #[test]
 fn a_survivor_that_does_not_run_begins_anew_from_its_own_data() {
-    let lab = Lab::up(&["--workers", "0"]);
+    let lab = Lab::with_api(&["--workers", "0"]);
     let ann = Operator::new(&lab, "ann@desk");
     lab.run(&["etcdctl", "--on", "cp1", "put", "key-1", "value-1"]);
     lab.run(&["kill", "cp2"]);

@@ -120,6 +120,22 @@ fn preflight_without_an_inventory_checks_this_machine_as_a_single_node() {
 }
 
 #[test]
+fn nodes_without_an_inventory_are_this_machine_which_is_none() {
+    let (code, shown, said) = out(&["check", "nodes"]);
+    assert_eq!(code, 3, "{said}\n{shown}");
+    assert!(shown.contains("\nSTAGE [Checking Nodes]\n\nPLAY [Check Machine Readiness] *"), "{shown}");
+    assert!(shown.contains("\nTASK [Gathering Facts] *"), "{shown}");
+    let recap = shown.lines().find(|line| line.starts_with("localhost  ")).unwrap();
+    assert!(recap.contains("changed=0") && recap.contains("failed=0"), "{recap}");
+    // What had to be free and absent for preflight is no matter any more, and nobody knows of nodes: that is no error here.
+    assert!(!shown.contains("FileAvailable--"), "{shown}");
+    assert_eq!(verdict(&shown, "Port-10250"), "[OK]");
+    assert_ne!(verdict(&shown, "KubeletHealthz"), "[OK]");
+    assert_eq!(verdict(&shown, "NodeAPI"), "[UNKNOWN]");
+    assert!(!shown.lines().last().unwrap().contains("NodeAPI"), "{shown}");
+}
+
+#[test]
 fn planted_faults_are_found_by_their_ids_with_what_to_do() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]
 mod lab;
+#[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/operator.rs"]
 mod operator;
 

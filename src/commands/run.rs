@@ -42,6 +42,7 @@ pub fn shaped(
     let mut look = look(session, options)?;
     look.shape = shape.unwrap_or(look.shape);
     let given = Given::read(session, &options.site)?;
+    let given = if look.shape == Shape::Spoken { given.without_need() } else { given };
     let prepared = Prepared::read(session, playbooks, given, options)?;
     if options.select.syntax_check || listing::is_wanted(&options.select) {
         return Ok(print(&listing::listed(session, prepared, &options.select)?));

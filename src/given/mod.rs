@@ -72,6 +72,15 @@ impl Given {
         Ok(Self { secrets, inventory, inputs, options, extra, found })
     }
 
+    /// The same for what needs no inventory: that none was given is nothing to be warned of.
+    #[must_use]
+    pub fn without_need(mut self) -> Self {
+        let none = ["muster::inventory::nothing", "muster::inventory::empty"];
+        let given = !self.inputs.is_empty();
+        self.found.0.retain(|one| given || one.severity != Severity::Warning || !none.contains(&one.code));
+        self
+    }
+
     /// The same, with what is wrong said now.
     ///
     /// # Errors

@@ -413,6 +413,9 @@ impl<O: Write, E: Write> Console<O, E> {
 
     /// What a module says while it works, and which host it works on where that is not plain.
     fn spoken(&mut self, step: usize, host: &str, line: &str) -> io::Result<()> {
+        if self.steps.get(&step).is_some_and(|info| self.quiet.contains(&info.play)) {
+            return Ok(());
+        }
         self.heading(step)?;
         let who = if self.running > 1 { format!("[{}] ", harmless(host)) } else { String::new() };
         self.line(&format!("{who}{}", harmless(line)))

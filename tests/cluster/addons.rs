@@ -111,12 +111,23 @@ fn with(cluster: Cluster, objects: &[Json]) -> Cluster {
     cluster.with(release("traefik-kubeaddons", 2, "deployed", 7200, &config(), &all))
 }
 
+/// The status of a Deployment that has all it wants.
+fn rolled_out(cluster: Cluster, name: &str, replicas: u32) -> Cluster {
+    cluster.edit("Deployment", SPACE, name, |it| {
+        let generation = it["metadata"]["generation"].as_u64().unwrap_or(1);
+        it["metadata"]["generation"] = json!(generation);
+        it["status"] = json!({"observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas,
+            "readyReplicas": replicas, "availableReplicas": replicas});
+    })
+}
+
 /// A healthy cluster with both addons installed, traefik in its second revision.
 fn installed() -> Cluster {
     let cluster = Cluster::healthy()
         .deployment(SPACE, "traefik-kubeaddons", 2)
         .deployment(SPACE, "cert-manager-kubeaddons", 1)
         .controllers(Controllers::none());
+    let cluster = rolled_out(rolled_out(cluster, "traefik-kubeaddons", 2), "cert-manager-kubeaddons", 1);
     let certs = [rendered(&cluster, "cert-manager-kubeaddons")];
     let cluster = cluster
         .with(service("traefik-kubeaddons"))

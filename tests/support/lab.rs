@@ -46,7 +46,8 @@ impl Lab {
     /// What kubectl did, whether it failed or not.
     pub fn try_kubectl(&self, line: &[&str]) -> Output {
         let mut command = Command::new("kubectl");
-        command.args(["--kubeconfig", &self.kubeconfig(), "--cache-dir", "/dev/null/none"]).args(line);
+        let cache = format!("/run/muster-lab/{}/kubectl", self.name);
+        command.args(["--kubeconfig", &self.kubeconfig(), "--cache-dir", &cache]).args(line);
         command
             .output()
             .unwrap_or_else(|error| panic!("kubectl (Debian: kubernetes-client) is needed: {error}"))

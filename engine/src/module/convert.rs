@@ -24,6 +24,9 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
         unsupported.look(spec.options, &args, &[]);
     }
     // Ansible checks these before anything else, and does not name what they would take.
+    if action == "shell" && unsupported.names.iter().any(|(name, _)| name == "expand_argument_vars") {
+        return Err("Unsupported parameters for (shell) module: expand_argument_vars".into());
+    }
     if matches!(action, "fail" | "group_by" | "reboot" | "set_stats" | "wait_for_connection") {
         let unknown: Vec<&str> = unsupported.names.iter().map(|(name, _)| name.as_str()).collect();
         if !unknown.is_empty() {
@@ -33,8 +36,11 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
     exclusive(spec.exclusive, &args)?;
     default(spec.options, &mut args);
     let checked = check(spec.options, &mut args, &[]);
-    checked.map_err(|message| match (action, message.starts_with("missing required")) {
-        ("fetch", true) => "src and dest are required".into(),
+    // What Ansible does on the controller first has words of its own.
+    checked.map_err(|message| match (action, message.strip_prefix("missing required arguments: ")) {
+        ("fetch" | "template" | "assemble", Some(_)) => "src and dest are required".into(),
+        ("unarchive", Some(_)) => "src (or content) and dest are required".into(),
+        ("copy", Some("dest")) => "dest is required".into(),
         _ => message,
     })?;
     together(spec, &args)?;

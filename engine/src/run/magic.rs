@@ -71,9 +71,10 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         // In the order of the inventory, whatever the play's is.
         "ansible_play_hosts_all" => {
             let inventory = names.world.inventory();
-            // The implicit localhost is in no inventory.
-            let implicit = scene.all.iter().filter(|host| inventory.host(host).is_none());
-            list(inventory.hosts().filter(|host| scene.all.contains(host)).chain(implicit))
+            let listed: Vec<_> = inventory.hosts().filter(|host| scene.all.contains(host)).collect();
+            // The implicit localhost is a host of the play and none of the inventory.
+            let implicit = scene.all.iter().filter(|host| &***host == "localhost" && !listed.contains(host));
+            list(listed.iter().copied().chain(implicit))
         }
         "ansible_play_name" => text(&*scene.name),
         "role_names" | "ansible_play_role_names" => {

@@ -7,9 +7,11 @@ use muster_engine::module::{Context, Failure};
 use std::sync::Arc;
 
 /// Functions that every script here begins with: `put` prints a field, `look` what is at a path, `sum` a checksum,
-/// `die` ends the script with a sentence on standard error. `look` keeps to names of its
+/// `die` ends the script with a sentence on standard error. Who became another user may stand where that one cannot
+/// read, which some programs take amiss. `look` keeps to names of its
 /// own: a script's `$t` may be a file that its trap removes.
-const PRELUDE: &str = r#"F='%f %h %i %d %u %g %s %b %o %t %T|%X %Y %Z|%x|%y|%z|%U|%G'
+const PRELUDE: &str = r#"[ -r . ] || cd 2>/dev/null || cd /
+F='%f %h %i %d %u %g %s %b %o %t %T|%X %Y %Z|%x|%y|%z|%U|%G'
 put() { printf '%s\0' "$1"; }
 die() { printf '%s\n' "$1" >&2; exit 90; }
 look() {

@@ -546,3 +546,14 @@ async fn a_drain_that_is_broken_off_says_how_it_left_things() {
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn an_api_server_that_does_not_answer_is_given_up() {
+    let double = started(Cluster::healthy()).await;
+    double.plant(Planted::always(Fault::Hang).on("GET", "/api/v1/pods"));
+    let (_, message, _) = fails(&double, with(usual(), json!({"timeout": 1}))).await;
+    assert!(
+        message.contains(" does not answer: given up after 11s. Whether worker-0 is cordoned"),
+        "{message}"
+    );
+}

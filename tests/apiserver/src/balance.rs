@@ -1,5 +1,5 @@
 //! A load balancer in front of API servers, as the address that kubeadm calls the control plane endpoint: connections go to a
-//! backend that answers `/readyz` and are passed on as they are. Where none answers, they are closed.
+//! backend that answers `/readyz` and are passed on as they are; where none does, to any that accepts them, or are closed.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,9 +14,10 @@ use tokio_rustls::TlsConnector;
 use crate::tls::Authority;
 use crate::trouble::Trouble;
 
-/// How often a backend is asked, and how long it may take.
+/// How often a backend is asked, how long it may take, and how often in a row it must fail to be left out.
 const PERIOD: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
+const FAILURES: u32 = 3;
 
 /// Balances connections at an address over backends whose certificates a CA vouches for, for as long as it is polled.
 pub async fn balance(
@@ -27,7 +28,7 @@ pub async fn balance(
     let listener = TcpListener::bind(at).await.map_err(|error| Trouble::new(&at.to_string(), error))?;
     let healthy: Arc<Mutex<Vec<SocketAddr>>> = Arc::default();
     let client = client(authority)?;
-    for backend in backends {
+    for &backend in &backends {
         tokio::spawn(watch(backend, client.clone(), Arc::clone(&healthy)));
     }
     let mut turn = 0_usize;
@@ -38,6 +39,9 @@ pub async fn balance(
         };
         turn = turn.wrapping_add(1);
         let mut candidates = healthy.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if candidates.is_empty() {
+            candidates.clone_from(&backends);
+        }
         let first = turn % candidates.len().max(1);
         candidates.rotate_left(first);
         tokio::spawn(async move {
@@ -66,12 +70,14 @@ fn client(authority: &Authority) -> Result<TlsConnector, Trouble> {
 
 /// Keeps a backend among the healthy ones while it is that.
 async fn watch(backend: SocketAddr, client: TlsConnector, healthy: Arc<Mutex<Vec<SocketAddr>>>) {
+    let mut failures = FAILURES;
     loop {
         let ready = tokio::time::timeout(PATIENCE, is_ready(backend, &client)).await;
+        failures = if matches!(ready, Ok(Ok(true))) { 0 } else { failures.saturating_add(1) };
         {
             let mut known = healthy.lock().unwrap_or_else(PoisonError::into_inner);
             known.retain(|other| *other != backend);
-            if matches!(ready, Ok(Ok(true))) {
+            if failures < FAILURES {
                 known.push(backend);
             }
         }

@@ -11,6 +11,7 @@ use super::super::ready::is_ready;
 use super::super::request::Sent;
 use futures_util::future::join_all;
 use http::Method;
+use muster_engine::module::Map;
 use serde_json::Value as Json;
 
 /// What came of looking at one object.
@@ -119,37 +120,47 @@ async fn of_object(
     looked
 }
 
-/// The fields that the server would change: where, what is there, and what was rendered.
+/// The fields of the manifest that the server would change: where, what is there, and what was rendered. What the manifest does
+/// not say is the server's, or somebody's who added it.
 fn differing(rendered: &Json, live: &Json, applied: &Json) -> Vec<String> {
     let mut found = vec![];
     let secret = text(rendered, "/kind") == "Secret";
-    for (key, _) in rendered.as_object().into_iter().flatten().filter(|(key, _)| *key != "status") {
+    for (key, value) in rendered.as_object().into_iter().flatten().filter(|(key, _)| *key != "status") {
         let of = |object: &Json| object.get(key).cloned().unwrap_or_default();
-        compare(key, secret, &of(live), &of(applied), &mut found);
+        compare(key, secret, value, &of(live), &of(applied), &mut found);
     }
     found
 }
 
-fn compare(path: &str, secret: bool, before: &Json, after: &Json, found: &mut Vec<String>) {
-    match (before, after) {
-        (before, after) if before == after => {}
-        (Json::Object(old), Json::Object(new)) => {
-            for (key, value) in new {
-                // What the server counts by itself.
-                let counted = path == "metadata"
-                    && matches!(key.as_str(), "managedFields" | "resourceVersion" | "generation");
-                if !counted {
-                    let was = old.get(key).unwrap_or(&Json::Null);
-                    compare(&format!("{path}.{key}"), secret || is_secret(key), was, value, found);
-                }
+fn compare(path: &str, secret: bool, rendered: &Json, before: &Json, after: &Json, found: &mut Vec<String>) {
+    match (rendered, before, after) {
+        _ if before == after => {}
+        (Json::Object(rendered), Json::Object(old), Json::Object(new)) => {
+            for (key, value) in rendered {
+                let of = |map: &Map| map.get(key).cloned().unwrap_or_default();
+                compare(&format!("{path}.{key}"), secret || is_secret(key), value, &of(old), &of(new), found);
             }
         }
-        (Json::Array(old), Json::Array(new)) if old.len() == new.len() => {
-            for (at, (was, is)) in old.iter().zip(new).enumerate() {
-                let named = text(is, "/name");
-                let label = if named.is_empty() { at.to_string() } else { named.to_string() };
+        (Json::Array(rendered), Json::Array(old), Json::Array(new)) => {
+            let called =
+                |list: &[Json], own: &str| list.iter().find(|one| text(one, "/name") == own).cloned();
+            for (at, value) in rendered.iter().enumerate() {
+                let own = text(value, "/name");
+                // Items with a name are told apart by it: somebody may have put others between them.
+                let of = |list: &[Json]| match own {
+                    "" => list.get(at).cloned().unwrap_or_default(),
+                    own => called(list, own).unwrap_or_default(),
+                };
+                let label = if own.is_empty() { at.to_string() } else { own.to_string() };
                 // As an environment has them: {name: DB_PASSWORD, value: ...}.
-                compare(&format!("{path}[{label}]"), secret || is_secret(named), was, is, found);
+                compare(
+                    &format!("{path}[{label}]"),
+                    secret || is_secret(own),
+                    value,
+                    &of(old),
+                    &of(new),
+                    found,
+                );
             }
         }
         _ => found.push(format!("{path} is {} instead of {}", shown(before, secret), shown(after, secret))),

@@ -21,9 +21,12 @@ use node::Node;
 use procedure::Procedure;
 use serde::Deserialize;
 use std::time::Duration;
+use words::lasting;
 
 /// How long a drain may take that says nothing of it.
 const LIMIT: u64 = 900;
+/// How much longer before an API server that does not answer is given up: time to take a cordon back, and to say so.
+const SLACK: Duration = Duration::from_secs(10);
 
 /// `kubernetes.core.k8s_drain`.
 pub struct K8sDrain {
@@ -210,15 +213,28 @@ impl Module for K8sDrain {
 impl K8sDrain {
     async fn run(&self, args: &Args, cx: &Context) -> Result<Output, Failure> {
         let cluster = self.clusters.of(&args.way, cx).await?;
-        let node = Node::find(&cluster, &args.name, &args.known_as).await?;
+        let work = Self::work(&cluster, args, cx);
+        let Some(limit) = args.limit() else { return work.await };
+        tokio::time::timeout(limit + SLACK, work).await.unwrap_or_else(|_| {
+            Err(Failure::new(format!(
+                "the API server of {} does not answer: given up after {}. Whether {} is cordoned, `kubectl get node` tells when it answers again",
+                cluster.from,
+                lasting(limit + SLACK),
+                args.name
+            )))
+        })
+    }
+
+    async fn work(cluster: &Cluster, args: &Args, cx: &Context) -> Result<Output, Failure> {
+        let node = Node::find(cluster, &args.name, &args.known_as).await?;
         if node.name() != args.name {
             cx.live.line(format!("{} is node/{}", args.name, node.name()));
         }
         match args.state {
-            State::Cordon => cordoned(&cluster, &node, true, cx).await,
-            State::Uncordon => cordoned(&cluster, &node, false, cx).await,
-            State::Drain if args.plan => plan::of(&cluster, &node, args, &cx.live).await,
-            State::Drain => Procedure { cluster: &cluster, node: &node, args, cx }.run().await,
+            State::Cordon => cordoned(cluster, &node, true, cx).await,
+            State::Uncordon => cordoned(cluster, &node, false, cx).await,
+            State::Drain if args.plan => plan::of(cluster, &node, args, &cx.live).await,
+            State::Drain => Procedure { cluster, node: &node, args, cx }.run().await,
         }
     }
 }

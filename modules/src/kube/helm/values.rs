@@ -80,6 +80,9 @@ pub(crate) fn merged(own: &Json, given: &Json) -> Json {
 /// Where what is declared is not what was deployed: a path, and both as they may be shown.
 pub(crate) fn drift(declared: &Json, deployed: &Json) -> Vec<(String, String, String)> {
     let mut found = vec![];
+    if declared.is_null() {
+        return found;
+    }
     differences("", false, declared, Some(deployed), &mut found);
     found
 }
