@@ -184,7 +184,7 @@ async fn content(path: &str, cx: &Context) -> Result<String, Failure> {
 
 /// What the task says besides its kubeconfig.
 async fn overridden(mut config: Config, way: &Way, cx: &Context) -> Result<Config, Failure> {
-    if let Some(host) = &way.host {
+    if let Some(host) = way.elsewhere.as_ref().or(way.host.as_ref()) {
         config.cluster_url =
             host.parse().map_err(|error| Failure::new(format!("host: `{host}` is no URL: {error}")))?;
     }

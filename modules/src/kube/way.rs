@@ -49,6 +49,9 @@ pub(crate) struct Way {
     pub proxy_headers: Option<Json>,
     pub impersonate_user: Option<String>,
     pub impersonate_groups: Option<Vec<String>>,
+    /// Another URL of the same API, asked as the kubeconfig says all else; no task writes it.
+    #[serde(skip)]
+    pub elsewhere: Option<String>,
 }
 
 impl std::fmt::Debug for Way {
@@ -112,9 +115,10 @@ impl Way {
             proxy_headers: _,
             impersonate_user,
             impersonate_groups,
+            elsewhere,
         } = self;
         format!(
-            "{kubeconfig}\0{context:?}\0{host:?}\0{api_key:?}\0{username:?}\0{password:?}\0{client_cert:?}\0{client_key:?}\0{ca_cert:?}\0{validate_certs:?}\0{proxy:?}\0{impersonate_user:?}\0{impersonate_groups:?}"
+            "{kubeconfig}\0{context:?}\0{host:?}\0{api_key:?}\0{username:?}\0{password:?}\0{client_cert:?}\0{client_key:?}\0{ca_cert:?}\0{validate_certs:?}\0{proxy:?}\0{impersonate_user:?}\0{impersonate_groups:?}\0{elsewhere:?}"
         )
     }
 }
