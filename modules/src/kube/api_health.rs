@@ -50,7 +50,7 @@ impl Module for K8sApiHealth {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         let mut ways = vec![args.way.clone()];
-        ways.extend(args.urls.iter().map(|url| Way { host: Some(url.clone()), ..args.way.clone() }));
+        ways.extend(args.urls.iter().map(|url| Way { elsewhere: Some(url.clone()), ..args.way.clone() }));
         let asked = join_all(ways.iter().map(|way| self.ask(way, args.timeout.clamp(0.1, 3600.0), cx))).await;
         let problems: Vec<&(String, String)> = asked.iter().flat_map(|seen| &seen.problems).collect();
         let lines = |of: fn(&(String, String)) -> &String| {
@@ -115,7 +115,7 @@ impl Seen {
 impl K8sApiHealth {
     async fn ask(&self, way: &Way, seconds: f64, cx: &Context) -> Seen {
         let begun = Instant::now();
-        let named = way.host.clone().unwrap_or_else(|| "the API".into());
+        let named = way.elsewhere.clone().unwrap_or_else(|| "the API".into());
         let asked = async {
             let cluster = self.clusters.of(way, cx).await.map_err(|failure| failure.message().to_string())?;
             look(&cluster).await.map_err(|refusal| refusal.to_string())
@@ -126,7 +126,7 @@ impl K8sApiHealth {
             Ok(seen) => Seen { seconds: begun.elapsed().as_secs_f64(), ..seen },
             Err(why) => {
                 let remedy = "crictl ps -a --name 'kube-apiserver|etcd'; journalctl -u kubelet -n 50    # on a control plane, as root";
-                let observed = match way.host {
+                let observed = match way.elsewhere {
                     Some(_) => format!("{named}: {why}"),
                     None => why,
                 };

@@ -276,7 +276,7 @@ fn chosen(kubeconfig: &Kubeconfig, from: &str, way: &Way) -> Result<Chosen, Fail
 /// What the task says besides its kubeconfig.
 async fn told(found: &mut Found, way: &Way, place: &Place) -> Result<(), Failure> {
     let Found { config, identity, source, .. } = found;
-    if let Some(host) = &way.host {
+    if let Some(host) = way.elsewhere.as_ref().or(way.host.as_ref()) {
         config.cluster_url = url(host)?;
     }
     if let Some(checked) = way.validate_certs {
