@@ -298,7 +298,7 @@ fn rekey_on_member(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<
     let duplicates = args.text(1, "duplicates")?.unwrap_or_else(|| "error".into());
     if !matches!(duplicates.as_str(), "error" | "overwrite") {
         return Err(fault::error(format!(
-            "duplicates parameter to rekey_on_member has unknown value: {duplicates}"
+            "duplicates parameter to rekey_on_member has unknown value '{duplicates}'"
         )));
     }
     let all = match value.kind() {

@@ -161,10 +161,8 @@ impl Parser {
 
     /// The settings of a section, with those that all have.
     fn all(&self, sections: &IndexMap<String, Section>, wanted: &str) -> Section {
-        let mut all = sections.get(wanted).cloned().unwrap_or_default();
-        for (name, value) in sections.get(DEFAULT).into_iter().flatten() {
-            all.entry(name.clone()).or_insert_with(|| value.clone());
-        }
+        let mut all = sections.get(DEFAULT).cloned().unwrap_or_default();
+        all.extend(sections.get(wanted).cloned().unwrap_or_default());
         all
     }
 
