@@ -52,10 +52,7 @@ fn two_of_three_are_gone_and_nothing_is_lost_that_the_third_had() {
     // Nobody said that cp3 is off for good, then nobody typed the id.
     let (code, shown) = ann.muster(&["run", "etcd-restore", "-e", &confirm]);
     assert_eq!(code, 2, "{shown}");
-    assert!(
-        shown.contains("nobody said that they are off for good") && shown.contains("etcd_restore_dead=cp3"),
-        "{shown}"
-    );
+    assert!(shown.contains("nobody said that they are off for good") && shown.contains("etcd_restore_dead=cp3"), "{shown}");
     let (code, shown) = ann.muster(&["run", "etcd-restore", "-e", "etcd_restore_dead=cp3"]);
     assert_eq!(code, 2, "{shown}");
     assert!(shown.contains(&format!("run it with -e {confirm} -e etcd_restore_dead=cp3")), "{shown}");

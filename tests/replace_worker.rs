@@ -85,26 +85,12 @@ fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
     assert_eq!(lab.ready("w1"), "");
     let (code, shown) = ann.muster(&line);
     assert_eq!(code, 0, "{shown}");
-    assert!(
-        shown.contains("s1 is Ready and takes pods in place of w1, with 1 labels and 1 taints of it"),
-        "{shown}"
-    );
+    assert!(shown.contains("s1 is Ready and takes pods in place of w1, with 1 labels and 1 taints of it"), "{shown}");
     assert_eq!((lab.ready("w1").as_str(), lab.ready("s1").as_str()), ("", "True"));
-    let what = lab.kubectl(&[
-        "get",
-        "node",
-        "s1",
-        "-o",
-        "jsonpath={.metadata.labels.pool} {.spec.taints[*].key} {.spec.unschedulable}",
-    ]);
+    let what = lab.kubectl(&["get", "node", "s1", "-o", "jsonpath={.metadata.labels.pool} {.spec.taints[*].key} {.spec.unschedulable}"]);
     assert_eq!(what.trim(), "blue dedicated");
-    assert_eq!(
-        lab.ssh("w1", "ls /etc/kubernetes; systemctl is-active kubelet || true"),
-        "manifests\ninactive\n"
-    );
-    wait_until("the shop is whole", || {
-        pods(&lab).len() == 7 && pods(&lab).iter().all(|pod| !pod.starts_with("w1 "))
-    });
+    assert_eq!(lab.ssh("w1", "ls /etc/kubernetes; systemctl is-active kubelet || true"), "manifests\ninactive\n");
+    wait_until("the shop is whole", || pods(&lab).len() == 7 && pods(&lab).iter().all(|pod| !pod.starts_with("w1 ")));
 
     // A kubelet that stands still is no dead machine: its pods may run on.
     lab.ssh("w2", "systemctl stop kubelet");
