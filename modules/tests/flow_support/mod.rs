@@ -9,6 +9,7 @@ use muster_engine::node::{self, Limits, Node};
 use muster_engine::source::Sources;
 use muster_engine::template::{Names, Scope, Surroundings, Variable};
 use serde_json::Value as Json;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -41,8 +42,10 @@ impl Connection for Here {
             });
             let output = child.wait_with_output().await.map_err(error)?;
             let _ = feed.await;
+            let signal = output.status.signal();
             Ok(Completed {
-                rc: output.status.code().unwrap_or(137),
+                rc: output.status.code().or(signal.map(|number| 128 + number)).unwrap_or(-1),
+                signal: signal.map(|number| number.to_string()),
                 stdout: output.stdout,
                 stderr: output.stderr,
                 ..Completed::default()
