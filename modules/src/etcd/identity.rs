@@ -1,9 +1,10 @@
 //! `etcd_identity`: which one control plane a word means. The inventory, Kubernetes and etcd each have a name for it; what
 //! they have in common links them, and where that leads to two members nobody is taken for the other. It only reads.
 
-use super::client::{Client, Way, with_options};
+use super::client::{self, Client, Way};
 use super::member::{Member, host};
 use super::world::World;
+use crate::options::joined;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::json;
@@ -38,7 +39,7 @@ const KNOWN: &[Opt] = &[
     Opt::new("addresses", Kind::List, "Where it is.").elements(Kind::Str).default("[]"),
 ];
 
-const OPTIONS: [Opt; 8] = with_options([
+const OPTIONS: [Opt; 8] = joined([
     Opt::new(
         "name",
         Kind::Str,
@@ -53,7 +54,7 @@ const OPTIONS: [Opt; 8] = with_options([
         .elements(Kind::Dict)
         .options(KNOWN)
         .default("[]"),
-]);
+], client::OPTIONS);
 
 impl Module for EtcdIdentity {
     const NAME: &'static str = "etcd_identity";

@@ -4,8 +4,9 @@
 
 mod verdict;
 
-use super::client::{Client, Way, with_options};
+use super::client::{self, Client, Way};
 use super::world::World;
+use crate::options::joined;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -40,7 +41,7 @@ pub struct Successor {
     pub addresses: Vec<String>,
 }
 
-const OPTIONS: [Opt; 12] = with_options([
+const OPTIONS: [Opt; 12] = joined([
     Opt::new("name", Kind::Str, "What the member's machine is called, for messages.").required(),
     Opt::new("member_id", Kind::Str, "The member that goes; none when it is known to be gone."),
     Opt::new("successor", Kind::Dict, "The machine that takes its place.").default("{}").options(&[
@@ -65,7 +66,7 @@ const OPTIONS: [Opt; 12] = with_options([
     )
     .elements(Kind::Dict)
     .default("[]"),
-]);
+], client::OPTIONS);
 
 impl Module for EtcdReplacement {
     const NAME: &'static str = "etcd_replacement";

@@ -186,7 +186,7 @@ async fn rendered(templates: &Json, cx: &Context) -> Result<Json, Failure> {
             lstrip_blocks: Some(template.lstrip_blocks),
             variable: pair(&template.variable_start_string, &template.variable_end_string, ("{{", "}}")),
             block: pair(&template.block_start_string, &template.block_end_string, ("{%", "%}")),
-            comment: None,
+            ..FileOptions::default()
         };
         let text = cx.scope.file(&path.display().to_string(), &text, &options)?;
         all.push(parsed(&text, cx)?);
