@@ -35,12 +35,14 @@ impl Process {
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let output = BufReader::new(output.ok_or_else(|| refused("it has no output".into()))?);
         let mut process = Self { child, input, output, seats: 0 };
-        process.send(setup).and_then(|()| process.receive()).map_err(refused).and_then(|told| {
-            match told["broken"].as_str() {
+        // What it said before it ended says more than a broken pipe.
+        let sent = process.send(setup);
+        process.receive().map_err(|why| sent.err().unwrap_or(why)).map_err(refused).and_then(
+            |told| match told["broken"].as_str() {
                 Some(why) => Err(refused(why.to_owned())),
                 None => Ok(process),
-            }
-        })
+            },
+        )
     }
 
     /// One request; what it asks for meanwhile is answered by `answer`.

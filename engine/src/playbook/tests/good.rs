@@ -251,6 +251,7 @@ fn every_keyword_is_read_where_it_may_stand() {
             ("strategy", _) => "linear",
             ("order", _) => "sorted",
             ("debugger", _) => "never",
+            ("show", _) => "tasks",
             ("vars_prompt", _) => "[{name: x}]",
             ("serial", _) => "[1]",
             ("register" | "role" | "import_playbook", _) => "good",
