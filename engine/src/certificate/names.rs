@@ -193,7 +193,8 @@ pub(super) fn extended(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
         (usage.ocsp_signing, "1.3.6.1.5.5.7.3.9"),
     ]
     .into_iter()
-    .filter_map(|(is, oid)| is.then(|| name_of(oid)))
+    .filter(|(is, _)| *is)
+    .map(|(_, oid)| name_of(oid))
     .chain(usage.other.iter().map(known))
     .collect();
     words.sort_unstable();

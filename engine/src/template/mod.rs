@@ -37,7 +37,7 @@ pub struct Fault {
     /// Whether an undefined variable is the cause.
     pub undefined: bool,
     /// What stood around it.
-    pub trail: Trail,
+    pub trail: Box<Trail>,
 }
 
 impl fmt::Display for Fault {

@@ -38,7 +38,7 @@ impl Fault {
     /// A fault; `span` is where.
     #[must_use]
     pub fn new(message: impl Into<String>, span: Option<Span>) -> Self {
-        Self { message: message.into(), span, undefined: false, trail: Trail::default() }
+        Self { message: message.into(), span, undefined: false, trail: Box::default() }
     }
 
     /// The same, of a value that is written there, unless that is known.

@@ -100,14 +100,17 @@ impl Guests {
         let mut process = self.process().map_err(fault)?;
         let seats = held(&self.shelf).since(process.seats).to_vec();
         process.seats += seats.len();
-        request["dirs"] = json!(seats);
+        if let Some(request) = request.as_object_mut() {
+            request.insert("dirs".into(), json!(seats));
+        }
         // One that broke off is not used again.
         let told = process.ask(&request, answer).map_err(fault)?;
         held(&self.idle).push(process);
-        match told["error"].as_str() {
-            Some(said) => {
-                Err(Fault { undefined: told["undefined"] == json!(true), ..Fault::new(said, None) })
-            }
+        match told.get("error").and_then(Json::as_str) {
+            Some(said) => Err(Fault {
+                undefined: told.get("undefined") == Some(&json!(true)),
+                ..Fault::new(said, None)
+            }),
             None => Ok(told),
         }
     }
@@ -127,8 +130,8 @@ impl muster_engine::template::Guests for Guests {
         }
         let may_be = held(&self.shelf).candidate(kind, name, self.tree()).is_some() && self.tree().is_some();
         let request = json!({"do": "knows", "kind": kind.name(), "name": name});
-        let known =
-            may_be && self.ask(request, &|_| Json::Null).is_ok_and(|told| told["known"] == json!(true));
+        let known = may_be
+            && self.ask(request, &|_| Json::Null).is_ok_and(|told| told.get("known") == Some(&json!(true)));
         held(&self.known).insert(key, known);
         known
     }
@@ -144,7 +147,7 @@ impl muster_engine::template::Guests for Guests {
     }
 
     fn call(&self, request: Json, answer: &dyn Fn(&Json) -> Json) -> Result<Json, Fault> {
-        self.ask(request, answer).map(|mut told| told["value"].take())
+        self.ask(request, answer).map(|mut told| told.get_mut("value").map(Json::take).unwrap_or_default())
     }
 }
 

@@ -38,7 +38,7 @@ impl Process {
         // What it said before it ended says more than a broken pipe.
         let sent = process.send(setup);
         process.receive().map_err(|why| sent.err().unwrap_or(why)).map_err(refused).and_then(
-            |told| match told["broken"].as_str() {
+            |told| match told.get("broken").and_then(Json::as_str) {
                 Some(why) => Err(refused(why.to_owned())),
                 None => Ok(process),
             },
@@ -54,7 +54,7 @@ impl Process {
         self.send(request).map_err(broke)?;
         loop {
             let told = self.receive().map_err(broke)?;
-            if told["ask"].is_null() {
+            if told.get("ask").is_none_or(Json::is_null) {
                 return Ok(told);
             }
             self.send(&answer(&told)).map_err(broke)?;

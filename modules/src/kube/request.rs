@@ -98,11 +98,6 @@ impl Refusal {
         self.code == Some(code)
     }
 
-    /// Whether the kind itself is not served: a group without a CRD answers 404 in plain text.
-    pub fn is_missing_object(&self) -> bool {
-        self.is(404) && self.body.pointer("/details/name").is_some()
-    }
-
     /// The failure of a module that says first what it could not do.
     pub fn failing(self, what: &str) -> Failure {
         let message = format!("{what}: {self}");

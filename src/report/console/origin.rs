@@ -145,9 +145,12 @@ fn told(info: &StepInfo, outcome: &Outcome) -> Option<String> {
     let modules = muster_modules::builtin();
     let is_action = modules.get(&info.action).is_some_and(|module| module.spec().side != Side::Host);
     let who = if judged || is_action { "Action" } else { "Module" };
-    Some(match message {
-        "" => format!("Task failed: {who} failed."),
-        message => format!("Task failed: {who} failed: {message}"),
+    Some(match (message, text(CAUSE)) {
+        ("", None) => format!("Task failed: {who} failed."),
+        (message, None) => format!("Task failed: {who} failed: {message}"),
+        (message, Some(cause)) => {
+            format!("Task failed: {who} failed: {}: {cause}", message.trim_end_matches('.'))
+        }
     })
 }
 

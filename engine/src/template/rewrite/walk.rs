@@ -439,7 +439,7 @@ impl<'s> Walk<'s> {
         filter.expr.iter().for_each(|operand| self.operand(operand, guards, soft || guards));
         self.name(Plugin::Filter, filter.name, at.start);
         let plain = filter.name.replace(char::is_whitespace, "");
-        if !(environment::has(Plugin::Filter, &plain) || plain.starts_with("_m_")) && !(soft && !guards) {
+        if !environment::has(Plugin::Filter, &plain) && !plain.starts_with("_m_") && (!soft || guards) {
             self.site(filter.name, at.start, at.end, filter.args.is_empty());
         } else if soft && !guards && filter.expr.is_some() {
             // `lower(a)` becomes `_m_filter("lower",a)`; the span starts at the name.

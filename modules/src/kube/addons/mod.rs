@@ -125,12 +125,12 @@ impl State {
             "requires": addon.requires,
         });
         // What nobody can tell is no pass: without problems there is nothing to count.
-        if !self.problems.is_empty() || self.unknown.is_empty() {
-            map["problems"] = self
-                .problems
-                .iter()
-                .map(|problem| json!({"observed": problem.observed, "remedy": problem.remedy}))
-                .collect();
+        let all = self.problems.iter();
+        let problems = all.map(|problem| json!({"observed": problem.observed, "remedy": problem.remedy}));
+        if let Some(map) = map.as_object_mut()
+            && (!self.problems.is_empty() || self.unknown.is_empty())
+        {
+            map.insert("problems".into(), problems.collect());
         }
         map
     }

@@ -75,8 +75,10 @@ impl Module for HelmInfo {
             *values = starred(values);
         }
         // What is rendered from the values holds them as well.
-        for key in ["manifest", "notes", "hooks"] {
-            shown[key] = "(not shown: it may hold secrets)".into();
+        if let Some(shown) = shown.as_object_mut() {
+            for key in ["manifest", "notes", "hooks"] {
+                shown.insert(key.into(), "(not shown: it may hold secrets)".into());
+            }
         }
         let output =
             Output::new(false).with("status", status).with("_ansible_shown", json!({"status": shown}));
