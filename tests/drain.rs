@@ -107,10 +107,10 @@ fn alike(printed: &Printed) -> BTreeSet<String> {
             all.insert(line);
         } else if let Some(list) = line.strip_prefix("WARNING: ") {
             all.extend(list.split("; ").map(str::to_string));
-        } else if line.starts_with("evicting pod ") || line.ends_with(" evicted") && line.starts_with("pod/")
+        } else if line.starts_with("evicting pod ")
+            || line.ends_with(" evicted") && line.starts_with("pod/")
+            || line.starts_with("There are pending nodes")
         {
-            all.insert(line);
-        } else if line.starts_with("There are pending nodes") {
             all.insert(line);
         }
     }

@@ -1,7 +1,12 @@
 //! The lab keeps its word: hosts with systemd, sshd and a real etcd come up, go down without a trace, and lose their power,
 //! their cable or their data as told. Needs root and systemd-nspawn; where they are missing, every test says so and fails.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 #[path = "support/lab.rs"]
 mod lab;

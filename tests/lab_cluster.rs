@@ -1,6 +1,11 @@
 //! `muster check kubernetes` through the hosts of a lab: an API that only they reach, a real etcd, and hosts that fail.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]

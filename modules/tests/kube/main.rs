@@ -1,7 +1,13 @@
 //! The Kubernetes modules against a double of the API server: what is asked, what is changed, and what the server refuses. Each is
 //! asked directly and, where that differs, through a host's connection.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on shall fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on shall fail"
+)]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "../support/mod.rs"]

@@ -1,7 +1,7 @@
 //! A double whose nodes are registered by hosts: what is silent is lost and comes back, taints end pods, an out-of-service node
 //! lets go of all it holds; it signs with a CA that is there already, and what it kept it has again.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,12 @@
 //! `muster replace control-plane` in the lab, with real members of etcd and a client that never stops writing: whatever
 //! fails, and wherever muster itself is killed, no acknowledged write is lost and three healthy members come of it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 #[expect(dead_code, reason = "what can be done to a lab is for other tests, too")]
 #[path = "support/lab.rs"]

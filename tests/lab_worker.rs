@@ -1,7 +1,12 @@
 //! `muster replace worker` in the lab: one that lives is drained and another machine takes its place with its labels and taints;
 //! one that is dead is let go of only when its power is off. Needs root and systemd-nspawn.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]

@@ -1,7 +1,12 @@
 //! `muster check nodes` against a lab: healthy hosts are found healthy but for what no container has, and each fault that is
-//! planted is found on its host by its id, and nothing besides. `nodes/faults` has the faults; without root every test fails.
+//! planted is found on its host by its id, and nothing besides. `lab_nodes/faults` has the faults; without root every test fails.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]
@@ -26,9 +31,9 @@ struct Fault {
     of_api: bool,
 }
 
-/// The faults of `nodes/faults`: `## HOST ID... [by the API]`, and the script below it.
+/// The faults of `lab_nodes/faults`: `## HOST ID... [by the API]`, and the script below it.
 fn faults() -> Vec<Fault> {
-    let text = std::fs::read_to_string(root().join("tests/nodes/faults")).unwrap();
+    let text = std::fs::read_to_string(root().join("tests/lab_nodes/faults")).unwrap();
     let one = |part: &str| {
         let (head, script) = part.split_once('\n').unwrap();
         let of_api = head.ends_with(" by the API");

@@ -1,7 +1,12 @@
 //! `etcd-restore` in the lab, with real members of etcd: two of three are gone, and from the one that is left three come
 //! again, with every key that it had, wherever muster itself is killed. Needs root and systemd-nspawn.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]
