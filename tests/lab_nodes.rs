@@ -88,7 +88,7 @@ fn site(lab: &Lab) -> tempfile::TempDir {
 /// Does to all hosts at once what is to be done to each.
 fn plant(lab: &Lab, faults: &[Fault]) {
     let hosts: BTreeSet<&str> = faults.iter().map(|fault| fault.host.as_str()).collect();
-    let help = include_str!("nodes/plant.sh");
+    let help = include_str!("lab_nodes/plant.sh");
     std::thread::scope(|scope| {
         for host in hosts {
             let own = faults.iter().filter(|fault| fault.host == host);
@@ -135,7 +135,7 @@ fn healthy_nodes_are_found_healthy_and_each_planted_fault_by_its_id() {
     let faults = faults();
     assert!(faults.len() > 30);
     std::fs::create_dir(dir.path().join("host_vars")).unwrap();
-    for (host, vars) in [("w1", include_str!("nodes/w1.yml")), ("w2", include_str!("nodes/w2.yml"))] {
+    for (host, vars) in [("w1", include_str!("lab_nodes/w1.yml")), ("w2", include_str!("lab_nodes/w2.yml"))] {
         std::fs::write(dir.path().join(format!("host_vars/{host}.yml")), vars).unwrap();
     }
     plant(&lab, &faults);
