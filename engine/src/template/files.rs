@@ -59,7 +59,10 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
     let skipped = text.len().saturating_sub(body.len());
     let lines = text.get(..skipped).unwrap_or("").matches('\n').count();
     let syntax = syntax(&options).map_err(|error| fail(error.to_string()))?;
-    let unified = unified(body, &options);
+    if is_plain(body, &options) {
+        return Ok(body.to_owned());
+    }
+    let unified = unified(body);
     let body = &*unified;
     let source = body.strip_suffix('\n').unwrap_or(body);
     let refused = |message: String, line: usize| {
@@ -97,13 +100,22 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
     }
 }
 
-/// A template's lines as Jinja reads them, however they end; a text without a template in it stays as it is.
-fn unified<'t>(text: &'t str, options: &FileOptions) -> Cow<'t, str> {
-    let start = |pair: &Option<(String, String)>, usual: &'static str| {
-        pair.as_ref().map_or_else(|| usual.to_string(), |(start, _)| start.clone())
+/// Whether nothing of a template is in a text: it stays as it is, its ends of lines too.
+fn is_plain(text: &str, options: &FileOptions) -> bool {
+    let start = |pair: &Option<(String, String)>, usual: &str| {
+        text.contains(pair.as_ref().map_or(usual, |(start, _)| start.as_str()))
     };
-    let starts = [start(&options.variable, "{{"), start(&options.block, "{%"), start(&options.comment, "{#")];
-    if !text.contains('\r') || !starts.iter().any(|start| text.contains(start)) {
+    let prefix = |prefix: &Option<String>| prefix.as_ref().is_some_and(|prefix| text.contains(&**prefix));
+    !start(&options.variable, "{{")
+        && !start(&options.block, "{%")
+        && !start(&options.comment, "{#")
+        && !prefix(&options.line_statement)
+        && !prefix(&options.line_comment)
+}
+
+/// A template's lines as Jinja reads them, however they end.
+fn unified(text: &str) -> Cow<'_, str> {
+    if !text.contains('\r') {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
