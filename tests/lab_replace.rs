@@ -86,8 +86,8 @@ fn a_leader_that_lost_its_power_and_a_member_that_lost_its_data_are_replaced_and
 
     // The run waits for the new machine; nobody else may begin one meanwhile.
     let yes = [dead.as_str(), "--yes", "--member-id", &id, "--fenced"];
-    let run = ann.begin(&yes);
-    wait_until("it waits for the new machine", || ann.has_line("host", "begun"));
+    let mut run = ann.begin(&yes);
+    run.wait_for("it waits for the new machine", || ann.has_line("host", "begun"));
     assert_eq!(
         lab.kubectl(&[
             "-n",

@@ -76,6 +76,7 @@ fn two_of_three_are_gone_and_nothing_is_lost_that_the_third_had() {
 
     // A new machine has come in the place of cp3. The run is killed where it hurts, and goes on.
     lab.run(&["renew", "cp3"]);
+    ann.know_hosts(&lab);
     let line = ["run", "etcd-restore", "-e", &confirm];
     kill_at(&ann, &line, "aside", "done");
     kill_at(&ann, &line, "members", "begun");

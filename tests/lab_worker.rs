@@ -132,8 +132,9 @@ fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
     assert_eq!(pods(&lab).len(), 7, "nothing was let go of");
 
     // A new machine of its name and address comes while the run waits for it.
-    let run = ann.start(&["replace", "worker", "w2", "--yes", "--fenced"]);
-    wait_until("it waits for the new machine", || ann.has_line("host", "begun"));
+    let begun = ann.another_line("host", "begun");
+    let mut run = ann.start(&["replace", "worker", "w2", "--yes", "--fenced"]);
+    run.wait_for("it waits for the new machine", begun);
     assert_eq!(lab.kubectl(&["get", "volumeattachments"]), "No resources found\n");
     lab.run(&["renew", "w2"]);
     let (code, shown) = run.end();

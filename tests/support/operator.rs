@@ -22,13 +22,18 @@ impl Operator {
     /// One who has the lab's inventory.
     pub fn new(lab: &Lab, name: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        // With what he knows of the hosts' keys now: a machine that is made anew shows another one.
-        let (theirs, own) =
-            (format!("/run/muster-lab/{}/known_hosts", lab.name()), dir.path().join("known_hosts"));
-        std::fs::copy(&theirs, &own).unwrap();
-        let inventory = lab.run(&["inventory"]).replace(&theirs, own.to_str().unwrap());
-        std::fs::write(dir.path().join("inventory.yaml"), inventory).unwrap();
-        Self { name: name.into(), dir }
+        let new = Self { name: name.into(), dir };
+        let inventory = lab
+            .run(&["inventory"])
+            .replace(&keys_of(lab), new.dir.path().join("known_hosts").to_str().unwrap());
+        std::fs::write(new.dir.path().join("inventory.yaml"), inventory).unwrap();
+        new.know_hosts(lab);
+        new
+    }
+
+    /// Takes the keys that the hosts have now for theirs: a machine that is made anew shows another one.
+    pub fn know_hosts(&self, lab: &Lab) {
+        std::fs::copy(keys_of(lab), self.dir.path().join("known_hosts")).unwrap();
     }
 
     /// Runs `muster replace control-plane` to its end.
@@ -98,6 +103,10 @@ impl Operator {
     }
 }
 
+fn keys_of(lab: &Lab) -> String {
+    format!("/run/muster-lab/{}/known_hosts", lab.name())
+}
+
 impl Going {
     /// Its code and what it showed.
     pub fn end(mut self) -> (i32, String) {
@@ -105,8 +114,8 @@ impl Going {
         (code, std::fs::read_to_string(&self.shown).unwrap())
     }
 
-    /// Kills it, with no time to say anything, as soon as this is so.
-    pub fn kill_when(mut self, what: &str, is_so: impl Fn() -> bool) {
+    /// Waits until this is so; a run that ends before fails the test.
+    pub fn wait_for(&mut self, what: &str, is_so: impl Fn() -> bool) {
         let since = Instant::now();
         while !is_so() {
             let shown = || std::fs::read_to_string(&self.shown).unwrap();
@@ -114,6 +123,11 @@ impl Going {
             assert!(since.elapsed() < Duration::from_secs(120), "not yet: {what}: {}", shown());
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Kills it, with no time to say anything, as soon as this is so.
+    pub fn kill_when(mut self, what: &str, is_so: impl Fn() -> bool) {
+        self.wait_for(what, is_so);
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
