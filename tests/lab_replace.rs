@@ -131,8 +131,9 @@ fn a_leader_that_lost_its_power_and_a_member_that_lost_its_data_are_replaced_and
     // The data are gone and the machine lives: it is reset and joins again, though somebody must say that this is meant.
     let other = ["cp1", "cp2", "cp3"].into_iter().find(|host| *host != dead && *host != alive).unwrap();
     let id = member_id(&lab, alive, other);
+    lab.ssh(other, "mv /etc/kubernetes/manifests/etcd.yaml /root/");
     lab.run(&["wipe", other]);
-    std::thread::sleep(Duration::from_secs(2));
+    lab.wait_for_members(alive, 2);
     let (code, shown) = ann.replace(&[other, "--yes", "--member-id", &id, "--fenced"]);
     assert_eq!(code, 2, "{shown}");
     assert!(shown.contains("kubelet runs") && shown.contains("--planned"), "{shown}");
