@@ -18,7 +18,6 @@ mod writer;
 
 use lab::{Lab, wait_until};
 use operator::Operator;
-use std::time::Duration;
 use writer::Writer;
 
 /// The id of the member at a host, by what another host's etcd says.
