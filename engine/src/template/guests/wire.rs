@@ -2,6 +2,7 @@
 //! as an object of one key: a mapping as its pairs (keys may be anything), tuples, bytes, dates, floats that are no number.
 
 use super::super::filters::times::{self, Moment};
+use crate::template::json::from_json;
 use crate::template::{Value, arguments, fault, python};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,14 +49,6 @@ pub fn unpacked(json: &Json) -> Result<Value, Error> {
     let all =
         |items: &Json| items.as_array().into_iter().flatten().map(unpacked).collect::<Result<Vec<_>, _>>();
     Ok(match json {
-        Json::Null => Value::from(()),
-        Json::Bool(value) => Value::from(*value),
-        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(whole), _) => Value::from(whole),
-            (_, Some(whole)) => Value::from(whole),
-            _ => Value::from(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Json::String(text) => Value::from(text.as_str()),
         Json::Array(_) => Value::from(all(json)?),
         Json::Object(object) => {
             let (kind, inner) =
@@ -76,6 +69,7 @@ pub fn unpacked(json: &Json) -> Result<Value, Error> {
                 }
             }
         }
+        scalar => from_json(scalar),
     })
 }
 
