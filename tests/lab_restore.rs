@@ -29,12 +29,6 @@ fn id(shown: &str) -> &str {
     line.trim().trim_start_matches("etcd ").split(':').next().unwrap()
 }
 
-/// Kills a run as soon as its journal has one more such line.
-fn kill_at(ann: &Operator, line: &[&str], step: &str, mark: &str) {
-    let written = ann.another_line(step, mark);
-    ann.start(line).kill_when(&format!("{step} was {mark}"), written);
-}
-
 #[test]
 fn two_of_three_are_gone_and_nothing_is_lost_that_the_third_had() {
     let lab = Lab::with_api(&["--workers", "1"]);
@@ -78,8 +72,8 @@ fn two_of_three_are_gone_and_nothing_is_lost_that_the_third_had() {
     lab.run(&["renew", "cp3"]);
     ann.know_hosts(&lab);
     let line = ["run", "etcd-restore", "-e", &confirm];
-    kill_at(&ann, &line, "aside", "done");
-    kill_at(&ann, &line, "members", "begun");
+    ann.kill_at(&line, "aside", "done");
+    ann.kill_at(&line, "members", "begun");
     let (code, shown) = ann.muster(&line);
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("etcd is restored: 3 members, 1 of them may be lost"), "{shown}");

@@ -56,12 +56,6 @@ fn pods(lab: &Lab) -> Vec<String> {
     lab.kubectl(&["get", "pods", "-n", "default", "-o", path]).lines().map(str::to_owned).collect()
 }
 
-/// Kills a run as soon as its journal has one more such line.
-fn kill_at(ann: &Operator, line: &[&str], step: &str, mark: &str) {
-    let written = ann.another_line(step, mark);
-    ann.start(line).kill_when(&format!("{step} was {mark}"), written);
-}
-
 #[test]
 fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
     let lab = Lab::with_api(&["--control-planes", "1", "--workers", "2", "--spares", "1", "--grace", "6"]);
@@ -94,7 +88,7 @@ fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
 
     // The run is killed once its Node is gone, and goes on with the labels that it had.
     let line = ["replace", "worker", "w1", "--with", "s1", "--yes"];
-    kill_at(&ann, &line, "node", "done");
+    ann.kill_at(&line, "node", "done");
     assert_eq!(lab.ready("w1"), "");
     let (code, shown) = ann.muster(&line);
     assert_eq!(code, 0, "{shown}");
