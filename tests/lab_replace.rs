@@ -159,7 +159,11 @@ fn a_leader_that_lost_its_power_and_a_member_that_lost_its_data_are_replaced_and
     assert_eq!(code, 0, "{shown}");
     is_whole(&lab, alive, 3);
     assert_eq!(lab.ready(other), "True");
-    assert_eq!(shown.matches("  16  verify").count(), 2, "a line in the plan, and one when it is taken: {shown}");
+    assert_eq!(
+        shown.matches("  16  verify").count(),
+        2,
+        "a line in the plan, and one when it is taken: {shown}"
+    );
     writer.assert_nothing_lost(&lab, alive);
 }
 
@@ -264,7 +268,10 @@ fn clusters_of_one_and_of_two_are_refused_and_sent_to_the_restore() {
              /etc/kubernetes/manifests/kube-apiserver.yaml",
             ["the API server of cp1 asks https://10.1.2.3:2379", "`etcd_member`"],
         ),
-        ("rm /etc/kubernetes/manifests/*; mkdir /etc/eks", ["run by the provider", "muster replace worker cp1"]),
+        (
+            "rm /etc/kubernetes/manifests/*; mkdir /etc/eks",
+            ["run by the provider", "muster replace worker cp1"],
+        ),
     ] {
         let keep = "cp -r /etc/kubernetes/manifests /root/kept; systemctl stop kubelet";
         lab.ssh("cp1", &format!("{keep}; {planted}; systemctl daemon-reload"));

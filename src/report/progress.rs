@@ -47,28 +47,29 @@ impl<R: Report> Progress<R> {
     }
 
     fn message(&self) -> Option<String> {
-        let oldest = self.running.values().map(Instant::elapsed).max()?;
-        if oldest < PATIENCE {
-            return None;
-        }
+        // What is included is at work, not the task that included it.
+        let is_inner = |step: &usize| !self.is_a(*step, &["include_tasks", "include_role"]);
+        let running: BTreeMap<_, _> = self.running.iter().filter(|((step, _), _)| is_inner(step)).collect();
+        let oldest = running.values().map(|begun| begun.elapsed()).max()?;
         // The line of a person who is asked is that person's.
-        let mut steps = self.running.keys().filter_map(|(step, _)| self.steps.get(step));
-        if steps.any(|info| info.action.rsplit('.').next() == Some("pause")) {
+        if oldest < PATIENCE || running.keys().any(|(step, _)| self.is_a(*step, &["pause"])) {
             return None;
         }
-        let first = self.running.keys().next().and_then(|(step, _)| self.steps.get(step));
+        let first = running.keys().next().and_then(|(step, _)| self.steps.get(step));
         let name = first.map_or("", |info| info.name.as_str());
-        Some(message(&self.running, name, oldest, self.said.as_deref()))
+        let hosts: Vec<&str> = running.keys().map(|(_, host)| &**host).collect();
+        Some(message(&hosts, name, oldest, self.said.as_deref()))
+    }
+
+    /// Whether a step is one of these modules.
+    fn is_a(&self, step: usize, modules: &[&str]) -> bool {
+        let action = self.steps.get(&step).and_then(|info| info.action.rsplit('.').next());
+        action.is_some_and(|action| modules.contains(&action))
     }
 }
 
-fn message(
-    running: &BTreeMap<(usize, Arc<str>), Instant>,
-    step: &str,
-    oldest: Duration,
-    said: Option<&str>,
-) -> String {
-    let hosts: Vec<_> = running.keys().take(NAMED).map(|(_, host)| harmless(host)).collect();
+fn message(running: &[&str], step: &str, oldest: Duration, said: Option<&str>) -> String {
+    let hosts: Vec<_> = running.iter().take(NAMED).map(|host| harmless(host)).collect();
     let more = match running.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -110,9 +111,13 @@ mod tests {
 
     #[test]
     fn a_long_step_names_a_few_hosts_and_counts_the_rest() {
-        let running = (1..=6).map(|n| ((3, Arc::from(format!("n{n}").as_str())), Instant::now())).collect();
         assert_eq!(
-            message(&running, "kube : wait", Duration::from_secs(7), Some("n1 | x\x1b[2J")),
+            message(
+                &["n1", "n2", "n3", "n4", "n5", "n6"],
+                "kube : wait",
+                Duration::from_secs(7),
+                Some("n1 | x\x1b[2J")
+            ),
             "kube : wait 7s: n1, n2, n3, n4 and 2 more | n1 | x\\x1b[2J"
         );
     }

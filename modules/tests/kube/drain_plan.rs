@@ -119,10 +119,16 @@ async fn a_plan_tells_how_much_is_lost_and_who_finds_no_room_elsewhere() {
     let plan = run(&double, &bench(), "k8s_drain", args.clone()).await.unwrap();
     let notes = plan["notes"].to_string();
     assert!(notes.contains("how much is in the emptyDir volumes is not known: "), "{notes}");
-    assert!(notes.contains("would be Pending: no node has room for it: worker-1 has left memory "), "{notes}");
+    assert!(
+        notes.contains("would be Pending: no node has room for it: worker-1 has left memory "),
+        "{notes}"
+    );
 
-    double.set_summary("worker-0", json!({"pods": [
-        {"podRef": {"uid": uid}, "volume": [{"name": "cache", "usedBytes": 3_221_225_472_u64}]}]}));
+    double.set_summary(
+        "worker-0",
+        json!({"pods": [
+        {"podRef": {"uid": uid}, "volume": [{"name": "cache", "usedBytes": 3_221_225_472_u64}]}]}),
+    );
     let bench = bench();
     let plan = run(&double, &bench, "k8s_drain", args).await.unwrap();
     assert!(!plan["notes"].to_string().contains("is not known"), "{}", plan["notes"]);

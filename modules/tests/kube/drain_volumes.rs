@@ -20,7 +20,11 @@ async fn started() -> Double {
     for pod in cluster.objects.iter_mut().filter(|object| object["kind"] == "Pod") {
         let is_calico = pod["metadata"]["name"].as_str().unwrap().starts_with("calico-node-");
         if is_calico && pod["spec"]["nodeName"] == "worker-0" {
-            set(pod, "/spec/volumes", json!([{"name": "logs", "persistentVolumeClaim": {"claimName": "logs"}}]));
+            set(
+                pod,
+                "/spec/volumes",
+                json!([{"name": "logs", "persistentVolumeClaim": {"claimName": "logs"}}]),
+            );
         }
     }
     Double::start(cluster).await.unwrap()

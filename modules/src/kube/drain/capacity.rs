@@ -158,7 +158,8 @@ fn is_welcome(pod: &Pod, node: &Node) -> bool {
             let same = |path: &str, own: &str| text(one, path).is_empty() || text(one, path) == own;
             same("/key", key)
                 && same("/effect", effect)
-                && (text(one, "/operator") == "Exists" || !text(one, "/key").is_empty() && text(one, "/value") == value)
+                && (text(one, "/operator") == "Exists"
+                    || !text(one, "/key").is_empty() && text(one, "/value") == value)
         })
     };
     let tolerated = node.taints().iter().all(|(key, value, effect)| tolerates(key, value, effect));
@@ -219,11 +220,8 @@ mod tests {
     #[test]
     fn what_is_asked_for_must_fit_what_others_have_left() {
         let nodes = [node("w1", "8Gi", none), node("w2", "8Gi", none), node("w3", "2Gi", none)];
-        let pods = [
-            pod("big", "w1", "6Gi", none),
-            pod("small", "w1", "2Gi", none),
-            pod("there", "w2", "1Gi", none),
-        ];
+        let pods =
+            [pod("big", "w1", "6Gi", none), pod("small", "w1", "2Gi", none), pod("there", "w2", "1Gi", none)];
         assert_eq!(left(&nodes, &pods), []);
         let pods = [pods[0].clone(), pods[1].clone(), pod("there", "w2", "3Gi", none)];
         let why = "no node has room for it: w2 has left memory 5Gi of 6Gi asked for";
@@ -244,9 +242,13 @@ mod tests {
         let tainted = |object: &mut Json| {
             object["spec"]["taints"] = json!([{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]);
         };
-        let nodes = [node("w1", "8Gi", none), node("w2", "8Gi", tainted), node("w3", "8Gi", |object| {
-            object["spec"]["unschedulable"] = json!(true);
-        })];
+        let nodes = [
+            node("w1", "8Gi", none),
+            node("w2", "8Gi", tainted),
+            node("w3", "8Gi", |object| {
+                object["spec"]["unschedulable"] = json!(true);
+            }),
+        ];
         let tolerant = |pod: &mut Json| {
             pod["spec"]["tolerations"] = json!([{"key": "gpu", "operator": "Equal", "value": "yes"}]);
         };

@@ -53,7 +53,9 @@ pub(super) async fn of(cluster: &Cluster, node: &Node, args: &Args, live: &Live)
     if rows.iter().any(Row::loses) {
         let sizes = Sizes::of(cluster, node).await;
         rows.iter_mut().for_each(|row| row.measure(&sizes));
-        notes.extend(sizes.unknown.map(|why| format!("how much is in the emptyDir volumes is not known: {why}")));
+        notes.extend(
+            sizes.unknown.map(|why| format!("how much is in the emptyDir volumes is not known: {why}")),
+        );
     }
     let going: Vec<&Pod> = sorted.going().collect();
     match unplaced(cluster, node, &going).await {
@@ -219,7 +221,10 @@ impl Row {
             map.insert("budgets".into(), self.budgets.clone().into());
             map.insert("grace_period".into(), pod.grace().into());
             map.insert("empty_dirs".into(), json!(pod.empty_dirs()));
-            map.insert("empty_dir_bytes".into(), json!(self.empty_dirs.iter().cloned().collect::<BTreeMap<_, _>>()));
+            map.insert(
+                "empty_dir_bytes".into(),
+                json!(self.empty_dirs.iter().cloned().collect::<BTreeMap<_, _>>()),
+            );
             map.insert("verdict".into(), self.verdict().into());
             map.insert("reason".into(), self.reason().into());
             let eviction = self.tried.as_ref().map(|tried| match tried {

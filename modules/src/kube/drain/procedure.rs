@@ -278,7 +278,8 @@ impl Procedure<'_> {
             Ok(attached) if attached.is_empty() => return Ok(()),
             Ok(attached) => attached,
             Err(refusal) => {
-                let text = format!("whether volumes are still attached to node/{name} is not known: {refusal}");
+                let text =
+                    format!("whether volumes are still attached to node/{name} is not known: {refusal}");
                 self.cx.live.warn(text);
                 return Ok(());
             }

@@ -51,10 +51,7 @@ pub(super) async fn released(
 }
 
 /// The volumes that pods mount through claims.
-async fn volumes_of(
-    cluster: &Cluster,
-    pods: impl Iterator<Item = Pod>,
-) -> Result<BTreeSet<String>, Refusal> {
+async fn volumes_of(cluster: &Cluster, pods: impl Iterator<Item = Pod>) -> Result<BTreeSet<String>, Refusal> {
     let mut names = BTreeSet::new();
     for pod in pods {
         for claim in pod.claims() {
@@ -70,11 +67,7 @@ async fn volumes_of(
     Ok(names)
 }
 
-async fn attached(
-    cluster: &Cluster,
-    node: &Node,
-    kept: &BTreeSet<String>,
-) -> Result<Vec<String>, Refusal> {
+async fn attached(cluster: &Cluster, node: &Node, kept: &BTreeSet<String>) -> Result<Vec<String>, Refusal> {
     let all = cluster.list("/apis/storage.k8s.io/v1/volumeattachments", &[]).await?;
     Ok(all.iter().filter(|one| holds(one, node.name(), kept)).map(shown).collect())
 }
