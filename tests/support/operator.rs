@@ -107,6 +107,12 @@ impl Operator {
         (command, shown)
     }
 
+    /// Copies a file of a host to where runs begin.
+    pub fn fetch(&self, lab: &Lab, host: &str, from: &str, to: &str) {
+        let root = format!("/run/muster-lab/{}/{host}/root{from}", lab.name());
+        std::fs::copy(root, self.dir.path().join(to)).unwrap();
+    }
+
     /// The files of all journals, closed ones too.
     pub fn journals(&self) -> Vec<PathBuf> {
         let dir = self.dir.path().join(".local/state/muster/journal");
