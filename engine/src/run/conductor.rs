@@ -131,7 +131,7 @@ impl Conductor {
                     break;
                 }
                 Some(event) = self.items.1.recv() => self.tell(event).await,
-                Some(done) = self.units.join_next_with_id() => self.take(done).await,
+                Some(done) = self.units.join_next_with_id() => self.take_all(done).await,
             }
         }
         self.units.shutdown().await;
@@ -319,6 +319,24 @@ impl Conductor {
     async fn heard(&mut self) {
         while let Ok(event) = self.items.1.try_recv() {
             self.tell(event).await;
+        }
+    }
+
+    /// Takes a unit's answer, and those of others that have ended too: hosts that are through at once are told of in
+    /// their order.
+    async fn take_all(&mut self, first: Result<(Id, Finished), JoinError>) {
+        tokio::task::yield_now().await;
+        let mut ended = vec![first];
+        ended.extend(std::iter::from_fn(|| self.units.try_join_next_with_id()));
+        ended.sort_by_cached_key(|ended| {
+            let id = match ended {
+                Ok((id, _)) => *id,
+                Err(error) => error.id(),
+            };
+            self.keys.get(&id).map(|key| (key.number, key.host))
+        });
+        for done in ended {
+            self.take(done).await;
         }
     }
 
