@@ -14,7 +14,7 @@ use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, Wait, matches_start};
-use crate::playbook::{Action, Setting, Show};
+use crate::playbook::{Action, Setting};
 use crate::template::{Trail, from_json};
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -228,8 +228,8 @@ impl Conductor {
             Some(Setting::Fixed(written)) => *written,
             _ => self.plan.site.defaults.check_mode,
         };
-        let quiet = planned.is_some_and(|planned| planned.play.show == Show::Findings);
-        self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode, quiet }).await;
+        let show = planned.map(|planned| planned.play.show).unwrap_or_default();
+        self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode, show }).await;
     }
 
     /// Sends off every unit that may begin.
