@@ -36,8 +36,9 @@ pub struct Console<O, E> {
     shown: Option<usize>,
     /// A step whose banner waits for its first line.
     waiting: Option<usize>,
-    /// Hosts at work.
+    /// Hosts at work, and those of them that wait for what they have included.
     running: usize,
+    including: usize,
     /// Whether anything was written.
     begun: bool,
     /// The play under whose banner lines go, and the banners of all.
@@ -85,6 +86,7 @@ impl<O: Write, E: Write> Console<O, E> {
             shown: None,
             waiting: None,
             running: 0,
+            including: 0,
             begun: false,
             play: 0,
             plays: HashMap::new(),
@@ -424,8 +426,13 @@ impl<O: Write, E: Write> Console<O, E> {
             return Ok(());
         }
         self.heading(step)?;
-        let who = if self.running > 1 { format!("[{}] ", harmless(host)) } else { String::new() };
+        let who = if self.running > self.including + 1 { format!("[{}] ", harmless(host)) } else { String::new() };
         self.line(&format!("{who}{}", harmless(line)))
+    }
+
+    fn is_include(&self, step: usize) -> bool {
+        let action = self.steps.get(&step).and_then(|info| info.action.rsplit('.').next());
+        matches!(action, Some("include_tasks" | "include_role"))
     }
 
     /// Whether a step's play shows only what fails, and this has not.
@@ -506,6 +513,7 @@ impl<O: Write, E: Write> Console<O, E> {
             EventKind::StepStarted(info) => self.begin(info),
             EventKind::UnitStarted { step, host } => {
                 self.running += 1;
+                self.including += usize::from(self.is_include(*step));
                 let name = self.steps.get(step).map(|info| info.name.clone()).unwrap_or_default();
                 if !self.look.show_start {
                     return Ok(());
@@ -523,6 +531,7 @@ impl<O: Write, E: Write> Console<O, E> {
             }
             EventKind::UnitFinished { step, host, delegate, looped, outcome, .. } => {
                 self.running = self.running.saturating_sub(1);
+                self.including = self.including.saturating_sub(usize::from(self.is_include(*step)));
                 self.finished(*step, &Who { host, delegate: delegate.as_deref() }, *looped, outcome)
             }
             EventKind::Included { file, hosts, label } => self.included(file, hosts, label.as_deref()),
