@@ -301,7 +301,12 @@ async fn nodes_with_some_labels_are_all_cordoned_before_the_first_is_drained() {
     assert_eq!(drained, [&"node/worker-0 drained", &"node/worker-2 drained"], "{}", said.all());
     assert!(!said.out.contains("already cordoned"), "{}", said.all());
     let uncordoned = run(muster(&double, "uncordon --selector pool=old")).await;
-    assert_eq!(uncordoned.out, "node/worker-0 uncordoned\nnode/worker-2 uncordoned\n", "{}", uncordoned.all());
+    assert_eq!(
+        uncordoned.out,
+        "node/worker-0 uncordoned\nnode/worker-2 uncordoned\n",
+        "{}",
+        uncordoned.all()
+    );
     let none = run(muster(&double, "drain --selector pool=new")).await;
     assert_eq!(none.code, 2, "{}", none.all());
     assert!(none.err.contains("no node has the labels pool=new"), "{}", none.all());

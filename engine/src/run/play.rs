@@ -165,13 +165,13 @@ impl PlayRun {
         let check = task.and_then(|task| task.keywords.check_mode.as_ref());
         let check_mode =
             super::target::flag(check, scope).ok().flatten().unwrap_or(world.site.defaults.check_mode);
-        let place = match (&step.act, task) {
-            (Act::Facts(_), _) | (_, None) => String::new(),
-            (_, Some(task)) => {
-                let place = world.site.loader.sources.place(task.task.span);
-                format!("{}:{}", place.path.display(), place.line)
-            }
+        // Nobody wrote the task that gathers facts but the play.
+        let written = match &step.act {
+            Act::Facts(_) => Some(self.play().span),
+            _ => task.map(|task| task.task.span),
         };
+        let place = written.map(|span| world.site.loader.sources.place(span));
+        let place = place.map(|place| format!("{}:{}", place.path.display(), place.line)).unwrap_or_default();
         let info = Arc::new(StepInfo {
             play,
             step: number,
