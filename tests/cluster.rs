@@ -13,6 +13,8 @@
 mod addons;
 #[path = "cluster/kubernetes.rs"]
 mod kubernetes;
+#[path = "cluster/replacing.rs"]
+mod replacing;
 
 use assert_cmd::Command;
 use muster_apiserver::{Cluster, Double};
