@@ -172,12 +172,14 @@ impl PlayRun {
         };
         let place = written.map(|span| world.site.loader.sources.place(span));
         let place = place.map(|place| format!("{}:{}", place.path.display(), place.line)).unwrap_or_default();
+        let action = task.map(|task| action(task, scope)).unwrap_or_default();
         let info = Arc::new(StepInfo {
             play,
             step: number,
             name: task.map(|task| title(task, &step.act, scope)).unwrap_or_default(),
             handler,
-            action: task.map(|task| action(task, scope)).unwrap_or_default(),
+            side: world.site.modules.get(&action).map(|module| module.spec().side).unwrap_or_default(),
+            action,
             place,
             origin: task.filter(|_| !matches!(step.act, Act::Facts(_))).map(|task| task.task.span),
             check_mode,
