@@ -16,6 +16,12 @@ inside() {
     sed -i "s|^\( *\)client-certificate.*|\1client-certificate-data: $(base64 -w0 "$2.crt")|; s|^\( *\)client-key.*|\1client-key-data: $(base64 -w0 "$2.key")|" "$1"
 }
 
+# unwell PROGRAM: what one of the control plane's stand-ins says of itself is a file in its directory
+unwell() {
+    printf 'HTTP/1.0 500 Internal Server Error\r\nContent-Type: text/plain\r\n\r\n[+]ping ok\n[-]leaderElection failed: reason withheld\nlivez check failed\n' \
+        >"/proc/$(pgrep -ox "$1")/cwd/livez"
+}
+
 # patch PATH JSON, remove PATH: by an administrator, who tries again where nobody answers
 patch() { until echo "$2" | by_admin PATCH "$1" application/strategic-merge-patch+json; do sleep 0.5; done; }
 remove() { until echo '{"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}' | by_admin DELETE "$1" application/json; do sleep 0.5; done; }

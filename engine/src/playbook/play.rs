@@ -3,6 +3,7 @@
 use super::{Entry, Keywords, RoleUse, Setting};
 use crate::node::Node;
 use crate::source::{Span, Spanned};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -61,13 +62,16 @@ pub struct Prompt {
 }
 
 /// What a person sees of a play.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Show {
     /// Its tasks as they end.
     #[default]
     Tasks,
     /// What its checks found, and of its tasks those that fail.
     Findings,
+    /// What its modules say while they work and its `debug` tasks tell, and the messages of those that fail.
+    Messages,
 }
 
 /// One play.

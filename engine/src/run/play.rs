@@ -47,7 +47,7 @@ impl PlayRun {
         standing: &Standing,
     ) -> Option<Self> {
         let first = batches.pop_front()?;
-        let (batch, advisor) = begin(planned, all.clone(), first, world, standing);
+        let (batch, advisor) = begin(planned, first, world, standing);
         Some(Self {
             batches,
             all,
@@ -65,7 +65,7 @@ impl PlayRun {
     /// Goes on with the next batch. False if there is none.
     pub fn next_batch(&mut self, planned: &PlannedPlay, world: &Arc<World>, standing: &Standing) -> bool {
         let Some(hosts) = self.batches.pop_front() else { return false };
-        let (batch, advisor) = begin(planned, self.all.clone(), hosts, world, standing);
+        let (batch, advisor) = begin(planned, hosts, world, standing);
         self.batch = batch;
         self.advisor = advisor;
         self.infos.clear();
@@ -241,14 +241,14 @@ fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
 
 fn begin(
     planned: &PlannedPlay,
-    all: Arc<[Arc<str>]>,
     hosts: Arc<[Arc<str>]>,
     world: &Arc<World>,
     standing: &Standing,
 ) -> (Batch, Advisor) {
-    let scene = Arc::new(Scene::new(planned, all, hosts.clone()));
+    let all = planned.select(&world.site, &world.inventory()).listed;
+    let scene = Arc::new(Scene::new(planned, Arc::from(all), hosts.clone()));
     let up = |host: &&Arc<str>| !standing.failed.contains(*host) && !standing.unreachable.contains(*host);
-    scene.set_standing(scene.all.iter().filter(up).cloned().collect());
+    scene.set_standing(scene.all().iter().filter(up).cloned().collect());
     let limit = match &planned.play.max_fail_percentage {
         Some(Setting::Fixed(percentage)) => Some(*percentage),
         Some(Setting::Template { node, .. }) => {

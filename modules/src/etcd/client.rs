@@ -7,7 +7,7 @@ use crate::command::words::quote;
 use crate::kube::Clusters;
 use crate::tool;
 use muster_engine::connection::{Command, Completed};
-use muster_engine::module::{Context, Failure, Kind, Opt};
+use muster_engine::module::{Context, Failure, Kind, Opt, Output};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub const OPTIONS: [Opt; 5] = [
     Opt::new("command_timeout", Kind::Float, "Seconds one call of etcdctl may take.").default("5"),
 ];
 
-/// What modules take that find an etcd pod themselves where the host has no etcdctl.
+/// What modules take that may find an etcd pod themselves where the host has no etcdctl.
 pub const THROUGH: [Opt; 2] = [
     Opt::new(
         "kubeconfig",
@@ -129,6 +129,30 @@ impl Client {
             tls,
             patience: way.command_timeout.max(0.1),
         })
+    }
+
+    /// Finds out how to run etcdctl for a look that need not be from the host's own member: on the host, or, from this machine or
+    /// where the task names a kubeconfig, in an etcd pod. A control plane without an etcd that runs is told so: that another
+    /// one's runs is no answer there.
+    ///
+    /// # Errors
+    /// As [`Client::find_anywhere`].
+    pub async fn find_from_afar(way: &Way, clusters: &Clusters, cx: &Context) -> Result<Self, Failure> {
+        let named = !way.kube.kubeconfig.is_null() || way.kube.context.is_some();
+        match named || &*cx.road.target().kind == "local" {
+            true => Self::find_anywhere(way, clusters, cx).await,
+            false => Self::find(way, cx).await,
+        }
+    }
+
+    /// A result with how etcdctl was reached: `via`, and the `pod` where it was one.
+    #[must_use]
+    pub fn states_its_road(&self, output: Output) -> Output {
+        let output = output.with("via", self.via);
+        match &self.pod {
+            Some(pod) => output.with("pod", pod.name.as_str()),
+            None => output,
+        }
     }
 
     async fn on_host(way: &Way, cx: &Context) -> Result<Option<Self>, Failure> {

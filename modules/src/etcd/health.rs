@@ -2,31 +2,29 @@
 //! alarms, hashes. It only reads and never fails for what it finds: findings go out with what was seen, what is needed
 //! and what to do.
 
-use super::client::{self, Client, Way};
+use super::asks::Looks;
+use super::client::{self, Client, THROUGH};
 use super::world::{Seen, World};
 use crate::options::options;
 use futures_util::future::join_all;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 
 /// `etcd_health`.
-pub struct EtcdHealth;
+pub(crate) struct EtcdHealth;
 
 /// What a task gives to [`EtcdHealth`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
+pub(crate) struct Args {
     max_lag: u64,
     quota_bytes: u64,
     quota_warning_percent: f64,
     quota_error_percent: f64,
     fragmentation_percent: f64,
     fragmentation_min_bytes: u64,
-    #[serde(flatten)]
-    way: Way,
 }
 
 const OWN: [Opt; 6] = [
@@ -45,24 +43,20 @@ const OWN: [Opt; 6] = [
         .default("104857600"),
 ];
 
-impl Module for EtcdHealth {
+impl Looks for EtcdHealth {
     const NAME: &'static str = "etcd_health";
     const SPEC: Spec = Spec::new(
         "Finds what is wrong with an etcd cluster: members, leader, lag, size, fragmentation, alarms, hashes.",
-        options![OWN, client::OPTIONS],
+        options![OWN, client::OPTIONS, THROUGH],
     )
     .examples(
         "- etcd_health:\n  become: true\n  register: etcd\n\n- check:\n    id: Etcd\n    that: etcd.problems | rejectattr('severity', 'eq', 'warning') | length == 0\n    observed: \"{{ etcd.problems | map(attribute='observed') | join('; ') }}\"\n    required: every member healthy\n",
     );
     type Args = Args;
-    type Change = Infallible;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let client = Client::find(&args.way, cx).await?;
-        let world = World::look(&client, cx).await?;
+    async fn look(args: &Args, client: &Client, world: &World, cx: &Context) -> Result<Output, Failure> {
         let hashes = join_all(world.members.iter().filter(|seen| seen.status.is_some()).map(|seen| {
             let urls = &seen.member.client_urls;
-            let client = &client;
             async move { client.ask(urls, &["endpoint", "hashkv", "-w", "json"], cx).await }
         }))
         .await;
@@ -70,24 +64,11 @@ impl Module for EtcdHealth {
         for answer in hashes {
             compared.extend(hash(&answer?.out()));
         }
-        let problems = problems(args, &world, &compared);
+        let problems = problems(args, world, &compared);
         let healthy = !problems.iter().any(|problem| problem["severity"] == "error");
-        let members: Json = world.members.iter().map(|seen| described(seen, &world)).collect();
-        let output = Output::new(false)
-            .with("healthy", healthy)
-            .with("problems", problems)
-            .with("cluster_id", world.cluster.to_string())
-            .with("members", members)
-            .with("votes", world.votes_json())
-            .with("leader", world.leader().map(|seen| seen.member.id.to_string()))
-            .with("alarms", world.alarms.iter().map(Json::from).collect::<Json>())
-            .with("table", world.table())
-            .with("via", client.via);
-        Ok(Check::Done(output))
-    }
-
-    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
-        match change {}
+        let members: Json = world.members.iter().map(|seen| described(seen, world)).collect();
+        let output = Output::new(false).with("healthy", healthy).with("problems", problems);
+        Ok(world.told(output).with("members", members))
     }
 }
 

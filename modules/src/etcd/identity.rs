@@ -1,27 +1,25 @@
 //! `etcd_identity`: which one control plane a word means. The inventory, Kubernetes and etcd each have a name for it; what
 //! they have in common links them, and where that leads to two members nobody is taken for the other. It only reads.
 
-use super::client::{self, Client, Way};
+use super::asks::Looks;
+use super::client::{self, Client, THROUGH};
 use super::member::{Member, host};
 use super::world::World;
-use crate::options::joined;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use crate::options::options;
+use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::json;
-use std::convert::Infallible;
 
 /// `etcd_identity`.
-pub struct EtcdIdentity;
+pub(crate) struct EtcdIdentity;
 
 /// What a task gives to [`EtcdIdentity`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
+pub(crate) struct Args {
     name: String,
     hosts: Vec<Known>,
     nodes: Vec<Known>,
-    #[serde(flatten)]
-    way: Way,
 }
 
 /// A host of the inventory, or a Node.
@@ -39,7 +37,7 @@ const KNOWN: &[Opt] = &[
     Opt::new("addresses", Kind::List, "Where it is.").elements(Kind::Str).default("[]"),
 ];
 
-const OPTIONS: [Opt; 8] = joined([
+const OWN: [Opt; 3] = [
     Opt::new(
         "name",
         Kind::Str,
@@ -54,23 +52,20 @@ const OPTIONS: [Opt; 8] = joined([
         .elements(Kind::Dict)
         .options(KNOWN)
         .default("[]"),
-], client::OPTIONS);
+];
 
-impl Module for EtcdIdentity {
+impl Looks for EtcdIdentity {
     const NAME: &'static str = "etcd_identity";
     const SPEC: Spec = Spec::new(
         "Finds the one control plane that a name, an address or a member's id means in the inventory, in Kubernetes and in etcd.",
-        &OPTIONS,
+        options![OWN, client::OPTIONS, THROUGH],
     )
     .examples(
         "- etcd_identity:\n    name: cp2\n    hosts: [{name: cp2, addresses: [10.0.0.12]}]\n  become: true\n  register: victim\n",
     );
     type Args = Args;
-    type Change = Infallible;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let client = Client::find(&args.way, cx).await?;
-        let world = World::look(&client, cx).await?;
+    async fn look(args: &Args, _: &Client, world: &World, _: &Context) -> Result<Output, Failure> {
         let members: Vec<Member> = world.members.iter().map(|seen| seen.member.clone()).collect();
         let found = find(&args.name, &args.hosts, &args.nodes, &members);
         let found = found.map_err(|why| Failure::new(format!("{why}\n\n{}", world.table())))?;
@@ -78,19 +73,13 @@ impl Module for EtcdIdentity {
             |member| json!({"id": member.id.to_string(), "name": member.name, "peer_urls": member.peer_urls}),
         );
         let name = |known: Option<&Known>| known.map(|known| known.name.clone());
-        Ok(Check::Done(
-            Output::new(false)
-                .with("name", found.name())
-                .with("host", name(found.host))
-                .with("node", name(found.node))
-                .with("member", member)
-                .with("addresses", found.addresses())
-                .with("cluster_id", world.cluster.to_string()),
-        ))
-    }
-
-    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
-        match change {}
+        Ok(Output::new(false)
+            .with("name", found.name())
+            .with("host", name(found.host))
+            .with("node", name(found.node))
+            .with("member", member)
+            .with("addresses", found.addresses())
+            .with("cluster_id", world.cluster.to_string()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! whole cluster is read at once ([`world`]), and no change of members happens but by the arithmetic of [`quorum`].
 
 mod alarm;
+mod asks;
 mod client;
 mod defrag;
 mod etcdctl;
@@ -14,31 +15,31 @@ mod pod;
 pub mod quorum;
 mod replacement;
 mod snapshot;
+mod snapshot_info;
 mod world;
 
 pub use alarm::EtcdAlarm;
 pub use defrag::EtcdDefrag;
 pub use etcdctl::Etcdctl;
-pub use health::EtcdHealth;
-pub use identity::EtcdIdentity;
-pub use info::EtcdMemberInfo;
 pub use membership::EtcdMember;
-pub use replacement::EtcdReplacement;
 pub use snapshot::EtcdSnapshot;
+pub use snapshot_info::EtcdSnapshotInfo;
 
 use crate::kube::Clusters;
+use asks::On;
 use muster_engine::module::Registry;
 
 /// The registry with these modules.
 pub(crate) fn add(registry: Registry, clusters: &Clusters) -> Registry {
     registry
         .with(Etcdctl { clusters: clusters.clone() })
-        .with(EtcdMemberInfo)
+        .with(On::<info::EtcdMemberInfo>::new(clusters))
         .with(EtcdMember)
-        .with(EtcdHealth)
-        .with(EtcdIdentity)
-        .with(EtcdReplacement)
+        .with(On::<health::EtcdHealth>::new(clusters))
+        .with(On::<identity::EtcdIdentity>::new(clusters))
+        .with(On::<replacement::EtcdReplacement>::new(clusters))
         .with(EtcdSnapshot)
+        .with(EtcdSnapshotInfo)
         .with(EtcdDefrag)
         .with(EtcdAlarm)
 }

@@ -4,22 +4,22 @@
 
 mod verdict;
 
-use super::client::{self, Client, Way};
+use super::asks::Looks;
+use super::client::{self, Client, THROUGH};
 use super::world::World;
-use crate::options::joined;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use crate::options::options;
+use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use std::convert::Infallible;
-use verdict::{Question, Refused, Way as Path};
+use verdict::{Question, Refused, Way};
 
 /// `etcd_replacement`.
-pub struct EtcdReplacement;
+pub(crate) struct EtcdReplacement;
 
 /// What a task gives to [`EtcdReplacement`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
+pub(crate) struct Args {
     name: String,
     member_id: Option<String>,
     successor: Successor,
@@ -27,8 +27,6 @@ pub struct Args {
     joins: bool,
     known: Vec<String>,
     views: Vec<Json>,
-    #[serde(flatten)]
-    way: Way,
 }
 
 /// The machine that takes the place.
@@ -41,7 +39,7 @@ pub struct Successor {
     pub addresses: Vec<String>,
 }
 
-const OPTIONS: [Opt; 12] = joined([
+const OWN: [Opt; 7] = [
     Opt::new("name", Kind::Str, "What the member's machine is called, for messages.").required(),
     Opt::new("member_id", Kind::Str, "The member that goes; none when it is known to be gone."),
     Opt::new("successor", Kind::Dict, "The machine that takes its place.").default("{}").options(&[
@@ -66,24 +64,21 @@ const OPTIONS: [Opt; 12] = joined([
     )
     .elements(Kind::Dict)
     .default("[]"),
-], client::OPTIONS);
+];
 
-impl Module for EtcdReplacement {
+impl Looks for EtcdReplacement {
     const NAME: &'static str = "etcd_replacement";
     const SPEC: Spec = Spec::new(
         "Says whether and how a member of etcd may be replaced now: the arithmetic before, after its removal and after the join.",
-        &OPTIONS,
+        options![OWN, client::OPTIONS, THROUGH],
     )
     .examples(
         "- etcd_replacement:\n    name: cp2\n    member_id: 8e9e05c52164694d\n    successor: {name: cp2, addresses: [10.0.0.12]}\n  become: true\n  register: replacement\n- debug:\n    msg: \"{{ replacement.table }}\"\n",
     );
     type Args = Args;
-    type Change = Infallible;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let client = Client::find(&args.way, cx).await?;
-        let world = World::look(&client, cx).await?;
-        let path = Question { args, world: &world }.answer().map_err(|refused| {
+    async fn look(args: &Args, _: &Client, world: &World, _: &Context) -> Result<Output, Failure> {
+        let way = Question { args, world }.answer().map_err(|refused| {
             let Refused { why, next, arithmetic } = refused;
             let table = arithmetic.map_or_else(String::new, |table| format!("\n\n{table}"));
             let next = next.map_or_else(String::new, |next| format!("\n\nNext: {next}"));
@@ -93,41 +88,37 @@ impl Module for EtcdReplacement {
                 .with("votes", world.votes_json())
                 .with("cluster_id", world.cluster.to_string())
         })?;
-        Ok(Check::Done(output(&path, &world)))
-    }
-
-    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
-        match change {}
+        Ok(output(&way, world))
     }
 }
 
-fn output(path: &Path, world: &World) -> Output {
+fn output(way: &Way, world: &World) -> Output {
     let leader = world.leader();
     let ids =
         |seen: &[&super::world::Seen]| -> Json { seen.iter().map(|s| s.member.id.to_string()).collect() };
     let titles = |seen: &[&super::world::Seen]| -> Json { seen.iter().map(|s| s.member.title()).collect() };
-    let heir = path.heir.map(|seen| json!({"id": seen.member.id.to_string(), "name": seen.member.name}));
+    let heir = way.heir.map(|seen| json!({"id": seen.member.id.to_string(), "name": seen.member.name}));
     let output = Output::new(false)
-        .with("gone", path.member.is_none())
+        .with("gone", way.member.is_none())
         .with(
             "member",
-            path.member.map(|seen| {
+            way.member.map(|seen| {
                 json!({
                     "id": seen.member.id.to_string(), "name": seen.member.name, "alive": world.lives(seen),
                     "peer_urls": seen.member.peer_urls,
                 })
             }),
         )
-        .with("leads", path.member.is_some_and(|seen| leader.is_some_and(|l| l.member.id == seen.member.id)))
+        .with("leads", way.member.is_some_and(|seen| leader.is_some_and(|l| l.member.id == seen.member.id)))
         .with("heir", heir)
         .with("leader_endpoints", leader.map(|leader| leader.member.client_urls.clone()))
-        .with("joined", path.joined.map(|seen| seen.member.id.to_string()))
-        .with("leftovers", ids(&path.leftovers))
-        .with("waits_for", titles(&path.waits_for))
+        .with("joined", way.joined.map(|seen| seen.member.id.to_string()))
+        .with("leftovers", ids(&way.leftovers))
+        .with("waits_for", titles(&way.waits_for))
         .with("cluster_id", world.cluster.to_string())
         .with("members", world.members_json())
         .with("votes", world.votes_json())
-        .with("table", format!("{}\n\n{}", world.table(), path.arithmetic))
-        .with("notes", path.notes.clone());
-    path.notes.iter().fold(output, |output, note| output.warn(note.as_str()))
+        .with("table", format!("{}\n\n{}", world.table(), way.arithmetic))
+        .with("notes", way.notes.clone());
+    way.notes.iter().fold(output, |output, note| output.warn(note.as_str()))
 }

@@ -49,12 +49,15 @@ const OWN: [Opt; 4] = [
 /// `etcdctl` inside the container writes where kubeadm mounts the host's directory at the same path.
 const SHARED: &str = "/var/lib/etcd";
 
-/// Takes the file `$t`, checks it against the hash in its last 32 bytes and puts it at `$p`.
-const KEEP: &str = r#"s=$(wc -c < "$t") || exit 1
+/// Of the file `$t`: its size `$s`, the hash `$h` of all but its last 32 bytes, and those, which hold that hash, as `$w`.
+pub const HASHED: &str = r#"s=$(wc -c < "$t") || exit 1
 s=$((s))
-h=$(head -c $((s - 32)) "$t" | sha256sum | cut -d ' ' -f 1)
+h=$(head -c $((s > 32 ? s - 32 : 0)) "$t" | sha256sum | cut -d ' ' -f 1)
 w=$(tail -c 32 "$t" | od -A n -v -t x1 | tr -d ' \n')
-if [ $((s % 512)) -ne 32 ] || [ "$h" != "$w" ]; then
+"#;
+
+/// Puts the file `$t`, if it is whole, at `$p`.
+const KEEP: &str = r#"if [ $((s % 512)) -ne 32 ] || [ "$h" != "$w" ]; then
   mv -f "$t" "$p.bad"; echo "size $s, hash $h, expected $w: kept as $p.bad" >&2; exit 92
 fi
 chmod 0600 "$t"; sync
@@ -132,7 +135,7 @@ impl Module for EtcdSnapshot {
         for (title, endpoint) in &change.members {
             match change.take(endpoint, cx).await? {
                 Ok(output) => {
-                    return Ok(output.with("member", title.as_str()).with("via", change.client.via));
+                    return Ok(change.client.states_its_road(output.with("member", title.as_str())));
                 }
                 Err(why) => tried.push(format!("{title}: {why}")),
             }
@@ -190,7 +193,7 @@ impl Change {
         let saved =
             if inside { format!("{SHARED}/.muster-snapshot.db") } else { format!("{}.part", self.path) };
         let script = format!(
-            "umask 077\np={path}\nt=\"$p.part\"\nmkdir -p -- \"$(dirname -- \"$p\")\" || exit 1\nrm -f \"$t\"\n{} >&2 || {{ rc=$?; rm -f {}; exit $rc; }}\n{}{KEEP}",
+            "umask 077\np={path}\nt=\"$p.part\"\nmkdir -p -- \"$(dirname -- \"$p\")\" || exit 1\nrm -f \"$t\"\n{} >&2 || {{ rc=$?; rm -f {}; exit $rc; }}\n{}{HASHED}{KEEP}",
             client.line(&endpoints, &["snapshot", "save", &saved]),
             quote(&saved),
             if inside { format!("mv {} \"$t\" || exit 1\n", quote(&saved)) } else { String::new() },

@@ -5,7 +5,7 @@ use super::client::{Client, complaint};
 use super::member::{self, Alarm, Id, Member, Members, Status};
 use super::quorum::{Voice, Votes};
 use futures_util::future::join_all;
-use muster_engine::module::{Context, Failure, Reason};
+use muster_engine::module::{Context, Failure, Output, Reason};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
@@ -198,6 +198,17 @@ impl World {
     #[must_use]
     pub fn votes_json(&self) -> Json {
         votes_json(&self.votes())
+    }
+
+    /// A result with what is said of every cluster: its id, its votes, who leads, alarms, and its members as a table.
+    #[must_use]
+    pub fn told(&self, output: Output) -> Output {
+        output
+            .with("cluster_id", self.cluster.to_string())
+            .with("votes", self.votes_json())
+            .with("leader", self.leader().map(|seen| seen.member.id.to_string()))
+            .with("alarms", self.alarms.iter().map(Json::from).collect::<Json>())
+            .with("table", self.table())
     }
 
     /// The members as a result has them.

@@ -146,13 +146,7 @@ impl Args {
         let labels = selector(self.action.label_selectors.as_deref().unwrap_or_default());
         let path = resource.path(self.source.namespace.as_deref());
         let mut found = cluster.list(&path, &[("labelSelector", &labels)]).await?;
-        for object in &mut found {
-            // What a list holds does not say what it is.
-            if let Some(map) = object.as_object_mut() {
-                map.insert("kind".into(), resource.kind.clone().into());
-                map.insert("apiVersion".into(), resource.api_version.clone().into());
-            }
-        }
+        found.iter_mut().for_each(|object| resource.is_said_in(object));
         Ok(found)
     }
 }

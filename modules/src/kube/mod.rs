@@ -58,11 +58,11 @@ use muster_engine::module::Registry;
 pub(crate) fn add(registry: Registry, clusters: &Clusters) -> Registry {
     registry
         .with(lock::ClusterLock { clusters: clusters.clone() })
-        .with(helm::HelmInfo { clusters: clusters.clone() })
-        .with(addons::K8sAddons { clusters: clusters.clone() })
+        .with(On::<helm::HelmInfo>::new(clusters))
+        .with(On::<addons::K8sAddons>::new(clusters))
         .with(api_health::K8sApiHealth { clusters: clusters.clone() })
         .with(cluster_info::K8sClusterInfo { clusters: clusters.clone() })
-        .with(health::K8sHealth { clusters: clusters.clone() })
+        .with(On::<health::K8sHealth>::new(clusters))
         .with(drain::K8sDrain { clusters: clusters.clone() })
         .with(On::<k8s::K8s>::new(clusters))
         .with(On::<cp::K8sCp>::new(clusters))

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 pub(crate) struct Condition {
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    pub status: Json,
+    pub status: String,
     pub reason: Option<String>,
 }
 
@@ -71,22 +71,12 @@ pub(crate) fn has_condition(object: &Json, wanted: &Condition) -> bool {
     let Some(conditions) = object.pointer("/status/conditions").and_then(Json::as_array) else {
         return false;
     };
-    let text =
-        |condition: &Json, key: &str| condition.get(key).and_then(Json::as_str).unwrap_or("").to_string();
-    let found = conditions.iter().find(|one| Some(text(one, "type")) == wanted.kind);
-    let Some(found) = found else { return false };
-    let status = match &wanted.status {
-        Json::Bool(true) | Json::Null => "True".to_string(),
-        Json::Bool(false) => "False".to_string(),
-        Json::String(word) => match word.to_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => "True".into(),
-            "false" | "no" | "off" | "0" => "False".into(),
-            _ => word.clone(),
-        },
-        other => other.to_string(),
-    };
-    text(found, "status") == status
-        && wanted.reason.as_ref().is_none_or(|reason| text(found, "reason") == *reason)
+    let text = |condition: &'_ Json, key: &str| condition.get(key).and_then(Json::as_str).map(str::to_string);
+    let found = conditions.iter().find(|one| text(one, "type") == wanted.kind);
+    found.is_some_and(|found| {
+        text(found, "status").as_ref() == Some(&wanted.status)
+            && wanted.reason.as_ref().is_none_or(|reason| text(found, "reason").as_ref() == Some(reason))
+    })
 }
 
 /// The kind of an object.
@@ -112,10 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_is_true_unless_said_otherwise() {
+    fn a_condition_has_the_status_that_is_wanted() {
         let node = json!({"status": {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]}});
-        let wanted = |status: Json| Condition { kind: Some("Ready".into()), status, reason: None };
-        assert!(!has_condition(&node, &wanted(Json::Null)));
-        assert!(has_condition(&node, &wanted(json!("Unknown"))));
+        let wanted =
+            |status: &str| Condition { kind: Some("Ready".into()), status: status.into(), reason: None };
+        assert!(!has_condition(&node, &wanted("True")));
+        assert!(has_condition(&node, &wanted("Unknown")));
     }
 }

@@ -33,6 +33,14 @@ impl Resource {
         format!("{}/{}", self.path(namespace), encoded(name))
     }
 
+    /// Has an object of a list say what it is, which the list does not.
+    pub fn is_said_in(&self, object: &mut Json) {
+        if let Some(map) = object.as_object_mut() {
+            map.insert("kind".into(), self.kind.clone().into());
+            map.insert("apiVersion".into(), self.api_version.clone().into());
+        }
+    }
+
     /// Whether a word means this kind: the kind itself, its plural, singular or short name.
     fn is_called(&self, word: &str) -> bool {
         self.kind.eq_ignore_ascii_case(word)

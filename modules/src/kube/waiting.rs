@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const CONDITION: &[Opt] = &[
     Opt::new("type", Kind::Str, "The condition's type: `Ready`."),
-    Opt::new("status", Kind::Raw, "What it must be.").default("true"),
+    Opt::new("status", Kind::Str, "What it must be.").choices(&["True", "False", "Unknown"]).default("True"),
     Opt::new("reason", Kind::Str, "The reason it must have."),
 ];
 

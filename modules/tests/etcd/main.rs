@@ -198,6 +198,28 @@ async fn a_snapshot_is_whole_or_not_there() {
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing half done is left");
 
+    let looked = |path: &str| {
+        let args = json!({"path": path});
+        async move { bench().run("etcd_snapshot_info", &args).await.unwrap().result }
+    };
+    let whole = looked(path).await;
+    assert_eq!((&whole["verified"], &whole["sha256"]), (&json!(true), &taken["sha256"]));
+    let printed = cluster.ctl(&["snapshot", "status", path, "-w", "json"]);
+    let printed: Json = serde_json::from_slice(&printed.stdout).unwrap();
+    assert_eq!((&whole["revision"], &whole["keys"]), (&printed["revision"], &printed["totalKey"]));
+    assert_eq!(whole["via"], "etcdctl");
+    let broken = dir.path().join("broken.db");
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[4096] ^= 1;
+    std::fs::write(&broken, bytes).unwrap();
+    let broken = looked(broken.to_str().unwrap()).await;
+    assert_eq!(
+        (&broken["exists"], &broken["verified"], &broken["revision"]),
+        (&json!(true), &json!(false), &Json::Null)
+    );
+    assert_eq!(broken["expected"], whole["sha256"]);
+    assert_eq!(looked("/nowhere/at-all.db").await["exists"], false);
+
     let again = run(&cluster, &bench(), "etcd_snapshot", json!({"dest": path})).await.unwrap_err();
     assert!(again.message().contains("is not overwritten"), "{}", again.message());
     let greedy = json!({"dest": dest, "free_factor": 1e12});

@@ -200,11 +200,9 @@ async fn a_container_with_nothing_in_it_is_said_to_have_nothing() {
     assert_eq!(failed.message(), "Pod has no container other");
 }
 
-#[tokio::test]
-async fn etcdctl_is_run_in_an_etcd_pod_where_the_host_has_none() {
-    // A host without etcdctl, whatever this machine has: its shell lives in a mount namespace that hides it.
-    let dir = tempfile::tempdir().unwrap();
-    let shell = dir.path().join("shell");
+/// A shell that finds no etcdctl, whatever this machine has: it lives in a mount namespace that hides it.
+fn without_etcdctl(dir: &Path) -> String {
+    let shell = dir.join("shell");
     let hide = "for p in /usr/bin/etcdctl /usr/local/bin/etcdctl /usr/bin/crictl; do [ -e $p ] && mount --bind /dev/null $p; done";
     std::fs::write(
         &shell,
@@ -212,13 +210,51 @@ async fn etcdctl_is_run_in_an_etcd_pod_where_the_host_has_none() {
     )
     .unwrap();
     std::fs::set_permissions(&shell, std::fs::Permissions::from_mode(0o755)).unwrap();
+    shell.display().to_string()
+}
+
+#[tokio::test]
+async fn a_look_at_etcd_from_afar_goes_through_an_etcd_pod_and_one_from_a_control_plane_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let double = Double::start(Cluster::healthy()).await.unwrap();
+    double.on_exec(|request| {
+        let header = json!({"cluster_id": 7, "member_id": 1, "revision": 12, "raft_term": 2});
+        let words: Vec<&str> = request.command.iter().map(String::as_str).collect();
+        let answer = match words.as_slice() {
+            [.., "member", "list", "-w", "json"] => json!({"header": header, "members": [
+                {"ID": 1, "name": "cp-0", "peerURLs": ["https://10.0.0.1:2380"], "clientURLs": ["https://10.0.0.1:2379"]}]}),
+            [.., "endpoint", "status", "-w", "json"] => json!([{"Endpoint": "https://10.0.0.1:2379", "Status": {
+                "header": header, "version": "3.6.4", "dbSize": 4096, "dbSizeInUse": 4096, "leader": 1,
+                "raftIndex": 20, "raftAppliedIndex": 20, "raftTerm": 2}}]),
+            [.., "hashkv", "-w", "json"] => json!([{"Endpoint": "https://10.0.0.1:2379", "HashKV": {"header": header, "hash": 5}}]),
+            _ => json!({"header": header}),
+        };
+        Outcome { stdout: answer.to_string().into_bytes(), ..Outcome::default() }
+    });
+    let mut here = bench();
+    here.shell = without_etcdctl(dir.path());
+    let health = run(&double, &here, "etcd_health", json!({})).await.unwrap();
+    assert_eq!(health["problems"], json!([]));
+    assert_eq!((&health["via"], &health["pod"]), (&json!("kubernetes exec"), &json!(POD)));
+    let info = run(&double, &here, "etcd_member_info", json!({})).await.unwrap();
+    assert_eq!((&info["members"][0]["name"], &info["leader"]), (&json!("cp-0"), &json!("1")));
+    // That some etcd runs elsewhere is no answer on a control plane whose own does not.
+    let mut there = far();
+    there.shell = here.shell.clone();
+    let refused = there.run("etcd_member_info", &json!({})).await.unwrap_err();
+    assert!(refused.message().starts_with("there is no way to etcd on"), "{}", refused.message());
+}
+
+#[tokio::test]
+async fn etcdctl_is_run_in_an_etcd_pod_where_the_host_has_none() {
+    let dir = tempfile::tempdir().unwrap();
     let double = Double::start(Cluster::healthy()).await.unwrap();
     double.on_exec(|request| Outcome {
         stdout: json!({"pod": request.pod, "words": request.command}).to_string().into_bytes(),
         ..Outcome::default()
     });
     let mut bench = far();
-    bench.shell = shell.display().to_string();
+    bench.shell = without_etcdctl(dir.path());
     let done = run(&double, &bench, "etcdctl", json!({"_raw_params": "member list"})).await.unwrap();
     assert_eq!(done["via"], "kubernetes exec");
     let words: Vec<&str> =

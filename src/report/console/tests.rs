@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::report::{Format, Palette};
+use muster_engine::playbook::Show;
 use serde_json::json;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ impl Stage {
             name: name.into(),
             hosts: vec![],
             check_mode: false,
-            quiet: false,
+            show: Show::Tasks,
         })
     }
 
@@ -418,7 +419,7 @@ fn plays_side_by_side_take_turns() {
         name: "Q".into(),
         hosts: vec![],
         check_mode: false,
-        quiet: false,
+        show: Show::Tasks,
     });
     stage.see(EventKind::StepStarted(info(1, 2, "two"))).began(2, "h2");
     stage.done(1, "h1", Status::Ok, json!({})).done(2, "h2", Status::Ok, json!({}));

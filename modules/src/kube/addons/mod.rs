@@ -5,39 +5,35 @@
 mod declared;
 mod live;
 
-use super::cluster::{Cluster, Clusters};
+use super::asks::Asks;
+use super::cluster::Cluster;
 use super::definition::parsed;
 use super::health::row::{Problem, told};
 use super::health::world::{Key, What, World, name, namespace, span, text};
 use super::helm::release::{Revision, newest, revisions};
 use super::helm::values::drift;
-use super::way::{self, Way};
-use crate::options::joined;
+use super::way;
+use crate::options::options;
 use declared::Addon;
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use muster_engine::module::{Context, Failure, Kind, Map, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::time::Duration;
 
 /// `k8s_addons`.
-pub struct K8sAddons {
-    pub(crate) clusters: Clusters,
-}
+pub(crate) struct K8sAddons;
 
 /// What a task gives to [`K8sAddons`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
+pub(crate) struct Args {
     addons: Json,
     requires: Map,
     namespace: String,
     pending_seconds: i64,
     compare: bool,
     timeout: f64,
-    #[serde(flatten)]
-    way: Way,
 }
 
 const OWN: [Opt; 6] = [
@@ -53,24 +49,22 @@ const OWN: [Opt; 6] = [
     Opt::new("compare", Kind::Bool, "Whether live objects are compared with what was rendered.").default("true"),
     Opt::new("timeout", Kind::Float, "Seconds each question may take.").default("30"),
 ];
-const OPTIONS: [Opt; 22] = joined(OWN, way::OPTIONS);
 
-impl Module for K8sAddons {
+impl Asks for K8sAddons {
     const NAME: &'static str = "k8s_addons";
-    const SPEC: Spec = Spec::new("Finds whether the addons of a cluster are installed, as declared, and running.", &OPTIONS).examples(
+    const SPEC: Spec = Spec::new("Finds whether the addons of a cluster are installed, as declared, and running.", options![OWN, way::OPTIONS]).examples(
         "- k8s_addons:\n    addons:\n      - name: cert-manager\n      - name: traefik\n        version: 1.72.18\n        values:\n          replicas: 2\n        requires: [cert-manager]\n  register: found\n\n- check:\n    id: \"{{ item.name }}\"\n    that: item.problems | length == 0\n    observed: \"{{ item.observed }}\"\n    required: installed, as declared, running\n    remedy: \"{{ item.remedy }}\"\n  loop: \"{{ found.addons }}\"\n",
     );
+    const READS: bool = true;
     type Args = Args;
-    type Change = Infallible;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
+    async fn run(args: &Args, cluster: &Cluster, cx: &Context) -> Result<Output, Failure> {
         let parsed = |text: &str| parsed(text, cx).map_err(|failure| failure.message().to_string());
         let addons = declared::read(&args.addons, &args.requires, &parsed)
             .map_err(|why| Failure::new(format!("addons: {why}")))?;
-        let cluster = self.clusters.of(&args.way, cx).await?;
-        let world = World::look(&cluster, Duration::from_secs_f64(args.timeout.clamp(1.0, 3600.0))).await?;
-        let releases = revisions(&cluster, None, None).await.map_err(|refusal| refusal.to_string());
-        let site = Site { args, cluster: &cluster, world: &world, releases };
+        let world = World::look(cluster, Duration::from_secs_f64(args.timeout.clamp(1.0, 3600.0))).await?;
+        let releases = revisions(cluster, None, None).await.map_err(|refusal| refusal.to_string());
+        let site = Site { args, cluster, world: &world, releases };
         let mut found: Vec<(Addon, State)> = vec![];
         for addon in addons {
             let state = site.look(&addon, &parsed).await;
@@ -83,11 +77,7 @@ impl Module for K8sAddons {
             .collect();
         let addons: Json =
             found.iter().map(|(addon, state)| state.json(addon, &root(&addon.name, &bad))).collect();
-        Ok(Check::Done(Output::new(false).with("addons", addons)))
-    }
-
-    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
-        match change {}
+        Ok(Output::new(false).with("addons", addons))
     }
 }
 

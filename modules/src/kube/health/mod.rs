@@ -14,27 +14,25 @@ pub(crate) mod world;
 
 pub(crate) use workloads::{counts, pods_told};
 
-use super::cluster::Clusters;
-use super::way::{self, Way};
-use crate::options::joined;
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use super::asks::Asks;
+use super::cluster::Cluster;
+use super::way;
+use crate::options::options;
+use muster_engine::module::{Context, Failure, Kind, Map, Opt, Output, Spec};
 use row::{Found, row};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::time::Duration;
 use world::{Key, What, World};
 
 /// `k8s_health`.
-pub struct K8sHealth {
-    pub(crate) clusters: Clusters,
-}
+pub(crate) struct K8sHealth;
 
 /// What a task gives to [`K8sHealth`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
+pub(crate) struct Args {
     expected: Option<Vec<Json>>,
     network_plugins: Vec<String>,
     system_namespaces: Vec<String>,
@@ -46,8 +44,6 @@ pub struct Args {
     volume_seconds: i64,
     default_storage_classes: i64,
     timeout: f64,
-    #[serde(flatten)]
-    way: Way,
 }
 
 const OWN: [Opt; 11] = [
@@ -72,23 +68,21 @@ const OWN: [Opt; 11] = [
     Opt::new("default_storage_classes", Kind::Int, "How many default storage classes there shall be.").default("1"),
     Opt::new("timeout", Kind::Float, "Seconds each question may take.").default("30"),
 ];
-const OPTIONS: [Opt; 27] = joined(OWN, way::OPTIONS);
 
-impl Module for K8sHealth {
+impl Asks for K8sHealth {
     const NAME: &'static str = "k8s_health";
     const SPEC: Spec = Spec::new(
         "Finds what is wrong in a Kubernetes cluster: nodes, network, DNS, control plane, workloads, storage.",
-        &OPTIONS,
+        options![OWN, way::OPTIONS],
     )
     .examples(
         "- k8s_health:\n  register: cluster\n\n- check:\n    id: NodesReady\n    that: cluster.rows.NodesReady.problems | length == 0\n    observed: \"{{ cluster.rows.NodesReady.observed }}\"\n    required: every node is Ready\n    remedy: \"{{ cluster.rows.NodesReady.remedy }}\"\n",
     );
+    const READS: bool = true;
     type Args = Args;
-    type Change = Infallible;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let cluster = self.clusters.of(&args.way, cx).await?;
-        let world = World::look(&cluster, Duration::from_secs_f64(args.timeout.clamp(1.0, 3600.0))).await?;
+    async fn run(args: &Args, cluster: &Cluster, _cx: &Context) -> Result<Output, Failure> {
+        let world = World::look(cluster, Duration::from_secs_f64(args.timeout.clamp(1.0, 3600.0))).await?;
         let members = members::matched(&world, args.expected.as_deref().unwrap_or_default());
         let plugin = network::plugin(&world, &args.network_plugins);
         let mut told = Told { rows: Map::new(), explained: BTreeSet::new() };
@@ -121,17 +115,12 @@ impl Module for K8sHealth {
         told.add("VolumeAttachments", storage::attachments(&world, args.volume_seconds), "attached");
         told.add("StorageClass", storage::classes(&world, args.default_storage_classes), "as required");
         let names: Map = members.into_iter().map(|(name, node)| (name, node.into())).collect();
-        let output = Output::new(false)
+        Ok(Output::new(false)
             .with("rows", told.rows)
             .with("members", names)
             .with("network_plugin", plugin)
             .with("dns_servers", network::servers(&world))
-            .with("version", world.version);
-        Ok(Check::Done(output))
-    }
-
-    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
-        match change {}
+            .with("version", world.version))
     }
 }
 

@@ -1,32 +1,28 @@
 //! `kubernetes.core.helm_info`: one release of Helm's, read from the Secrets it keeps, so that no helm has to be anywhere. It only
 //! reads. Values go to whoever registers them; what sounds like a secret is starred in all that is shown.
 
-use super::super::cluster::Clusters;
-use super::super::way::{self, Way};
+use super::super::asks::Asks;
+use super::super::cluster::Cluster;
+use super::super::way;
 use super::release::{Revision, newest, revisions};
 use super::values::{merged, starred};
-use crate::options::joined;
+use crate::options::options;
 use jiff::Timestamp;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use std::convert::Infallible;
 
 /// `kubernetes.core.helm_info`.
-pub struct HelmInfo {
-    pub(crate) clusters: Clusters,
-}
+pub(crate) struct HelmInfo;
 
 /// What a task gives to [`HelmInfo`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Args {
+pub(crate) struct Args {
     release_name: String,
     release_namespace: String,
     release_state: Option<Vec<String>>,
     get_all_values: bool,
-    #[serde(flatten)]
-    way: Way,
 }
 
 const OWN: [Opt; 5] = [
@@ -42,19 +38,17 @@ const OWN: [Opt; 5] = [
     Opt::new("get_all_values", Kind::Bool, "Whether `values` has the chart's own values too.").default("false"),
     Opt::new("binary_path", Kind::Path, "Of no effect: no helm is run."),
 ];
-const OPTIONS: [Opt; 21] = joined(OWN, way::OPTIONS);
 
-impl Module for HelmInfo {
+impl Asks for HelmInfo {
     const NAME: &'static str = "kubernetes.core.helm_info";
-    const SPEC: Spec = Spec::new("Tells of a release of Helm's, without a helm.", &OPTIONS).examples(
+    const SPEC: Spec = Spec::new("Tells of a release of Helm's, without a helm.", options![OWN, way::OF_HELM]).examples(
         "- name: what became of traefik\n  helm_info:\n    name: traefik\n    namespace: kubeaddons\n  register: traefik\n\n- debug:\n    msg: \"{{ traefik.status.chart }} is {{ traefik.status.status }}\"\n  when: traefik.status is defined\n",
     );
+    const READS: bool = true;
     type Args = Args;
-    type Change = Infallible;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let cluster = self.clusters.of(&args.way, cx).await?;
-        let all = revisions(&cluster, Some(&args.release_namespace), Some(&args.release_name)).await?;
+    async fn run(args: &Args, cluster: &Cluster, _cx: &Context) -> Result<Output, Failure> {
+        let all = revisions(cluster, Some(&args.release_namespace), Some(&args.release_name)).await?;
         let states = args.release_state.clone().unwrap_or_default();
         // Superseded revisions are never the newest, so whoever asks for them alone means all.
         let candidates = match states.as_slice() {
@@ -66,7 +60,7 @@ impl Module for HelmInfo {
             _ => newest(&all),
         };
         let Some(found) = candidates.into_iter().find(|one| is_in(&one.status, &states)) else {
-            return Ok(Check::Done(Output::new(false)));
+            return Ok(Output::new(false));
         };
         let document = found.document().map_err(Failure::new)?;
         let status = status(found, &document, args.get_all_values);
@@ -80,13 +74,7 @@ impl Module for HelmInfo {
                 shown.insert(key.into(), "(not shown: it may hold secrets)".into());
             }
         }
-        let output =
-            Output::new(false).with("status", status).with("_ansible_shown", json!({"status": shown}));
-        Ok(Check::Done(output))
-    }
-
-    async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
-        match change {}
+        Ok(Output::new(false).with("status", status).with("_ansible_shown", json!({"status": shown})))
     }
 }
 

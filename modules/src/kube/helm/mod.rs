@@ -4,4 +4,4 @@ mod info;
 pub(crate) mod release;
 pub(crate) mod values;
 
-pub use info::HelmInfo;
+pub(crate) use info::HelmInfo;

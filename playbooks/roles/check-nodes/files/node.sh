@@ -90,7 +90,13 @@ socket=$(setting containerRuntimeEndpoint)
 done
 told cri.socket "$socket"
 case $socket in *containerd*) say cri.unit containerd ;; *crio*) say cri.unit crio ;; *cri-dockerd*) say cri.unit cri-docker ;; esac
-cri() { brief crictl ${socket:+-r "$socket"} "$@" 2>&1; }
+# What it says, without the warnings of crictl about itself.
+cri() {
+  spoken=$(brief crictl ${socket:+-r "$socket"} "$@" 2>&1)
+  ended=$?
+  printf '%s\n' "$spoken" | sed -e '/^time=.* level=warning /d' -e '/^time=.* level=info /d' -e '/^WARN\[/d' -e '/^INFO\[/d'
+  return "$ended"
+}
 runs=
 if has crictl; then
   say cri.tool yes
@@ -108,7 +114,7 @@ if has crictl; then
         esac ;;
     esac
     told cri.version "$(cri version | sed -n 's/^Runtime\(Name\|Version\): *//p' | paste -sd' ' - 2>/dev/null)"
-  else say cri.error "$(printf '%s' "$info" | tail -n 1 | cut -c1-300)"
+  else say cri.error "$(printf '%s' "${info:-crictl said nothing for ten seconds}" | tail -n 1 | sed 's/^time=.* msg="\(.*\)"$/\1/; s/^FATA\[[0-9]*\] *//; s/\\"/"/g' | cut -c1-300)"
   fi
 else say cri.tool no
 fi

@@ -58,7 +58,7 @@ TEXT
 # All that a report depends on, in one line.
 node_state() {
     local at
-    runtime_answers && printf 'runtime '
+    runtime_answers && printf 'runtime %s ' "$(runtime_condition RuntimeReady)" "$(runtime_condition NetworkReady)"
     for at in "$STATE"/*/; do
         [ -e "$at/id" ] && printf '%s ' "$at" "$(cat "$at/id" "$at/attempt" "$at/manifest")" "$(pod_is "$(basename "$at")")"
     done
@@ -76,12 +76,19 @@ pod_is() { # POD
 
 node_status() {
     local object before ready=True reason=KubeletReady message='kubelet is posting ready status' now since conditions='' kind memory disk
+    local runtime_is runtime_why runtime_said
     object=$(api "$CONF" GET "/api/v1/nodes/$NODE") || return 1
     before=$(api_condition Ready <<<"$object")
     runtime_answers || {
         ready=False reason=KubeletNotReady
         message='[container runtime is down, PLEG is not healthy: pleg was last seen active 3m0s ago; threshold is 3m0s]'
     }
+    for kind in Network:'container runtime network' Runtime:'container runtime'; do
+        { read -r runtime_is && read -r runtime_why && read -r runtime_said; } < <(runtime_condition "${kind%%:*}Ready") || true
+        [ "$ready" = True ] && [ "$runtime_is" = false ] || continue
+        ready=False reason=KubeletNotReady
+        message="${kind#*:} not ready: ${kind%%:*}Ready=false reason:$runtime_why message:$runtime_said"
+    done
     now=$(api_now)
     since=", \"lastTransitionTime\": \"$now\""
     for kind in MemoryPressure:KubeletHasSufficientMemory:'kubelet has sufficient memory available' \
