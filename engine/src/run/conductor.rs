@@ -190,8 +190,7 @@ impl Conductor {
             let chosen = planned.select(&self.plan.site, &self.world.inventory());
             let batches = planned.batches(&chosen.hosts, &self.plan.site);
             let batches: VecDeque<Arc<[Arc<str>]>> = batches.into_iter().map(Arc::from).collect();
-            let run =
-                PlayRun::new(planned, Arc::from(chosen.hosts), batches, &self.world, &self.standing);
+            let run = PlayRun::new(planned, Arc::from(chosen.hosts), batches, &self.world, &self.standing);
             let stage = planned.stage.clone();
             let warnings = if planned.may_gain_hosts { chosen.warnings } else { vec![] };
             for text in warnings {
