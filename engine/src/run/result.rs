@@ -159,7 +159,10 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_")
-                    && !matches!(key, "_ansible_verbose_always" | CAUSE | DELEGATED | Trail::KEY))
+                    && !matches!(
+                        key,
+                        "_ansible_verbose_always" | "_ansible_verbose_override" | CAUSE | DELEGATED | Trail::KEY
+                    ))
         };
         let mut all: Map =
             result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
