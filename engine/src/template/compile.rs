@@ -206,6 +206,11 @@ impl Compiled {
         }
     }
 
+    /// Whether it may give one value that is no text. One that includes files needs to know where they are.
+    pub fn may_be_one(&self) -> bool {
+        self.rewritten.shape != Shape::Text && !self.rewritten.includes
+    }
+
     /// A part of the template as a value, for messages.
     pub fn parent(&self, core: &Arc<Core>, text: &str) -> Option<Value> {
         let expression = environment().compile_expression_owned(text.to_string()).ok()?;
