@@ -1,8 +1,8 @@
 //! What happens in a run, as one ordered stream. Made by the dispatcher alone, owned and serialisable; what a
 //! `no_log` task answered is hidden before an event is made, so no report can leak it.
 
-use crate::playbook::Show;
 use crate::module::{Map, Side};
+use crate::playbook::Show;
 use crate::source::Span;
 use serde::Serialize;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::report::{Format, Palette};
-use muster_engine::playbook::Show;
 use muster_engine::module::Side;
+use muster_engine::playbook::Show;
 use serde_json::json;
 use std::time::Duration;
 
