@@ -9,7 +9,7 @@ use super::target::{Sight, flag, number, setting};
 use super::unit::Unit;
 use crate::connection::{Escalation, Target};
 use crate::event::EventKind;
-use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Live, Map, Output, Reason};
+use crate::module::{AnyModule, Context, EXHAUSTED, Failure, Jobs, Kind, Live, Map, Output, Reason};
 use crate::node::Mapping;
 use crate::plan::PlannedTask;
 use crate::playbook::{Action, Args};
@@ -225,7 +225,10 @@ impl Attempts<'_> {
             }
             if attempt == attempts {
                 done.result.insert("attempts".into(), json!(attempts - 1));
-                done.result.insert("failed".into(), json!(true));
+                let failed = done.result.insert("failed".into(), json!(true));
+                if failed != Some(json!(true)) {
+                    done.result.insert(EXHAUSTED.into(), json!(true));
+                }
                 break;
             }
             let mut shown = result::shown(&done.result, cx.no_log, cx.diff);

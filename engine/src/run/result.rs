@@ -2,7 +2,7 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::{CAUSE, Map};
+use crate::module::{CAUSE, EXHAUSTED, Map};
 use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 
@@ -163,7 +163,7 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_")
-                    && !matches!(key, VERBOSE | NEVER_VERBOSE | CAUSE | DELEGATED | Trail::KEY))
+                    && !matches!(key, VERBOSE | NEVER_VERBOSE | CAUSE | EXHAUSTED | DELEGATED | Trail::KEY))
         };
         let mut all: Map =
             result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
