@@ -11,8 +11,12 @@
 
 #[path = "cluster/addons.rs"]
 mod addons;
+#[path = "support/dnsmasq.rs"]
+mod dnsmasq;
 #[path = "cluster/kubernetes.rs"]
 mod kubernetes;
+#[path = "cluster/replacing.rs"]
+mod replacing;
 
 use assert_cmd::Command;
 use muster_apiserver::{Cluster, Double};

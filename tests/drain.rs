@@ -279,7 +279,7 @@ async fn the_playbook_runs_by_itself_with_variables_and_says_what_the_verb_says(
     let (_, task) = said.out.split_once("TASK [drain : drain the node]").unwrap();
     let mut lines = task.lines().skip(1);
     assert_eq!(lines.next(), Some("10.0.0.100 is node/worker-0"));
-    assert_eq!(lines.next(), Some("node/worker-0 already cordoned"));
+    assert_eq!(lines.next(), Some("node/worker-0 cordoned"));
     assert!(task.contains("\nnode/worker-0 drained\n"), "{}", said.out);
     assert!(said.err.contains("[WARNING]: ignoring DaemonSet-managed Pods: "), "{}", said.err);
     let nameless = run(muster(&double, "run drain")).await;
@@ -301,7 +301,16 @@ async fn nodes_with_some_labels_are_all_cordoned_before_the_first_is_drained() {
     assert_eq!(drained, [&"node/worker-0 drained", &"node/worker-2 drained"], "{}", said.all());
     assert!(!said.out.contains("already cordoned"), "{}", said.all());
     let uncordoned = run(muster(&double, "uncordon --selector pool=old")).await;
-    assert_eq!(uncordoned.out, "node/worker-0 uncordoned\nnode/worker-2 uncordoned\n", "{}", uncordoned.all());
+    assert_eq!(
+        uncordoned.out,
+        "node/worker-0 uncordoned\nnode/worker-2 uncordoned\n",
+        "{}",
+        uncordoned.all()
+    );
+    let refused = run(muster(&double, "drain --selector pool=old")).await;
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    assert!(refused.err.contains("pending nodes to be drained:\n worker-0\n"), "{}", refused.all());
+    assert!(refused.out.contains("cordoned, and not drained: worker-2. "), "{}", refused.all());
     let none = run(muster(&double, "drain --selector pool=new")).await;
     assert_eq!(none.code, 2, "{}", none.all());
     assert!(none.err.contains("no node has the labels pool=new"), "{}", none.all());

@@ -132,7 +132,8 @@ fn a_survivor_that_does_not_run_begins_anew_from_its_own_data() {
     assert_eq!(code, 2, "{shown}");
     assert!(shown.contains("inventory.yaml is no whole snapshot of etcd"), "{shown}");
     assert!(data(&lab, "cp1").contains("later"), "nothing was stopped");
-    let mut run = ann.at_terminal(&["run", "etcd-restore", "-e", "etcd_restore_snapshot=before.db", "-e", more[3]]);
+    let mut run =
+        ann.at_terminal(&["run", "etcd-restore", "-e", "etcd_restore_snapshot=before.db", "-e", more[3]]);
     run.answer("cp2, cp3 cannot be reached. Type which of them are off for good", "cp2 cp3");
     let id = asked_id(&mut run);
     run.answer("to restore etcd of this cluster", &id);

@@ -100,13 +100,8 @@ impl Conductor {
 
     /// Runs to the end and says so.
     pub async fn run(mut self) {
-        let playbooks: Vec<String> =
-            self.plan.plays.iter().map(|play| play.play.file.display().to_string()).collect();
-        let mut counts: indexmap::IndexMap<String, usize> = indexmap::IndexMap::new();
-        for name in playbooks {
-            *counts.entry(name).or_default() += 1;
-        }
-        let (playbooks, plays) = counts.into_iter().unzip();
+        let given = self.plan.given.iter();
+        let (playbooks, plays) = given.map(|(path, plays)| (path.display().to_string(), *plays)).unzip();
         let check_mode = self.plan.site.defaults.check_mode;
         self.tell(EventKind::RunStarted { playbooks, plays, check_mode }).await;
         loop {

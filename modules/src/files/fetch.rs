@@ -47,7 +47,7 @@ impl Module for Fetch {
     )
     .examples("- fetch: {src: /etc/kubernetes/admin.conf, dest: ./, flat: true}\n")
     .side(Side::Controller)
-    .manners(Manners { short: false, names_first: false, missing: Some("src and dest are required") });
+    .manners(Manners { missing: Some("src and dest are required"), ..Manners::USUAL });
     type Args = Args;
     type Change = Change;
 

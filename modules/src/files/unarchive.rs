@@ -8,7 +8,7 @@ use super::get_url::name_of;
 use super::script::{self, Answer, quote, word};
 use super::{download, local};
 use crate::command::Sent;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -65,7 +65,8 @@ impl Module for Unarchive {
             Opt::new("decrypt", Kind::Bool, "Opens an archive from here that is in a vault.").default("true"),
         ],
     )
-    .examples("- unarchive: {src: /var/cache/etcd.tar.gz, dest: /opt, remote_src: true, extra_opts: [--strip-components=1]}\n");
+    .examples("- unarchive: {src: /var/cache/etcd.tar.gz, dest: /opt, remote_src: true, extra_opts: [--strip-components=1]}\n")
+    .manners(Manners { missing: Some("src (or content) and dest are required"), ..Manners::USUAL });
     type Args = Args;
     type Change = (Args, Box<Facts>);
 

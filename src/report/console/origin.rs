@@ -142,9 +142,7 @@ fn told(info: &StepInfo, outcome: &Outcome) -> Option<String> {
     }
     let judged = outcome.result.get("failed_when_result") == Some(&Json::Bool(true));
     // Of a module whose work is done on this side Ansible says that the action failed.
-    let modules = muster_modules::builtin();
-    let is_action = modules.get(&info.action).is_some_and(|module| module.spec().side != Side::Host);
-    let who = if judged || is_action { "Action" } else { "Module" };
+    let who = if judged || info.side != Side::Host { "Action" } else { "Module" };
     Some(match (message, text(CAUSE)) {
         ("", None) => format!("Task failed: {who} failed."),
         (message, None) => format!("Task failed: {who} failed: {message}"),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::report::{Format, Palette};
+use muster_engine::module::Side;
 use muster_engine::playbook::Show;
 use serde_json::json;
 use std::time::Duration;
@@ -41,6 +42,7 @@ impl Stage {
             name: name.into(),
             handler: false,
             action: action.into(),
+            side: Side::default(),
             place: "a.yml:3".into(),
             origin: None,
             check_mode: false,
@@ -378,6 +380,7 @@ fn info(play: usize, step: usize, name: &str) -> Arc<StepInfo> {
         name,
         handler: false,
         action,
+        side: Side::default(),
         place,
         origin,
         check_mode: false,
@@ -482,6 +485,7 @@ fn a_failure_shows_where_its_task_is_written_once() {
         name: "fail".into(),
         handler: false,
         action: "ansible.builtin.fail".into(),
+        side: Side::Controller,
         place: "/a.yml:4".into(),
         origin,
         check_mode: false,
@@ -513,6 +517,7 @@ fn what_led_to_a_fault_is_shown_place_by_place() {
         name: "one".into(),
         handler: false,
         action: "ansible.builtin.debug".into(),
+        side: Side::Controller,
         place: "/a.yml:1".into(),
         origin: Some(at(0, 2)),
         check_mode: false,
