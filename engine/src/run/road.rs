@@ -52,10 +52,8 @@ pub(super) fn value(names: &HostNames, name: &str) -> Option<Variable> {
         }
         "ansible_host" => (&*names.host).into(),
         "ansible_user" => word(keywords.remote_user.as_ref()).or_else(|| defaults.user.clone())?.into(),
-        "ansible_port" => {
-            let port = target::number(keywords.port.as_ref(), &scope).ok().flatten();
-            port.or_else(|| defaults.port.map(i64::from))?.into()
-        }
+        // The keyword counts for the connection, and is not told.
+        "ansible_port" => i64::from(defaults.port?).into(),
         "ansible_private_key_file" => defaults.private_key.as_ref()?.display().to_string().into(),
         "ansible_timeout" => defaults.timeout.as_secs().into(),
         "ansible_pipelining" => false.into(),

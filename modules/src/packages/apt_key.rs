@@ -2,6 +2,7 @@
 //! it has none, the failure says what to write instead. The key's id is given, or gpg reads it out of the key.
 
 use crate::command::words::{expanded, quote};
+use crate::files::download;
 use crate::tool;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -164,19 +165,13 @@ impl Args {
         if let Some(file) = &self.file {
             return Some(format!("f={}\n", expanded(file)));
         }
-        let temporary = "f=$(mktemp) && h=$(mktemp) || exit 95; trap 'rm -f \"$f\" \"$h\"' EXIT\n";
+        let temporary = "f=$(mktemp) || exit 95; trap 'rm -f \"$f\"' EXIT\n";
         if let Some(data) = &self.data {
             return Some(format!("{temporary}printf '%s\\n' {} >\"$f\"\n", quote(data)));
         }
-        let url = quote(self.url.as_deref()?);
-        let (curl, wget) = if self.validate_certs { ("", "") } else { (" -k", " --no-check-certificate") };
-        Some(format!(
-            "{temporary}if command -v curl >/dev/null; then\n\
-             c=$(curl -sSL{curl} -D \"$h\" -o \"$f\" -w '%{{http_code}}' {url} 2>&1) || die \"Failed to download key at \"{url}\": Request failed: <$c>\"\n\
-             r=$(tr -d '\\r' <\"$h\" | sed -n 's/^HTTP[^ ]* [0-9]* *//p' | tail -n 1)\n\
-             case $c in 200|000) ;; *) die \"Failed to download key at \"{url}\": HTTP Error $c: $r\" ;; esac\n\
-             else e=$(wget -q{wget} -O \"$f\" {url} 2>&1) || die \"Failed to download key at \"{url}\": Request failed: <$e>\"; fi\n"
-        ))
+        let fetched =
+            download::into_file(self.url.as_deref()?, self.validate_certs, "Failed to download key at", ": ");
+        Some(format!("{temporary}{fetched}"))
     }
 
     /// What makes the change, and what is said where it fails.

@@ -175,7 +175,7 @@ fn systemctl(args: &Args) -> String {
 #[derive(Debug, Default)]
 struct Unit {
     status: Map,
-    /// What `is-enabled` printed and its code.
+    /// What `is-enabled` printed, a word and the links that make it so, and its code.
     enabled: String,
     enabled_rc: i32,
     /// An init script of that name: whether there is one, and whether it starts with the host.
@@ -184,6 +184,13 @@ struct Unit {
     /// It is in a list of unit files, where nothing else is told.
     listed: bool,
     offline: bool,
+}
+
+impl Unit {
+    /// How it is enabled, in one word.
+    fn word(&self) -> &str {
+        self.enabled.lines().next().unwrap_or("")
+    }
 }
 
 async fn look(args: &Args, cx: &Context) -> Result<Unit, Failure> {
@@ -195,7 +202,7 @@ async fn look(args: &Args, cx: &Context) -> Result<Unit, Failure> {
             "command -v systemctl >/dev/null 2>&1 || exit 94\nu={unit}; b={base}\n\
              o=$({ctl} show -- \"$u\" 2>&1) || o=\n\
              case $o in *'ignoring request'*|*'ignoring command'*) o= ;; esac\n\
-             printf '%s\\n\\001' \"$o\"\n{ctl} is-enabled -- \"$u\" 2>/dev/null; r=$?\nprintf '\\001%s' $r\n\
+             printf '%s\\n\\001' \"$o\"\n{ctl} is-enabled -l -- \"$u\" 2>/dev/null; r=$?\nprintf '\\001%s' $r\n\
              if [ -x /etc/init.d/\"$b\" ]; then printf '\\001script'; fi\n\
              for f in /etc/rc?.d/S??\"$b\"; do if [ -e \"$f\" ]; then printf '\\001starts'; break; fi; done\n\
              if [ -z \"$o\" ]; then {ctl} list-unit-files -- \"$u\" >/dev/null 2>&1 && printf '\\001listed'; fi\n\
@@ -269,7 +276,7 @@ fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
         "alias",
     ];
     let is_unit = said("LoadState").is_some_and(|state| state != "not-found")
-        || (unit.status.is_empty() && (known.contains(&unit.enabled.as_str()) || unit.listed));
+        || (unit.status.is_empty() && (known.contains(&unit.word()) || unit.listed));
     let name = args.name.as_deref().unwrap_or("");
     if let (true, false, Some(error)) = (is_unit, masked_now, said("LoadError").filter(|e| !e.is_empty())) {
         return Err(Failure::new(format!("Error loading unit file '{name}': {error}")));
@@ -284,7 +291,7 @@ fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
     }
     output = output.with("name", args.name.clone()).with("status", Json::Object(unit.status.clone()));
     if let Some(masked) = args.masked
-        && masked != (unit.enabled == "masked")
+        && masked != (unit.word() == "masked")
     {
         verbs.push(if masked { "mask" } else { "unmask" });
     }
@@ -293,6 +300,7 @@ fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
             return Err(missing());
         }
         let enabled = match unit.enabled_rc {
+            // With links told below it, it is enabled whatever the word says.
             0 => !matches!(unit.enabled.as_str(), "enabled-runtime" | "indirect" | "alias"),
             _ => {
                 args.scope == "system"
@@ -358,6 +366,9 @@ mod tests {
         };
         assert_eq!(verbs(&args, &unit("inactive", "disabled")), ["enable", "start"]);
         assert!(verbs(&args, &unit("active", "enabled")).is_empty());
+        let linked = "indirect\n  /etc/systemd/system/sockets.target.wants/kubelet.socket";
+        assert!(verbs(&args, &Unit { enabled_rc: 0, ..unit("active", linked) }).is_empty());
+        assert_eq!(verbs(&args, &Unit { enabled_rc: 0, ..unit("active", "indirect") }), ["enable"]);
         let args = Args { state: Some(State::Restarted), ..args };
         assert_eq!(verbs(&args, &unit("active", "enabled")), ["restart"]);
         assert_eq!(verbs(&args, &unit("failed", "enabled")), ["start"]);
