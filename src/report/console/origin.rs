@@ -26,6 +26,11 @@ const HELP: [(&str, &str); 5] = [
     ("Conditional expressions must be strings.", BROKEN),
     ("Empty conditional expressions are not allowed.", BROKEN),
     (
+        "Encountered untrusted template or expression.",
+        "Templates and expressions must be defined by trusted sources such as playbooks or roles, not untrusted sources \
+         such as module results.",
+    ),
+    (
         "The `loop` value must resolve to",
         "Provide a list of items/templates, or a template resolving to a list.",
     ),
