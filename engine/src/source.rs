@@ -175,11 +175,14 @@ impl Sources {
     #[must_use]
     pub fn written(&self, text: &str) -> Option<Span> {
         let all = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        all.iter().enumerate().filter(|(_, source)| !source.sealed && !text.is_empty()).find_map(|(id, source)| {
-            let (at, _) = source.text.match_indices(text).find(|(at, _)| source.alone(*at, text.len()))?;
-            let part = |at: usize| u32::try_from(at).ok();
-            Some(Span { source: SourceId(part(id)?), start: part(at)?, end: part(at + text.len())? })
-        })
+        all.iter().enumerate().filter(|(_, source)| !source.sealed && !text.is_empty()).find_map(
+            |(id, source)| {
+                let (at, _) =
+                    source.text.match_indices(text).find(|(at, _)| source.alone(*at, text.len()))?;
+                let part = |at: usize| u32::try_from(at).ok();
+                Some(Span { source: SourceId(part(id)?), start: part(at)?, end: part(at + text.len())? })
+            },
+        )
     }
 
     /// Where a span begins.
@@ -211,7 +214,8 @@ mod tests {
     fn what_somebody_wrote_is_a_whole_scalar_that_may_be_shown() {
         let sources = Sources::default();
         sources.add_sealed("vault.yml", "a: token == 1\n");
-        let id = sources.add("a.yml", "a: x == 1 and y\nb: [{when: 'y == 2', c: d}]\ne: \"y == 3\"\nf: y == 4 # why\n");
+        let id = sources
+            .add("a.yml", "a: x == 1 and y\nb: [{when: 'y == 2', c: d}]\ne: \"y == 3\"\nf: y == 4 # why\n");
         let written = |text: &str| sources.written(text).map(|span| (span.source, span.start));
         assert_eq!(written("y == 2"), Some((id, 28)));
         assert_eq!(written("x == 1 and y"), Some((id, 3)));

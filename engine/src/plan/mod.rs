@@ -23,7 +23,8 @@ pub use place::{Block, BlockId, Blocks, Frame, Part, Path, Place};
 pub use print::Format;
 pub use site::{Defaults, FactCache, Gathering, Selection, Site};
 pub use step::{
-    Act, Ancestor, Around, Gate, HandlerId, Meta, PlannedTask, RoleId, RoleInstance, RoleListing, Step, StepId, Wait,
+    Act, Ancestor, Around, Gate, HandlerId, Meta, PlannedTask, RoleId, RoleInstance, RoleListing, Step,
+    StepId, Wait,
 };
 
 use crate::diagnostic::{Class, Diagnostic, Diagnostics};

@@ -161,7 +161,11 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
                 || (key.starts_with("_ansible_")
                     && !matches!(
                         key,
-                        "_ansible_verbose_always" | "_ansible_verbose_override" | CAUSE | DELEGATED | Trail::KEY
+                        "_ansible_verbose_always"
+                            | "_ansible_verbose_override"
+                            | CAUSE
+                            | DELEGATED
+                            | Trail::KEY
                     ))
         };
         let mut all: Map =

@@ -42,7 +42,9 @@ pub fn tests() -> &'static BTreeSet<String> {
 /// for those that are asked so often that a Python beside the run would be felt.
 pub fn has(plugin: Plugin, name: &str) -> bool {
     match plugin {
-        Plugin::Filter if name.starts_with("community.general.") && name != "community.general.json_query" => {
+        Plugin::Filter
+            if name.starts_with("community.general.") && name != "community.general.json_query" =>
+        {
             filters().contains(name) && !guests::knows(plugin, name)
         }
         Plugin::Filter => filters().contains(name),

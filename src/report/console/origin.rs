@@ -21,7 +21,7 @@ const MORE: &str = "...";
 const LEAD: &str = "Task failed";
 
 /// What Ansible adds to some messages, by what they hold.
-const HELP: [(&str, &str); 5] = [
+const HELP: [(&str, &str); 6] = [
     ("Conditionals must have a boolean result.", BROKEN),
     ("Conditional expressions must be strings.", BROKEN),
     ("Empty conditional expressions are not allowed.", BROKEN),
