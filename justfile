@@ -35,3 +35,7 @@ preflight:
 # Fifty hosts on this machine, against other tools.
 bench:
     benches/fleet/run
+
+# `check nodes` on five hundred hosts.
+bench-nodes:
+    benches/nodes/run

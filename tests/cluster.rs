@@ -11,6 +11,8 @@
 
 #[path = "cluster/addons.rs"]
 mod addons;
+#[path = "support/dnsmasq.rs"]
+mod dnsmasq;
 #[path = "cluster/kubernetes.rs"]
 mod kubernetes;
 #[path = "cluster/replacing.rs"]

@@ -1,7 +1,7 @@
 //! What happens in a run, as one ordered stream. Made by the dispatcher alone, owned and serialisable; what a
 //! `no_log` task answered is hidden before an event is made, so no report can leak it.
 
-use crate::module::Map;
+use crate::module::{Map, Side};
 use crate::playbook::Show;
 use crate::source::Span;
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub struct StepInfo {
     pub handler: bool,
     /// The module or action.
     pub action: String,
+    /// Where Ansible does the module's work.
+    #[serde(skip)]
+    pub side: Side,
     /// `file:line` of the task; empty for the engine's own steps (gathering facts).
     pub place: String,
     /// The task as written; none for the engine's own steps.

@@ -25,6 +25,9 @@ const BESIDE_VAR: [&str; 8] = [
 /// Keys that the konvoy block shows as plain text.
 const BLOCKS: [&str; 5] = ["module_stdout", "module_stderr", "stdout", "stderr", "msg"];
 
+/// How long a list or a mapping may be that is shown in a failure's block.
+const WIDTH: usize = 120;
+
 /// Whether a result is shown however quiet the run is.
 #[must_use]
 pub fn always(result: &Map) -> bool {
@@ -82,7 +85,10 @@ pub fn failed(result: &Map, look: &Look) -> String {
         return dumped(result, look);
     }
     let mut rest = shown(result, look);
-    let mut blocks = String::new();
+    let mut blocks = match look.verbosity {
+        0 => left_out(&mut rest),
+        _ => String::new(),
+    };
     for key in BLOCKS {
         let Some(text) = rest.get(key).map(plain) else { continue };
         rest.remove(key);
@@ -99,6 +105,28 @@ pub fn failed(result: &Map, look: &Look) -> String {
         _ = write!(blocks, " ({})", harmless(&place));
     }
     format!("{}{blocks}", json(&Json::Object(rest), Some(3)))
+}
+
+/// Takes out what would push the message off the screen, lists and mappings of more than a line, and says what shows them. The item
+/// of a loop stays: it tells which one failed.
+fn left_out(rest: &mut Map) -> String {
+    let is_plain = |value: &Json| !value.is_array() && !value.is_object();
+    let is_short = |value: &Json| match value {
+        Json::Array(items) => items.iter().all(is_plain) && json(value, None).len() <= WIDTH,
+        Json::Object(map) => map.values().all(is_plain) && json(value, None).len() <= WIDTH,
+        _ => true,
+    };
+    let is_long = |key: &str, value: &Json| key != "item" && !BLOCKS.contains(&key) && !is_short(value);
+    let mut long: Vec<String> =
+        rest.iter().filter(|(key, value)| is_long(key, value)).map(|(key, _)| key.clone()).collect();
+    long.sort();
+    rest.retain(|key, _| !long.contains(key));
+    // What comes as text of its own is there twice.
+    long.retain(|key| key.strip_suffix("_lines").is_none_or(|key| !BLOCKS.contains(&key)));
+    match long.as_slice() {
+        [] => String::new(),
+        names => format!("\n\n-v shows: {}", harmless(&names.join(", "))),
+    }
 }
 
 /// The template file whose line was at fault.
@@ -148,7 +176,8 @@ fn without_internal(map: &Map) -> Map {
     map.iter().filter(|(key, _)| !key.starts_with("_ansible_")).map(|(k, v)| (k.clone(), clean(v))).collect()
 }
 
-fn yaml(mut map: Map, look: &Look) -> String {
+/// A result as Ansible's YAML: a line end, then its keys, each line four spaces in.
+pub fn yaml(mut map: Map, look: &Look) -> String {
     if look.pretty != Some(false) {
         for stream in ["stdout", "stderr"] {
             let lines = format!("{stream}_lines");
@@ -299,6 +328,23 @@ mod tests {
         );
         let json = Look { format: Format::Json, ..Look::default() };
         assert!(failed(&result, &json).starts_with("{\"changed\": false, "));
+    }
+
+    #[test]
+    fn what_would_hide_the_message_of_a_failure_is_left_to_v() {
+        let member = j!({"id": "8e9e05c52164694d", "name": "cp1", "peer_urls": ["https://10.0.0.1:2380"]});
+        let result = map(
+            j!({"changed": false, "msg": "refused", "members": [member, member], "cmd": ["etcdctl", "member"],
+            "votes": {"voters": 3, "alive": 1}, "item": {"key": "a", "value": [member]}, "stdout": "", "stdout_lines": []}),
+        );
+        let block = failed(&result, &Look::default());
+        assert!(block.ends_with("}\n\n-v shows: members\n\nMSG:\n\nrefused"), "{block}");
+        assert!(
+            !block.contains("stdout") && block.contains("\"votes\"") && block.contains("\"item\""),
+            "{block}"
+        );
+        let whole = failed(&result, &Look { verbosity: 1, ..Look::default() });
+        assert!(whole.contains("\"members\"") && !whole.contains("-v shows"), "{whole}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `muster check kubernetes`: the faults of a cluster, and the ways to its API.
 
+use super::dnsmasq::Dnsmasq;
 use super::{Seen, ago, each, first, run};
 use muster_apiserver::object::set_condition;
 use muster_apiserver::{Cluster, Controllers, Double, Shown};
@@ -414,6 +415,41 @@ async fn a_check_of_the_api_that_fails_is_named_with_the_way_it_fails_on() {
         seen.told("API", "remedy")
             .contains(&format!("kubectl --server {} get --raw '/readyz?verbose'", other.url()))
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_dns_server_is_asked_for_a_name_of_the_cluster_s_own_domain() {
+    let mut cluster = healthy()
+        .edit("ConfigMap", "kube-system", "coredns", |map| {
+            map["data"]["Corefile"] =
+                json!(".:53 {\n    kubernetes corp.internal in-addr.arpa {\n    }\n}\n");
+        })
+        .edit("Service", "kube-system", "kube-dns", |service| {
+            service["spec"]["clusterIP"] = json!("127.0.0.1")
+        });
+    let pods = cluster
+        .objects
+        .iter_mut()
+        .filter(|it| it["kind"] == "Pod" && it["metadata"]["labels"]["k8s-app"] == "kube-dns");
+    for (pod, address) in pods.zip(["127.0.0.2", "127.0.0.3"]) {
+        pod["status"]["podIP"] = json!(address);
+    }
+    let double = Double::start(cluster).await.unwrap();
+    let name = "--host-record=kubernetes.default.svc.corp.internal,10.96.0.1";
+    let run_with = async |addresses: &[&str]| {
+        let server = Dnsmasq::start(addresses, &[name]);
+        let port = format!("check_kubernetes_dns_port={}", server.port);
+        let words =
+            ["check", "kubernetes", "--output", "json", "-e", "check_kubernetes_dns_query=true", "-e", &port];
+        run(&double, &words).await
+    };
+    let well = run_with(&["127.0.0.1", "127.0.0.2", "127.0.0.3"]).await;
+    assert_eq!((well.code, well.findings()), (0, vec![]), "{}{}", well.out, well.err);
+    let seen = run_with(&["127.0.0.1", "127.0.0.2"]).await;
+    assert_eq!((seen.code, seen.findings()), (3, vec!["DNSQuery fail".to_string()]), "{}", seen.err);
+    let observed = seen.told("DNSQuery", "observed");
+    assert!(observed.starts_with("127.0.0.3: ") && observed.lines().count() == 1, "{observed}");
+    assert!(seen.told("DNSQuery", "title").contains("kubernetes.default.svc.corp.internal"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ inside() {
 # unwell PROGRAM: what one of the control plane's stand-ins says of itself is a file in its directory
 unwell() {
     printf 'HTTP/1.0 500 Internal Server Error\r\nContent-Type: text/plain\r\n\r\n[+]ping ok\n[-]leaderElection failed: reason withheld\nlivez check failed\n' \
-        >"/proc/$(pgrep -ox "$1")/cwd/livez"
+        >"/proc/$(pgrep -of "/$1 s_server")/cwd/livez"
 }
 
 # patch PATH JSON, remove PATH: by an administrator, who tries again where nobody answers

@@ -23,8 +23,10 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
         unsupported.look(spec.options, &args, &[]);
     }
     // Ansible checks these before anything else, and does not name what they would take.
-    if action == "shell" && unsupported.names.iter().any(|(name, _)| name == "expand_argument_vars") {
-        return Err("Unsupported parameters for (shell) module: expand_argument_vars".into());
+    if let Some(lacked) = spec.manners.lacks
+        && unsupported.names.iter().any(|(name, _)| name == lacked)
+    {
+        return Err(format!("Unsupported parameters for ({action}) module: {lacked}"));
     }
     if spec.manners.names_first {
         let unknown: Vec<&str> = unsupported.names.iter().map(|(name, _)| name.as_str()).collect();
@@ -36,11 +38,8 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
     default(spec.options, &mut args);
     let checked = check(spec.options, &mut args, &[]);
     // What Ansible does on the controller first has words of its own.
-    checked.map_err(|message| match (action, message.strip_prefix("missing required arguments: ")) {
-        ("template" | "assemble", Some(_)) => "src and dest are required".into(),
-        ("unarchive", Some(_)) => "src (or content) and dest are required".into(),
-        ("copy", Some("dest")) => "dest is required".into(),
-        (_, Some(_)) => spec.manners.missing.map_or(message, str::to_string),
+    checked.map_err(|message| match spec.manners.missing {
+        Some(own) if message.starts_with("missing required arguments: ") => own.to_string(),
         _ => message,
     })?;
     together(spec, &args)?;

@@ -146,6 +146,13 @@ pub struct Manners {
     pub names_first: bool,
     /// What it says when something is missing.
     pub missing: Option<&'static str>,
+    /// An option of its kin's that it does not have, which it tells before anything else and without naming those it has.
+    pub lacks: Option<&'static str>,
+}
+
+impl Manners {
+    /// As most modules speak.
+    pub const USUAL: Self = Self { short: false, names_first: false, missing: None, lacks: None };
 }
 
 /// What a module takes.
@@ -193,7 +200,7 @@ impl Spec {
             examples: "",
             also: &[],
             side: Side::Host,
-            manners: Manners { short: false, names_first: false, missing: None },
+            manners: Manners::USUAL,
         }
     }
 

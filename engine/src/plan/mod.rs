@@ -23,7 +23,8 @@ pub use place::{Block, BlockId, Blocks, Frame, Part, Path, Place};
 pub use print::Format;
 pub use site::{Defaults, FactCache, Gathering, Selection, Site};
 pub use step::{
-    Act, Ancestor, Around, Gate, HandlerId, Meta, PlannedTask, RoleId, RoleInstance, Step, StepId, Wait,
+    Act, Ancestor, Around, Gate, HandlerId, Meta, PlannedTask, RoleId, RoleInstance, RoleListing, Step,
+    StepId, Wait,
 };
 
 use crate::diagnostic::{Class, Diagnostic, Diagnostics};
@@ -32,6 +33,7 @@ use crate::node::Node;
 use crate::playbook::{Order, Play, Playbook};
 use crate::template::{Layer, Surroundings, Vars, is_template, to_json};
 use serde_json::Value as Json;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A file of `vars_files`.
@@ -85,6 +87,8 @@ pub struct PlannedPlay {
 pub struct Plan {
     /// Everything besides the playbook.
     pub site: Arc<Site>,
+    /// The playbooks as they were given, each with how many of the plays it brought.
+    pub given: Vec<(PathBuf, usize)>,
     /// The plays.
     pub plays: Vec<PlannedPlay>,
 }
@@ -104,7 +108,11 @@ impl Plan {
         site.start_at(&plays, &mut diagnostics);
         undefined::check(&site, &plays, &mut diagnostics);
         diagnostics.0.dedup();
-        if diagnostics.has_errors() { Err(diagnostics) } else { Ok((Self { site, plays }, diagnostics)) }
+        if diagnostics.has_errors() {
+            Err(diagnostics)
+        } else {
+            Ok((Self { site, given: playbook.given.clone(), plays }, diagnostics))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Entry, Keywords, RoleUse, Setting};
 use crate::node::Node;
 use crate::source::{Span, Spanned};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The plays of one or more files, `import_playbook` followed.
@@ -12,6 +12,21 @@ use std::sync::Arc;
 pub struct Playbook {
     /// In order.
     pub plays: Vec<Arc<Play>>,
+    /// The files as they were given, each with how many of the plays it brought.
+    pub given: Vec<(PathBuf, usize)>,
+}
+
+impl Playbook {
+    /// The plays of one file.
+    pub(super) fn of(path: &Path, plays: Vec<Play>) -> Self {
+        Self { given: vec![(path.into(), plays.len())], plays: plays.into_iter().map(Arc::new).collect() }
+    }
+
+    /// Adds those of another, which was given under this path.
+    pub fn add(&mut self, path: PathBuf, other: Self) {
+        self.given.push((path, other.plays.len()));
+        self.plays.extend(other.plays);
+    }
 }
 
 /// How hosts move through a play.

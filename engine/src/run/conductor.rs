@@ -100,13 +100,8 @@ impl Conductor {
 
     /// Runs to the end and says so.
     pub async fn run(mut self) {
-        let playbooks: Vec<String> =
-            self.plan.plays.iter().map(|play| play.play.file.display().to_string()).collect();
-        let mut counts: indexmap::IndexMap<String, usize> = indexmap::IndexMap::new();
-        for name in playbooks {
-            *counts.entry(name).or_default() += 1;
-        }
-        let (playbooks, plays) = counts.into_iter().unzip();
+        let given = self.plan.given.iter();
+        let (playbooks, plays) = given.map(|(path, plays)| (path.display().to_string(), *plays)).unzip();
         let check_mode = self.plan.site.defaults.check_mode;
         self.tell(EventKind::RunStarted { playbooks, plays, check_mode }).await;
         loop {
@@ -190,8 +185,7 @@ impl Conductor {
             let chosen = planned.select(&self.plan.site, &self.world.inventory());
             let batches = planned.batches(&chosen.hosts, &self.plan.site);
             let batches: VecDeque<Arc<[Arc<str>]>> = batches.into_iter().map(Arc::from).collect();
-            let run =
-                PlayRun::new(planned, Arc::from(chosen.hosts), batches, &self.world, &self.standing);
+            let run = PlayRun::new(planned, Arc::from(chosen.hosts), batches, &self.world, &self.standing);
             let stage = planned.stage.clone();
             let warnings = if planned.may_gain_hosts { chosen.warnings } else { vec![] };
             for text in warnings {

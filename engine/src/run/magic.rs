@@ -36,6 +36,24 @@ pub const NAMES: &[&str] = &[
     "role_names",
 ];
 
+/// Those that have one in some places only.
+const AT_TIMES: &[&str] = &[
+    "ansible_collection_name",
+    "ansible_limit",
+    "ansible_parent_role_names",
+    "ansible_parent_role_paths",
+    "ansible_role_name",
+    "ansible_search_path",
+    "role_name",
+    "role_path",
+];
+
+/// The special variables that have a value here.
+pub fn names(names: &HostNames) -> impl Iterator<Item = Arc<str>> {
+    let at_times = AT_TIMES.iter().filter(|name| value(names, name).is_some());
+    NAMES.iter().chain(at_times).map(|name| Arc::from(*name))
+}
+
 fn text(value: impl Into<String>) -> Value {
     from_json(&Json::String(value.into()))
 }

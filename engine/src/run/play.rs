@@ -165,19 +165,21 @@ impl PlayRun {
         let check = task.and_then(|task| task.keywords.check_mode.as_ref());
         let check_mode =
             super::target::flag(check, scope).ok().flatten().unwrap_or(world.site.defaults.check_mode);
-        let place = match (&step.act, task) {
-            (Act::Facts(_), _) | (_, None) => String::new(),
-            (_, Some(task)) => {
-                let place = world.site.loader.sources.place(task.task.span);
-                format!("{}:{}", place.path.display(), place.line)
-            }
+        // Nobody wrote the task that gathers facts but the play.
+        let written = match &step.act {
+            Act::Facts(_) => Some(self.play().span),
+            _ => task.map(|task| task.task.span),
         };
+        let place = written.map(|span| world.site.loader.sources.place(span));
+        let place = place.map(|place| format!("{}:{}", place.path.display(), place.line)).unwrap_or_default();
+        let action = task.map(|task| action(task, scope)).unwrap_or_default();
         let info = Arc::new(StepInfo {
             play,
             step: number,
             name: task.map(|task| title(task, &step.act, scope)).unwrap_or_default(),
             handler,
-            action: task.map(|task| action(task, scope)).unwrap_or_default(),
+            side: world.site.modules.get(&action).map(|module| module.spec().side).unwrap_or_default(),
+            action,
             place,
             origin: task.filter(|_| !matches!(step.act, Act::Facts(_))).map(|task| task.task.span),
             check_mode,

@@ -22,7 +22,7 @@ pub struct Scope {
 }
 
 /// How a template file differs from the usual: the `template` module's arguments and a `#jinja2:` header.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileOptions {
     /// `trim_blocks`, on unless said otherwise.
     pub trim_blocks: Option<bool>,
@@ -169,6 +169,20 @@ impl Scope {
         if finish::is_omit(&value) {
             return fail("A template was resolved to an Omit scalar.".into());
         }
+        if let (Code::Embedded(..), Some(text), Some(sources)) =
+            (&expr.code, value.as_str(), &self.core.around.sources)
+        {
+            let text = text.trim();
+            if text.is_empty() {
+                return fail("Empty conditional expressions are not allowed.".into());
+            }
+            // What a template gives is an expression only if a person wrote it as one.
+            let Some(span) = sources.written(text).filter(|_| !super::is_template(text)) else {
+                return fail("Encountered untrusted template or expression.".into());
+            };
+            let node = Node { span, kind: Kind::Str(text.into()) };
+            return self.weighed(&Expr::parse_anyway(&node).0);
+        }
         let truth = if value.is_true() { "True" } else { "False" };
         let kind = python::type_name(&value);
         let place = self.core.around.sources.as_ref().map(|sources| {
@@ -239,6 +253,16 @@ impl Scope {
     /// It does not parse, fails, or reads something undefined.
     pub fn file(&self, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
         files::render(&self.core, name, text, options)
+    }
+
+    /// What the text of a template file gives, as the `template` lookup does: a file that is one expression is its
+    /// value.
+    ///
+    /// # Errors
+    /// As [`Scope::file`].
+    pub fn file_value(&self, name: &str, text: &str, options: &FileOptions) -> Result<Value, Fault> {
+        let one = (*options == FileOptions::default()).then(|| files::one(&self.core, text)).flatten();
+        one.map_or_else(|| self.file(name, text, options).map(Value::from), Ok)
     }
 
     /// Whether a rendered value is `omit`.

@@ -2,7 +2,7 @@
 
 use super::exec::{self, Asked, Program};
 use super::{Args, CHDIR, CREATES, REMOVES, with_command, words};
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec};
 
 /// `ansible.builtin.shell`: runs a text through a shell.
 pub struct Shell;
@@ -19,7 +19,8 @@ impl Module for Shell {
     .examples(
         "- name: count the pods of this node\n  shell: crictl pods -q | wc -l\n  changed_when: false\n\
              - name: use bash\n  shell:\n    cmd: set -o pipefail; dmesg | tail\n    executable: /bin/bash\n",
-    );
+    )
+    .manners(Manners { lacks: Some("expand_argument_vars"), ..Manners::USUAL });
     type Args = Args;
     type Change = Program;
 

@@ -10,7 +10,7 @@ use super::script::{Answer, word};
 use super::text::{Edit, Manner};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -62,7 +62,8 @@ impl Module for Assemble {
             Opt::new("decrypt", Kind::Bool, "Opens fragments from here that are in a vault.").default("true"),
         ],
     )
-    .examples("- assemble: {src: /etc/haproxy/conf.d, dest: /etc/haproxy/haproxy.cfg, validate: haproxy -c -f %s}\n");
+    .examples("- assemble: {src: /etc/haproxy/conf.d, dest: /etc/haproxy/haproxy.cfg, validate: haproxy -c -f %s}\n")
+    .manners(Manners { missing: Some("src and dest are required"), ..Manners::USUAL });
     type Args = Args;
     type Change = Change;
 
@@ -211,7 +212,8 @@ fn joined(args: &Args, mut fragments: Vec<(String, Vec<u8>)>) -> Result<Vec<u8>,
         }
         if let (false, Some(delimiter)) = (first, &delimiter) {
             out.extend_from_slice(delimiter);
-            if !delimiter.ends_with(b"\n") {
+            // Fragments from here get a line's end after the delimiter in any case.
+            if !args.remote_src || !delimiter.ends_with(b"\n") {
                 out.push(b'\n');
             }
         }

@@ -7,7 +7,7 @@ use super::encoding::Encoding;
 use super::local::{self, basename};
 use super::pattern::raised;
 use indexmap::IndexMap;
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Side, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
 use muster_engine::template::{FileOptions, Value, Variable};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -77,7 +77,8 @@ impl Module for Template {
     .examples(
         "- template: {src: haproxy.cfg.j2, dest: /etc/haproxy/haproxy.cfg, validate: \"haproxy -c -f %s\"}\n",
     )
-    .side(Side::Both);
+    .side(Side::Both)
+    .manners(Manners { missing: Some("src and dest are required"), ..Manners::USUAL });
     type Args = Args;
     type Change = one::Change;
 

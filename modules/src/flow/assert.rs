@@ -33,7 +33,7 @@ impl Module for Assert {
         Opt::new("quiet", Kind::Bool, "Whether a success is shown in one line.").default("false"),
     ])
     .examples("- assert:\n    that:\n      - ansible_facts.memtotal_mb >= 1700\n    fail_msg: too little memory for a control plane\n")
-    .side(Side::Controller).manners(Manners { short: true, names_first: false, missing: None });
+    .side(Side::Controller).manners(Manners { short: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Infallible;
 

@@ -29,7 +29,7 @@ impl Module for Debug {
     ])
     .exclusive(&[&["msg", "var"]])
     .examples("- debug:\n    var: ansible_facts\n    verbosity: 2\n- debug: msg=\"ready {{ inventory_hostname }}\"\n")
-    .side(Side::Controller).manners(Manners { short: true, names_first: false, missing: None });
+    .side(Side::Controller).manners(Manners { short: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Infallible;
 

@@ -23,7 +23,7 @@ impl Module for Fail {
     )
     .examples("- fail:\n    msg: this host has no role\n  when: group_names | length == 0\n")
     .side(Side::Controller)
-    .manners(Manners { short: false, names_first: true, missing: None });
+    .manners(Manners { names_first: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Infallible;
 

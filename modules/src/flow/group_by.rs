@@ -28,7 +28,7 @@ impl Module for GroupBy {
     )
     .examples("- group_by:\n    key: os_{{ ansible_facts.distribution }}\n")
     .side(Side::Controller)
-    .manners(Manners { short: false, names_first: true, missing: None });
+    .manners(Manners { names_first: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Infallible;
 

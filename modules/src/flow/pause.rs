@@ -36,7 +36,7 @@ impl Module for Pause {
     .exclusive(&[&["minutes", "seconds"]])
     .examples("- pause:\n    seconds: 10\n- pause:\n    prompt: is the machine off\n  register: answer\n")
     .side(Side::Controller)
-    .manners(Manners { short: true, names_first: false, missing: None });
+    .manners(Manners { short: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Infallible;
 

@@ -31,7 +31,7 @@ impl Module for SetStats {
     )
     .examples("- set_stats:\n    data:\n      nodes_checked: 1\n")
     .side(Side::Controller)
-    .manners(Manners { short: false, names_first: true, missing: None });
+    .manners(Manners { names_first: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Infallible;
 

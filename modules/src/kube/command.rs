@@ -11,10 +11,7 @@ use kube::api::AttachParams;
 use muster_engine::module::{Failure, Kind, Opt};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-
-/// Most bytes kept of what a command prints.
-const CAP: usize = 1 << 30;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// A container of a pod.
 #[derive(Clone, Copy, Debug)]
@@ -41,20 +38,23 @@ pub(crate) struct Inside {
     pub container: Option<String>,
 }
 
+/// Where what a command reads comes from.
+pub(crate) type Source<'a> = &'a mut (dyn AsyncRead + Send + Unpin);
+
 /// What a command reads.
-#[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a> {
     Nothing,
     /// As much as the command itself knows to take.
-    Counted(&'a [u8]),
+    Counted(Source<'a>),
     /// All of it, to its end. Servers before 1.30 can tell a command of no end: its code is then not known.
-    ToEnd(&'a [u8]),
+    ToEnd(Source<'a>),
 }
 
 /// What became of a command.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ended {
     pub rc: i32,
+    /// Empty where it went elsewhere.
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
 }
@@ -77,6 +77,22 @@ impl Container<'_> {
     /// # Errors
     /// The server or the kubelet refuses, or the connection ends before the command.
     pub async fn run(&self, cluster: &Cluster, words: &[&str], input: Input<'_>) -> Result<Ended, Refusal> {
+        let mut stdout = vec![];
+        let ended = self.run_into(cluster, words, input, &mut stdout).await?;
+        Ok(Ended { stdout, ..ended })
+    }
+
+    /// Runs a command whose standard output goes elsewhere, as much of it as there is.
+    ///
+    /// # Errors
+    /// As [`Container::run`].
+    pub async fn run_into(
+        &self,
+        cluster: &Cluster,
+        words: &[&str],
+        input: Input<'_>,
+        sink: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Result<Ended, Refusal> {
         let (bytes, ends) = match input {
             Input::Nothing => (None, false),
             Input::Counted(bytes) => (Some(bytes), false),
@@ -109,7 +125,7 @@ impl Container<'_> {
             let mut stdin = stdin;
             if let (Some(open), Some(bytes)) = (stdin.as_mut(), bytes) {
                 // A command that needs no more of it has ended: its status says how.
-                let _ = open.write_all(bytes).await;
+                let _ = tokio::io::copy(bytes, open).await;
                 let _ = open.flush().await;
             }
             // Held open until the end, unless the end is what is waited for: on servers before 1.30 to close it is to close the
@@ -124,7 +140,8 @@ impl Container<'_> {
             drop(stdin);
             status
         };
-        let (status, stdout, stderr) = join3(feeding, all(stdout), all(stderr)).await;
+        let mut kept = vec![];
+        let (status, written, _) = join3(feeding, all(stdout, sink), all(stderr, &mut kept)).await;
         let Some(status) = status else {
             return Err(Refusal {
                 message:
@@ -133,19 +150,27 @@ impl Container<'_> {
                 ..Refusal::default()
             });
         };
+        written.map_err(|error| Refusal {
+            message: format!("what the command printed cannot be kept here: {error}"),
+            ..Refusal::default()
+        })?;
         let status = serde_json::to_value(&status).unwrap_or_default();
         let rc = code(&status).ok_or_else(|| failed(&status))?;
-        Ok(Ended { rc, stdout, stderr })
+        Ok(Ended { rc, stdout: vec![], stderr: kept })
     }
 }
 
-async fn all(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let mut bytes = vec![];
-    if let Some(stream) = stream {
-        // What came until the connection broke is kept; the status tells of the rest.
-        let _ = stream.take(u64::try_from(CAP).unwrap_or(u64::MAX)).read_to_end(&mut bytes).await;
+/// What came until the stream ended or the connection broke, of which the status tells; fails where it cannot be kept.
+async fn all(
+    stream: Option<impl AsyncRead + Unpin>,
+    sink: &mut (dyn AsyncWrite + Send + Unpin),
+) -> std::io::Result<()> {
+    let Some(mut stream) = stream else { return Ok(()) };
+    let mut piece = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = stream.read(&mut piece).await {
+        sink.write_all(piece.get(..count).unwrap_or_default()).await?;
     }
-    bytes
+    sink.flush().await
 }
 
 /// The exit code that a `Status` tells of; none when the command never ran.

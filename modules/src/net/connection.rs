@@ -37,7 +37,7 @@ impl Module for WaitForConnection {
     )
     .examples("- wait_for_connection:\n    delay: 10\n    timeout: 300\n")
     .side(Side::Both)
-    .manners(Manners { short: false, names_first: true, missing: None });
+    .manners(Manners { names_first: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Args;
 

@@ -62,7 +62,7 @@ impl Module for Reboot {
     )
     .examples("- reboot:\n    reboot_timeout: 900\n")
     .side(Side::Both)
-    .manners(Manners { short: false, names_first: true, missing: None });
+    .manners(Manners { names_first: true, ..Manners::USUAL });
     type Args = Args;
     type Change = Args;
 

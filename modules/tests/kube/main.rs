@@ -22,6 +22,7 @@ mod helm;
 mod jsonpath;
 mod k8s;
 mod objects;
+mod options;
 mod proxy;
 mod side_by_side;
 mod ways;

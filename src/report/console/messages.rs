@@ -141,6 +141,7 @@ mod tests {
             name: "drain it".into(),
             handler: false,
             action: "k8s_drain".into(),
+            side: muster_engine::module::Side::Controller,
             place: String::new(),
             origin: None,
             check_mode: false,

@@ -4,7 +4,7 @@
 use super::Console;
 use crate::report::{Colour, harmless};
 use muster_engine::event::{Outcome, Status, StepInfo};
-use muster_engine::module::{CAUSE, Side};
+use muster_engine::module::{CAUSE, EXHAUSTED, Side};
 use muster_engine::source::{Sources, Span};
 use muster_engine::template::Trail;
 use serde_json::Value as Json;
@@ -21,10 +21,15 @@ const MORE: &str = "...";
 const LEAD: &str = "Task failed";
 
 /// What Ansible adds to some messages, by what they hold.
-const HELP: [(&str, &str); 5] = [
+const HELP: [(&str, &str); 6] = [
     ("Conditionals must have a boolean result.", BROKEN),
     ("Conditional expressions must be strings.", BROKEN),
     ("Empty conditional expressions are not allowed.", BROKEN),
+    (
+        "Encountered untrusted template or expression.",
+        "Templates and expressions must be defined by trusted sources such as playbooks or roles, not untrusted sources \
+         such as module results.",
+    ),
     (
         "The `loop` value must resolve to",
         "Provide a list of items/templates, or a template resolving to a list.",
@@ -140,11 +145,10 @@ fn told(info: &StepInfo, outcome: &Outcome) -> Option<String> {
     if outcome.status == Status::Unreachable {
         return Some(format!("Task failed: {message}"));
     }
-    let judged = outcome.result.get("failed_when_result") == Some(&Json::Bool(true));
+    let says = |key: &str| outcome.result.get(key) == Some(&Json::Bool(true));
+    let judged = says("failed_when_result") || says(EXHAUSTED);
     // Of a module whose work is done on this side Ansible says that the action failed.
-    let modules = muster_modules::builtin();
-    let is_action = modules.get(&info.action).is_some_and(|module| module.spec().side != Side::Host);
-    let who = if judged || is_action { "Action" } else { "Module" };
+    let who = if judged || info.side != Side::Host { "Action" } else { "Module" };
     Some(match (message, text(CAUSE)) {
         ("", None) => format!("Task failed: {who} failed."),
         (message, None) => format!("Task failed: {who} failed: {message}"),

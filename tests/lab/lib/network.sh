@@ -17,9 +17,13 @@ network_up() {
     echo "$SUBNET" >"$RUN/subnet"
 }
 
-# Who answers for names, at this machine's end of the bridge.
+# Who answers for names, at this machine's end of the bridge: for the hosts, and as the cluster's own would for its API. Of every
+# other name it says that there is none.
 names_up() {
-    setsid python3 "$LAB/names.py" "$SUBNET.1" "$RUN/hosts" </dev/null >>"$RUN/names.log" 2>&1 9>&- &
+    awk '{ print $2, $1 }' "$RUN/hosts" >"$RUN/names"
+    setsid dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --listen-address="$SUBNET.1" --bind-interfaces \
+        --no-resolv --no-hosts --addn-hosts="$RUN/names" --host-record=kubernetes.default.svc.cluster.local,10.96.0.1 '--local=/#/' \
+        </dev/null >>"$RUN/names.log" 2>&1 9>&- &
     echo $! >"$RUN/names.pid"
 }
 

@@ -2,6 +2,7 @@
 //! or a command is data and never rendered. `with_*` loops use the same table as `lookup()` and `query()`.
 
 mod commands;
+mod config;
 mod files;
 mod generate;
 mod ini;
@@ -64,10 +65,11 @@ fn find(name: &str) -> Option<Lookup> {
     TABLES.iter().copied().flatten().find(|(known, _)| *known == name).map(|(_, lookup)| *lookup)
 }
 
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     lists::TABLE,
     files::TABLE,
     commands::TABLE,
+    config::TABLE,
     tables::TABLE,
     ini::TABLE,
     generate::TABLE,
@@ -87,8 +89,7 @@ fn run(core: &Arc<Core>, name: &str, terms: Vec<Value>, options: Args) -> Result
         }
         return Err(fault::error(format!("The lookup plugin '{name}' was not found.")));
     };
-    let short = name.rsplit_once('.').map_or(name, |(_, short)| short);
-    lookup(&Request { core: core.clone(), terms, options }).map_err(|error| named("lookup", short, error))
+    lookup(&Request { core: core.clone(), terms, options }).map_err(|error| named("lookup", name, error))
 }
 
 /// `lookup(name, ...)`, or `query(name, ...)` if a list is wanted.

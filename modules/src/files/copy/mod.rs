@@ -7,7 +7,7 @@ mod tree;
 
 use super::attributes::{Wanted, with_attributes};
 use super::local::{self, basename};
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec};
 use one::{Asked, Source};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -68,7 +68,8 @@ impl Module for Copy {
             Opt::new("decrypt", Kind::Bool, "Opens files that are in a vault.").default("true"),
         ],
     )
-    .examples("- copy: {src: kubeadm.conf, dest: /etc/kubernetes/, mode: \"0600\"}\n- copy: {content: \"{{ groups | to_json }}\", dest: /etc/groups.json}\n");
+    .examples("- copy: {src: kubeadm.conf, dest: /etc/kubernetes/, mode: \"0600\"}\n- copy: {content: \"{{ groups | to_json }}\", dest: /etc/groups.json}\n")
+    .manners(Manners { missing: Some("dest is required"), ..Manners::USUAL });
     type Args = Args;
     type Change = Change;
 

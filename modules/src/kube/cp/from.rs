@@ -1,12 +1,14 @@
 //! Out of a container: files and directories, no links and no devices, to where the task runs.
 
-use super::archive::{self, Entry};
+use super::archive::{self, Packed, Writing};
+use super::spool::{aside, full, put_down};
 use super::{Args, Copying};
 use crate::command::words::{expanded, quote};
 use crate::kube::Input;
 use crate::tool;
 use muster_engine::connection::Command;
 use muster_engine::module::{Context, Failure, Output};
+use std::io::{Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 pub(super) async fn copy(args: &Args, inside: &Copying<'_>, cx: &Context) -> Result<Output, Failure> {
@@ -21,20 +23,21 @@ pub(super) async fn copy(args: &Args, inside: &Copying<'_>, cx: &Context) -> Res
     if cx.check_mode {
         return Ok(Output::new(true).with("result", said));
     }
-    let (mut entries, left) =
-        if has_tar { packed(remote, inside).await? } else { (listed(remote, inside).await?, 0) };
-    let is_file = matches!(entries.as_slice(), [Entry { content: Some(_), .. }])
-        && !is_directory(remote, inside).await?;
-    if entries.iter().all(|entry| entry.content.is_none()) {
+    let is_file = !is_directory(remote, inside).await?;
+    let packed = if has_tar {
+        packed(remote, is_file, inside).await?
+    } else {
+        listed(remote, is_file, inside).await?
+    };
+    if packed.entries.iter().all(|entry| entry.content.is_none()) {
         let warning = format!("No file found from directory '{}' into remote Pod.", args.remote_path);
         return Ok(Output::new(false).with("warning", warning.clone()).warn(warning));
     }
-    entries.retain(|entry| entry.content.is_some());
-    unpacked(local, remote, entries, is_file, cx).await?;
+    unpacked(local, remote, &packed, is_file, cx).await?;
     let output = Output::new(true).with("result", said);
-    Ok(match left {
+    Ok(match packed.left {
         0 => output,
-        _ => output.warn(format!("{left} links or special files of {} were left out", args.remote_path)),
+        left => output.warn(format!("{left} links or special files of {} were left out", args.remote_path)),
     })
 }
 
@@ -42,15 +45,18 @@ async fn is_directory(remote: &str, inside: &Copying<'_>) -> Result<bool, Failur
     inside.says(&["test", "-d", remote]).await
 }
 
+/// What one file is called in an archive, until it is where it belongs.
+const ALONE: &str = "file";
+
 /// By the container's tar.
-async fn packed(remote: &str, inside: &Copying<'_>) -> Result<(Vec<Entry>, usize), Failure> {
+async fn packed(remote: &str, is_file: bool, inside: &Copying<'_>) -> Result<Packed, Failure> {
     let (parent, base) = split(remote);
-    let ended = inside.run(&["tar", "-cf", "-", "-C", parent, base], Input::Nothing).await?;
+    let (ended, file) = inside.kept(&["tar", "-cf", "-", "-C", parent, base]).await?;
     if ended.rc != 0 {
         return Err(refused(remote, &ended.err()));
     }
-    let (entries, left) = archive::read(&ended.stdout)?;
-    Ok((archive::moved(entries, base, ""), left))
+    let (base, to) = (base.to_string(), if is_file { ALONE } else { "" });
+    aside(move || archive::moved(file, &base, to)).await
 }
 
 fn split(remote: &str) -> (&str, &str) {
@@ -70,7 +76,7 @@ fn refused(remote: &str, said: &str) -> Failure {
 }
 
 /// By its shell, file by file.
-async fn listed(remote: &str, inside: &Copying<'_>) -> Result<Vec<Entry>, Failure> {
+async fn listed(remote: &str, is_file: bool, inside: &Copying<'_>) -> Result<Packed, Failure> {
     let path = quote(remote);
     let script = format!(
         "w() {{ for f in \"$1\"/* \"$1\"/.*; do case $f in */.|*/..) continue;; esac; if [ -h \"$f\" ]; then :; elif [ -d \"$f\" ]; then w \"$f\"; elif [ -f \"$f\" ]; then printf '%s\\0' \"$f\"; fi; done; }}\n\
@@ -80,42 +86,49 @@ async fn listed(remote: &str, inside: &Copying<'_>) -> Result<Vec<Entry>, Failur
     if ended.rc != 0 {
         return Err(refused(remote, &ended.err()));
     }
-    let mut entries = vec![];
+    let mut written = Writing::begin()?;
     for name in ended.out().split('\0').filter(|name| !name.is_empty()) {
-        let read = inside.run(&["cat", name], Input::Nothing).await?;
+        let (read, mut file) = inside.kept(&["cat", name]).await?;
         if read.rc != 0 {
             return Err(refused(name, &read.err()));
         }
-        let path = PathBuf::from(name.strip_prefix(remote).unwrap_or(name).trim_start_matches('/'));
-        entries.push(Entry { path, mode: 0o644, content: Some(read.stdout) });
+        let path = match is_file {
+            true => PathBuf::from(ALONE),
+            false => PathBuf::from(name.strip_prefix(remote).unwrap_or(name).trim_start_matches('/')),
+        };
+        written = aside(move || {
+            let size =
+                file.seek(SeekFrom::End(0)).and_then(|size| file.rewind().map(|()| size)).map_err(full)?;
+            written.add(&path, 0o644, Some((size, &mut file)))?;
+            Ok(written)
+        })
+        .await?;
     }
-    Ok(entries)
+    written.end(0)
 }
 
 /// Puts them down where the task runs: a file as `local`, a directory as `local`, or in it where it is there already.
 async fn unpacked(
     local: &str,
     remote: &str,
-    mut entries: Vec<Entry>,
+    packed: &Packed,
     is_file: bool,
     cx: &Context,
 ) -> Result<(), Failure> {
     let base = split(remote).1;
     let path = expanded(local.trim_end_matches('/'));
     let name = quote(base);
+    let source = put_down(&packed.file, cx).await?;
     let script = if is_file {
-        // Under a name of its own in the archive, then moved to where it belongs.
-        if let Some(entry) = entries.first_mut() {
-            entry.path = PathBuf::from("file");
-        }
+        // Under a name of its own, then moved to where it belongs.
         format!(
-            "p={path}; [ -d \"$p\" ] && p=$p/{name}; case $p in */*) d=${{p%/*}};; *) d=.;; esac; mkdir -p \"${{d:-/}}\" && t=$(mktemp -d \"${{d:-/}}/.k8s_cp.XXXXXX\") && trap 'rm -rf \"$t\"' EXIT && tar -xf - -C \"$t\" && mv -f \"$t/file\" \"$p\""
+            "p={path}; [ -d \"$p\" ] && p=$p/{name}; case $p in */*) d=${{p%/*}};; *) d=.;; esac; mkdir -p \"${{d:-/}}\" && t=$(mktemp -d \"${{d:-/}}/.k8s_cp.XXXXXX\") && tar -xf - -C \"$t\" && mv -f \"$t/{ALONE}\" \"$p\"; r=$?; [ -z \"$t\" ] || rm -rf \"$t\""
         )
     } else {
-        format!("p={path}; [ -d \"$p\" ] && p=$p/{name}; mkdir -p \"$p\" && tar -xf - -C \"$p\"")
+        format!("p={path}; [ -d \"$p\" ] && p=$p/{name}; mkdir -p \"$p\" && tar -xf - -C \"$p\"; r=$?")
     };
-    let command = Command::new(script).stdin(archive::write(&entries)?);
-    let done = cx.exec(command).await?;
+    let source = quote(&source);
+    let done = cx.exec(Command::new(format!("exec <{source}; {script}; rm -f {source}; exit $r"))).await?;
     match done.succeeded() {
         true => Ok(()),
         false => Err(tool::failed(

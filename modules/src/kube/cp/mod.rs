@@ -1,9 +1,10 @@
 //! `kubernetes.core.k8s_cp`: files and directories into a container and out of it. They go as one archive where the container has
 //! `tar`, else file by file through its shell; a container with neither is said to have neither. What is local is where the
-//! task runs. In check mode nothing is copied.
+//! task runs. What is on its way is on this machine's disk, not in memory. In check mode nothing is copied.
 
 mod archive;
 mod from;
+mod spool;
 mod to;
 
 use super::asks::Asks;
@@ -14,6 +15,7 @@ use super::way;
 use crate::options::options;
 use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::Deserialize;
+use std::fs::File;
 
 /// `kubernetes.core.k8s_cp`.
 pub(crate) struct K8sCp;
@@ -80,13 +82,22 @@ struct Copying<'a> {
 
 impl Copying<'_> {
     async fn run(&self, words: &[&str], input: Input<'_>) -> Result<Ended, Failure> {
+        self.container.run(self.cluster, words, input).await.map_err(|refusal| self.failed(words, refusal))
+    }
+
+    fn failed(&self, words: &[&str], refusal: Refusal) -> Failure {
         let Container { namespace, pod, .. } = self.container;
-        self.container.run(self.cluster, words, input).await.map_err(|refusal: Refusal| {
-            refusal.failing(&format!(
-                "Error while running/parsing from pod {namespace}/{pod} command='{}'",
-                words.join(" ")
-            ))
-        })
+        let command = words.join(" ");
+        refusal
+            .failing(&format!("Error while running/parsing from pod {namespace}/{pod} command='{command}'"))
+    }
+
+    /// Runs a command and keeps what it prints in a file.
+    async fn kept(&self, words: &[&str]) -> Result<(Ended, File), Failure> {
+        let file = spool::empty()?;
+        let mut sink = spool::reader(&file, 0).await?;
+        let ended = self.container.run_into(self.cluster, words, Input::Nothing, &mut sink).await;
+        Ok((ended.map_err(|refusal| self.failed(words, refusal))?, file))
     }
 
     /// Whether a command can be run and says yes. A program that is not there says no.

@@ -1,16 +1,16 @@
 //! Into a container: what is to go is read where the task runs, and put down by `tar` or the shell.
 
-use super::archive::{self, Entry};
+use super::archive::{self, Entry, Packed, Writing};
+use super::spool::{TEMPORARY, aside, brought, full, reader};
 use super::{Args, Copying};
 use crate::command::words::quote;
 use crate::kube::Input;
 use crate::tool;
 use muster_engine::connection::Command;
 use muster_engine::module::{Context, Failure, Output};
-use std::path::{Path, PathBuf};
-
-/// Most bytes that are copied at once.
-pub(super) const CAP: usize = 1 << 30;
+use std::fs::File;
+use std::path::Path;
+use tokio::io::AsyncReadExt as _;
 
 pub(super) async fn copy(args: &Args, inside: &Copying<'_>, cx: &Context) -> Result<Output, Failure> {
     let mut dest = args.remote_path.trim_end_matches('/').to_string();
@@ -22,27 +22,30 @@ pub(super) async fn copy(args: &Args, inside: &Copying<'_>, cx: &Context) -> Res
         }
         (None, None) => return Err(Failure::new("one of local_path, content is needed")),
     };
-    let entries = match (&args.content, &args.local_path) {
+    let packed = match (&args.content, &args.local_path) {
         (Some(_), _) if is_directory => {
             return Err(Failure::new(
                 "When content is specified, remote path should not be an existing directory",
             ));
         }
         (Some(content), _) => {
-            let path = PathBuf::from(dest.trim_start_matches('/'));
-            vec![Entry { path, mode: 0o644, content: Some(content.clone().into_bytes()) }]
+            let mut written = Writing::begin()?;
+            let size = u64::try_from(content.len()).unwrap_or(0);
+            let path = Path::new(dest.trim_start_matches('/'));
+            written.add(path, 0o644, Some((size, &mut content.as_bytes())))?;
+            written.end(0)?
         }
         (None, local) => {
             let local = found(local.as_deref().unwrap_or_default(), cx)?;
-            let (base, entries) = packed(&local, cx).await?;
+            let (base, file) = gathered(&local, cx).await?;
             if is_directory {
                 dest = format!("{dest}/{base}");
             }
-            archive::moved(entries, &base, &dest)
+            aside(move || archive::moved(file, &base, &dest)).await?
         }
     };
     if !cx.check_mode {
-        put(args, inside, &entries).await?;
+        put(args, inside, &packed).await?;
     }
     Ok(Output::new(true).with("result", said))
 }
@@ -58,24 +61,19 @@ fn found(local: &str, cx: &Context) -> Result<String, Failure> {
     Ok(found.display().to_string())
 }
 
-/// A file or directory of where the task runs: its own name, and what is at and below it.
-async fn packed(local: &str, cx: &Context) -> Result<(String, Vec<Entry>), Failure> {
+/// A file or directory of where the task runs: its own name, and an archive of what is at and below it.
+async fn gathered(local: &str, cx: &Context) -> Result<(String, File), Failure> {
     let local = local.trim_end_matches('/');
     let base = local.rsplit('/').next().unwrap_or(local).to_string();
     let path = crate::command::words::expanded(local);
     let script = format!(
         "p={path}; [ -e \"$p\" ] || {{ echo missing >&2; exit 91; }}; [ -r \"$p\" ] || {{ echo unreadable >&2; exit 92; }}\n\
-         case $p in */*) d=${{p%/*}}; b=${{p##*/}};; *) d=.; b=$p;; esac; cd \"${{d:-/}}\" && exec tar -chf - -- \"$b\""
+         case $p in */*) d=${{p%/*}}; b=${{p##*/}};; *) d=.; b=$p;; esac; cd \"${{d:-/}}\" || exit 1\n\
+         umask 077; {TEMPORARY} && if tar -chf - -- \"$b\" >\"$t\"; then printf %s \"$t\"; else r=$?; rm -f \"$t\"; exit \"$r\"; fi"
     );
-    let mut command = Command::new(script);
-    command.cap = Some(CAP);
-    let done = cx.exec(command).await?;
+    let done = cx.exec(Command::new(script)).await?;
     match done.rc {
-        0 if done.truncated > 0 => Err(Failure::new(format!(
-            "{local} has more than {} MiB: copy it in parts, or with `kubectl cp`",
-            CAP >> 20
-        ))),
-        0 => Ok((base, archive::read(&done.stdout)?.0)),
+        0 => Ok((base, brought(&done.out(), cx).await?)),
         91 => Err(Failure::new(format!("{local} does not exist in local filesystem"))),
         92 => Err(Failure::new(format!("{local} not readable"))),
         rc => Err(tool::failed(
@@ -87,7 +85,7 @@ async fn packed(local: &str, cx: &Context) -> Result<(String, Vec<Entry>), Failu
     }
 }
 
-async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(), Failure> {
+async fn put(args: &Args, inside: &Copying<'_>, packed: &Packed) -> Result<(), Failure> {
     let absolute = args.remote_path.starts_with('/');
     let shell = inside.has(&["sh", "-c", ":"]).await?;
     if inside.has(&["tar", "--version"]).await?
@@ -101,12 +99,13 @@ async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(),
         if absolute {
             words.extend(["-C", "/"]);
         }
-        let archive = archive::write(entries)?;
+        let mut archive = reader(&packed.file, 0).await?;
+        let length = packed.file.metadata().map_err(full)?.len();
         // tar reads on behind the end of an archive until its input ends, which not every server can tell it.
-        let counted = format!("head -c {} | {}", archive.len(), words.join(" "));
+        let counted = format!("head -c {length} | {}", words.join(" "));
         let ended = match shell && inside.has(&["sh", "-c", "command -v head"]).await? {
-            true => inside.run(&["sh", "-c", &counted], Input::Counted(&archive)).await?,
-            false => inside.run(&words, Input::ToEnd(&archive)).await?,
+            true => inside.run(&["sh", "-c", &counted], Input::Counted(&mut archive)).await?,
+            false => inside.run(&words, Input::ToEnd(&mut archive)).await?,
         };
         return match ended.rc {
             0 => Ok(()),
@@ -120,10 +119,17 @@ async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(),
     if !shell {
         return Err(inside.nothing_to_copy_with());
     }
-    for entry in entries {
+    for entry in &packed.entries {
         let path = format!("{}{}", if absolute { "/" } else { "" }, entry.path.display());
-        let (script, input) = script(&path, entry, args.no_preserve);
-        let ended = inside.run(&["sh", "-c", &script], input).await?;
+        let script = script(&path, entry, args.no_preserve);
+        let words = ["sh", "-c", script.as_str()];
+        let ended = match entry.content {
+            Some((at, length)) => {
+                let mut content = reader(&packed.file, at).await?.take(length);
+                inside.run(&words, Input::Counted(&mut content)).await?
+            }
+            None => inside.run(&words, Input::Nothing).await?,
+        };
         if ended.rc != 0 {
             return Err(Failure::new(format!(
                 "Failed to copy local file/directory into Pod due to: {path}: {}",
@@ -135,17 +141,15 @@ async fn put(args: &Args, inside: &Copying<'_>, entries: &[Entry]) -> Result<(),
 }
 
 /// What puts one entry down. A file is as long as is said: where its input cannot be closed, nothing else tells its end.
-fn script<'e>(path: &str, entry: &'e Entry, no_preserve: bool) -> (String, Input<'e>) {
+fn script(path: &str, entry: &Entry, no_preserve: bool) -> String {
     let (path, mode) = (quote(path), entry.mode & 0o7777);
     let mode = if no_preserve { String::new() } else { format!(" && chmod {mode:o} {path}") };
-    match &entry.content {
-        None => (format!("mkdir -p {path}{mode}"), Input::Nothing),
-        Some(content) => (
+    match entry.content {
+        None => format!("mkdir -p {path}{mode}"),
+        Some((_, length)) => {
             format!(
-                "p={path}; case $p in */*) mkdir -p \"${{p%/*}}/\";; esac; head -c {} > \"$p\"{mode}",
-                content.len()
-            ),
-            Input::Counted(content),
-        ),
+                "p={path}; case $p in */*) mkdir -p \"${{p%/*}}/\";; esac; head -c {length} > \"$p\"{mode}"
+            )
+        }
     }
 }

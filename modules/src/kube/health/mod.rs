@@ -120,6 +120,7 @@ impl Asks for K8sHealth {
             .with("members", names)
             .with("network_plugin", plugin)
             .with("dns_servers", network::servers(&world))
+            .with("dns_domain", network::domain(&world))
             .with("version", world.version))
     }
 }

@@ -177,3 +177,61 @@ pub(super) fn servers(world: &World) -> Vec<String> {
         .chain(pods.map(|pod| text(pod, "/status/podIP")));
     addresses.filter(|address| !address.is_empty() && *address != "None").map(str::to_string).collect()
 }
+
+/// The cluster's domain, such as `cluster.local`: what CoreDNS serves, else what kubelets are told. Nothing where neither can be
+/// read.
+pub(super) fn domain(world: &World) -> Option<String> {
+    let maps = world.list(What::ConfigMaps).unwrap_or_default();
+    let held = |own: &str, key: &str| {
+        let map = maps.iter().find(|map| name(map) == own)?;
+        map.get("data")?.get(key)?.as_str()
+    };
+    let of_kubelets = || {
+        let all = maps.iter().find(|map| name(map).starts_with("kubelet-config"))?;
+        let text = all.get("data")?.get("kubelet")?.as_str()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("clusterDomain:"))?;
+        Some(line.trim().trim_matches('"').to_string())
+    };
+    held("coredns", "Corefile").and_then(served).or_else(of_kubelets).filter(|domain| !domain.is_empty())
+}
+
+/// The domain that a Corefile has the plugin `kubernetes` serve: the first of its zones that is no reverse one, or of the server
+/// block around it where it names none.
+fn served(corefile: &str) -> Option<String> {
+    let (mut depth, mut block) = (0_usize, vec![]);
+    for line in corefile.lines() {
+        let words: Vec<&str> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
+        let zones = words.iter().copied().take_while(|word| *word != "{");
+        match words.first() {
+            Some(&"}") => depth = depth.saturating_sub(1),
+            Some(_) if depth == 0 => block = zones.collect(),
+            Some(&"kubernetes") => {
+                let own: Vec<&str> = zones.skip(1).collect();
+                let zones = if own.is_empty() { block.clone() } else { own };
+                let plain =
+                    |zone: &&str| zone.split(':').next().unwrap_or_default().trim_matches('.').to_string();
+                let mut named =
+                    zones.iter().map(plain).filter(|zone| !zone.is_empty() && !zone.ends_with(".arpa"));
+                return named.next();
+            }
+            _ => {}
+        }
+        depth += usize::from(words.last() == Some(&"{"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_corefile_tells_the_domain_of_its_cluster() {
+        let kubeadm = ".:53 {\n    errors\n    health {\n       lameduck 5s\n    }\n    kubernetes corp.internal in-addr.arpa ip6.arpa {\n       pods insecure\n    }\n    forward . /etc/resolv.conf\n}\n";
+        assert_eq!(served(kubeadm).as_deref(), Some("corp.internal"));
+        let of_block = "# kubernetes nothing.example {\ncorp.internal:53 in-addr.arpa {\n    kubernetes\n}\n.:53 {\n    forward . 1.1.1.1\n}\n";
+        assert_eq!(served(of_block).as_deref(), Some("corp.internal"));
+        assert_eq!(served(".:53 {\n    kubernetes\n}\n"), None);
+        assert_eq!(served(".:53 {\n    forward . 1.1.1.1\n}\n"), None);
+    }
+}

@@ -33,6 +33,7 @@ pub(crate) enum What {
     Definitions,
     Autoscalers,
     TigeraStatus,
+    ConfigMaps,
 }
 
 const ALL: &[(What, &str)] = &[
@@ -57,6 +58,7 @@ const ALL: &[(What, &str)] = &[
     (What::Definitions, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
     (What::Autoscalers, "/apis/autoscaling/v2/horizontalpodautoscalers"),
     (What::TigeraStatus, "/apis/operator.tigera.io/v1/tigerastatuses"),
+    (What::ConfigMaps, "/api/v1/namespaces/kube-system/configmaps"),
 ];
 
 /// A cluster at one moment.
