@@ -426,7 +426,8 @@ impl<O: Write, E: Write> Console<O, E> {
             return Ok(());
         }
         self.heading(step)?;
-        let who = if self.running > self.including + 1 { format!("[{}] ", harmless(host)) } else { String::new() };
+        let who =
+            if self.running > self.including + 1 { format!("[{}] ", harmless(host)) } else { String::new() };
         self.line(&format!("{who}{}", harmless(line)))
     }
 
