@@ -15,6 +15,8 @@ mod addons;
 mod dnsmasq;
 #[path = "cluster/kubernetes.rs"]
 mod kubernetes;
+#[path = "cluster/replacing.rs"]
+mod replacing;
 
 use assert_cmd::Command;
 use muster_apiserver::{Cluster, Double};

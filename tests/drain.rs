@@ -264,27 +264,56 @@ async fn ctrl_c_says_how_the_node_is_left_and_ends_with_99() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_playbook_runs_by_itself_with_variables_and_shows_what_is_said_under_its_task() {
+async fn the_playbook_runs_by_itself_with_variables_and_says_what_the_verb_says() {
     let double = started(shop()).await;
+    let refused = run(muster(&double, "run drain -e drain_node=worker-0")).await;
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    let shape = "error: unable to drain node \"worker-0\", aborting command...\n\nThere are pending nodes to be drained:\n worker-0\n";
+    assert!(refused.err.contains(shape), "{}", refused.all());
+    assert!(!refused.all().contains('{') && !refused.all().contains("PLAY"), "{}", refused.all());
     let vars = json!({"drain_node": "10.0.0.100", "drain_ignore_daemonsets": true, "drain_force": true, "drain_delete_emptydir_data": true});
-    let mut command = muster(&double, "run drain -e");
+    let mut command = muster(&double, "run drain -v -e");
     command.arg(vars.to_string());
     let said = run(command).await;
     assert_eq!(said.code, 0, "{}", said.all());
-    assert!(
-        said.out.contains("\nSTAGE [Draining]\n") || said.out.starts_with("STAGE [Draining]\n"),
-        "{}",
-        said.out
-    );
-    let (_, task) = said.out.split_once("TASK [drain the node]").unwrap();
+    let (_, task) = said.out.split_once("TASK [drain : drain the node]").unwrap();
     let mut lines = task.lines().skip(1);
     assert_eq!(lines.next(), Some("10.0.0.100 is node/worker-0"));
     assert_eq!(lines.next(), Some("node/worker-0 cordoned"));
-    assert!(task.contains("\nnode/worker-0 drained\nchanged: [localhost"), "{}", said.out);
+    assert!(task.contains("\nnode/worker-0 drained\n"), "{}", said.out);
     assert!(said.err.contains("[WARNING]: ignoring DaemonSet-managed Pods: "), "{}", said.err);
     let nameless = run(muster(&double, "run drain")).await;
     assert_eq!(nameless.code, 2, "{}", nameless.all());
     assert!(nameless.all().contains("-e drain_node=NAME"), "{}", nameless.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_with_some_labels_are_all_cordoned_before_the_first_is_drained() {
+    let double = started(Cluster::healthy().workers(3).deployment("shop", "web", 6)).await;
+    for node in ["worker-0", "worker-2"] {
+        double.edit("nodes", "", node, |node| set(node, "/metadata/labels/pool", "old")).unwrap();
+    }
+    let said = run(muster(&double, "drain --selector pool=old --ignore-daemonsets --grace-period 1")).await;
+    assert_eq!(said.code, 0, "{}", said.all());
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert_eq!(lines[..2], ["node/worker-0 cordoned", "node/worker-2 cordoned"], "{}", said.all());
+    let drained: Vec<&&str> = lines.iter().filter(|line| line.ends_with(" drained")).collect();
+    assert_eq!(drained, [&"node/worker-0 drained", &"node/worker-2 drained"], "{}", said.all());
+    assert!(!said.out.contains("already cordoned"), "{}", said.all());
+    let uncordoned = run(muster(&double, "uncordon --selector pool=old")).await;
+    assert_eq!(
+        uncordoned.out,
+        "node/worker-0 uncordoned\nnode/worker-2 uncordoned\n",
+        "{}",
+        uncordoned.all()
+    );
+    let refused = run(muster(&double, "drain --selector pool=old")).await;
+    assert_eq!(refused.code, 2, "{}", refused.all());
+    assert!(refused.err.contains("pending nodes to be drained:\n worker-0\n"), "{}", refused.all());
+    assert!(refused.out.contains("cordoned, and not drained: worker-2. "), "{}", refused.all());
+    let none = run(muster(&double, "drain --selector pool=new")).await;
+    assert_eq!(none.code, 2, "{}", none.all());
+    assert!(none.err.contains("no node has the labels pool=new"), "{}", none.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]

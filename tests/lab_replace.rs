@@ -11,6 +11,7 @@
 #[expect(dead_code, reason = "what can be done to a lab is for other tests, too")]
 #[path = "support/lab.rs"]
 mod lab;
+#[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/operator.rs"]
 mod operator;
 #[path = "support/writer.rs"]
@@ -54,6 +55,14 @@ fn is_whole(lab: &Lab, from: &str, size: usize) {
 /// Waits until Kubernetes knows that a node is lost.
 fn is_lost(lab: &Lab, node: &str) {
     wait_until(&format!("{node} is not Ready"), || lab.ready(node) != "True");
+}
+
+/// On which host what is to be typed, by what a run has shown.
+fn typed(shown: &str) -> (String, String) {
+    let (_, after) = shown.split_once("As root on ").unwrap();
+    let host = after.split(':').next().unwrap();
+    let line = after.lines().find(|line| line.trim().starts_with("kubeadm token create")).unwrap();
+    (host.to_owned(), line.trim().to_owned())
 }
 
 #[test]
@@ -110,6 +119,8 @@ fn a_leader_that_lost_its_power_and_a_member_that_lost_its_data_are_replaced_and
     assert_eq!(code, 0, "{shown}");
     is_whole(&lab, alive, 3);
     assert_eq!(lab.ready(&dead), "True");
+    assert!(shown.contains("13  join       join ") && !shown.contains("TASK"), "a line a step: {shown}");
+    assert_eq!(lab.ssh(alive, "kubeadm token list").lines().count(), 1, "no token is left");
     assert!(ann.has_line("replace-control-plane", "done"), "the journal is closed");
     assert!(
         !lab.try_kubectl(&["-n", "kube-system", "get", "lease", "muster"]).status.success(),
@@ -136,10 +147,23 @@ fn a_leader_that_lost_its_power_and_a_member_that_lost_its_data_are_replaced_and
     let (code, shown) = ann.replace(&[other, "--yes", "--member-id", &id, "--fenced"]);
     assert_eq!(code, 2, "{shown}");
     assert!(shown.contains("kubelet runs") && shown.contains("--planned"), "{shown}");
-    let (code, shown) = ann.replace(&[other, "--planned", "--yes", "--member-id", &id]);
+    // At a terminal, and somebody types what is shown to be typed.
+    let mut run = ann.at_terminal(&["replace", "control-plane", other, "--planned", "--join", "print"]);
+    run.answer(&format!("Type {other} to replace it"), other);
+    run.wait_for_words("It is waited for here");
+    assert!(!run.shown().contains("TASK"), "{}", run.shown());
+    let (lead, line) = typed(&run.shown());
+    let join = lab.ssh(&lead, &line);
+    lab.ssh(other, &format!("{} --node-name {other}", join.trim()));
+    let (code, shown) = run.end();
     assert_eq!(code, 0, "{shown}");
     is_whole(&lab, alive, 3);
     assert_eq!(lab.ready(other), "True");
+    assert_eq!(
+        shown.matches("  16  verify").count(),
+        2,
+        "a line in the plan, and one when it is taken: {shown}"
+    );
     writer.assert_nothing_lost(&lab, alive);
 }
 
@@ -217,9 +241,8 @@ fn muster_may_be_killed_wherever_its_journal_stands() {
     for host in ["cp1", "cp2"] {
         assert_eq!(lab.ssh(host, "ls /var/lib/muster"), "", "the cluster is given back");
     }
-    // One whose maker was killed before it could write down which it is ends by itself.
     let tokens = lab.ssh("cp1", "kubeadm token list");
-    assert!(tokens.lines().count() <= 2, "a token is left: {tokens}");
+    assert_eq!(tokens.lines().count(), 1, "a token is left: {tokens}");
     writer.assert_nothing_lost(&lab, "cp1");
 }
 
@@ -236,6 +259,31 @@ fn clusters_of_one_and_of_two_are_refused_and_sent_to_the_restore() {
     drop(lab);
     let lab = Lab::up(&["--workers", "0", "--control-planes", "1"]);
     let ann = Operator::new(&lab, "ann@desk");
+    // What is no cluster of kubeadm's says so by itself, and how it is done there.
+    for (planted, said) in [
+        ("touch /etc/systemd/system/k3s.service", ["runs K3s", "kubectl delete node cp1"]),
+        ("touch /etc/systemd/system/rke2-server.service", ["runs RKE2", "https://HOST:9345"]),
+        (
+            "mv /etc/kubernetes/manifests/etcd.yaml /root/; sed -i s,--etcd-servers=.*,--etcd-servers=https://10.1.2.3:2379, \
+             /etc/kubernetes/manifests/kube-apiserver.yaml",
+            ["the API server of cp1 asks https://10.1.2.3:2379", "`etcd_member`"],
+        ),
+        (
+            "rm /etc/kubernetes/manifests/*; mkdir /etc/eks",
+            ["run by the provider", "muster replace worker cp1"],
+        ),
+    ] {
+        let keep = "cp -r /etc/kubernetes/manifests /root/kept; systemctl stop kubelet";
+        lab.ssh("cp1", &format!("{keep}; {planted}; systemctl daemon-reload"));
+        let (code, shown) = ann.replace(&["cp1"]);
+        assert_eq!(code, 2, "{planted}: {shown}");
+        for said in said {
+            assert!(shown.contains(said), "{planted}: {said}: {shown}");
+        }
+        let back = "rm -rf /etc/systemd/system/k3s.service /etc/systemd/system/rke2-server.service /etc/eks /etc/kubernetes/manifests";
+        lab.ssh("cp1", &format!("{back}; mv /root/kept /etc/kubernetes/manifests; systemctl daemon-reload; systemctl start kubelet"));
+    }
+    lab.wait_for_members("cp1", 1);
     let (code, shown) = ann.replace(&["cp1", "--planned"]);
     assert_eq!(code, 2, "{shown}");
     assert!(shown.contains("the only voter") && shown.contains("muster run etcd-restore"), "{shown}");

@@ -16,7 +16,7 @@ mod lab;
 mod operator;
 
 use lab::{Lab, wait_until};
-use operator::Operator;
+use operator::{Going, Operator};
 
 /// Every key with its value, from the member of a host alone.
 fn data(lab: &Lab, host: &str) -> String {
@@ -29,10 +29,12 @@ fn id(shown: &str) -> &str {
     line.trim().trim_start_matches("etcd ").split(':').next().unwrap()
 }
 
-/// Kills a run as soon as its journal has one more such line.
-fn kill_at(ann: &Operator, line: &[&str], step: &str, mark: &str) {
-    let written = ann.another_line(step, mark);
-    ann.start(line).kill_when(&format!("{step} was {mark}"), written);
+/// The id that a run asks for.
+fn asked_id(run: &mut Going) -> String {
+    run.wait_for_words("to restore etcd of this cluster");
+    let shown = run.shown();
+    let (before, _) = shown.split_once(" to restore etcd of this cluster").unwrap();
+    before.split_whitespace().last().unwrap().to_owned()
 }
 
 #[test]
@@ -78,8 +80,8 @@ fn two_of_three_are_gone_and_nothing_is_lost_that_the_third_had() {
     lab.run(&["renew", "cp3"]);
     ann.know_hosts(&lab);
     let line = ["run", "etcd-restore", "-e", &confirm];
-    kill_at(&ann, &line, "aside", "done");
-    kill_at(&ann, &line, "members", "begun");
+    ann.kill_at(&line, "aside", "done");
+    ann.kill_at(&line, "members", "begun");
     let (code, shown) = ann.muster(&line);
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("etcd is restored: 3 members, 1 of them may be lost"), "{shown}");
@@ -117,4 +119,28 @@ fn a_survivor_that_does_not_run_begins_anew_from_its_own_data() {
     assert_eq!(data(&lab, "cp1"), "key-1\nvalue-1\n");
     let manifest = lab.ssh("cp1", "cat /etc/kubernetes/manifests/etcd.yaml");
     assert!(!manifest.contains("force-new-cluster"), "{manifest}");
+
+    // Back to a snapshot of the operator's machine, though etcd is well; at a terminal both questions are asked.
+    lab.run(&["etcdctl", "--on", "cp1", "snapshot", "save", "/root/before.db"]);
+    ann.fetch(&lab, "cp1", "/root/before.db", "before.db");
+    lab.run(&["etcdctl", "--on", "cp1", "put", "key-2", "later"]);
+    let broken = ["run", "etcd-restore", "-e", "etcd_restore_snapshot=inventory.yaml"];
+    let mut run = ann.at_terminal(&[&broken[..], &more].concat());
+    let id = asked_id(&mut run);
+    run.answer("to restore etcd of this cluster", &id);
+    let (code, shown) = run.end();
+    assert_eq!(code, 2, "{shown}");
+    assert!(shown.contains("inventory.yaml is no whole snapshot of etcd"), "{shown}");
+    assert!(data(&lab, "cp1").contains("later"), "nothing was stopped");
+    let mut run =
+        ann.at_terminal(&["run", "etcd-restore", "-e", "etcd_restore_snapshot=before.db", "-e", more[3]]);
+    run.answer("cp2, cp3 cannot be reached. Type which of them are off for good", "cp2 cp3");
+    let id = asked_id(&mut run);
+    run.answer("to restore etcd of this cluster", &id);
+    let (code, shown) = run.end();
+    assert_eq!(code, 0, "{shown}");
+    for said in ["Everything that was written after", "cannot lift revisions", "etcd is restored: 1 member"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    assert_eq!(data(&lab, "cp1"), "key-1\nvalue-1\n", "what came after the snapshot is gone");
 }

@@ -56,12 +56,6 @@ fn pods(lab: &Lab) -> Vec<String> {
     lab.kubectl(&["get", "pods", "-n", "default", "-o", path]).lines().map(str::to_owned).collect()
 }
 
-/// Kills a run as soon as its journal has one more such line.
-fn kill_at(ann: &Operator, line: &[&str], step: &str, mark: &str) {
-    let written = ann.another_line(step, mark);
-    ann.start(line).kill_when(&format!("{step} was {mark}"), written);
-}
-
 #[test]
 fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
     let lab = Lab::with_api(&["--control-planes", "1", "--workers", "2", "--spares", "1", "--grace", "6"]);
@@ -94,14 +88,18 @@ fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
 
     // The run is killed once its Node is gone, and goes on with the labels that it had.
     let line = ["replace", "worker", "w1", "--with", "s1", "--yes"];
-    kill_at(&ann, &line, "node", "done");
+    ann.kill_at(&line, "node", "done");
     assert_eq!(lab.ready("w1"), "");
-    let (code, shown) = ann.muster(&line);
+    let mut run = ann.at_terminal(&line[..5]);
+    run.answer("Type w1 to replace it", "w1");
+    let (code, shown) = run.end();
     assert_eq!(code, 0, "{shown}");
     assert!(
         shown.contains("s1 is Ready and takes pods in place of w1, with 1 labels and 1 taints of it"),
         "{shown}"
     );
+    let tokens = lab.ssh("cp1", "kubeadm token list");
+    assert_eq!(tokens.lines().count(), 1, "no token is left: {tokens}");
     assert_eq!((lab.ready("w1").as_str(), lab.ready("s1").as_str()), ("", "True"));
     let what = lab.kubectl(&[
         "get",
@@ -132,15 +130,15 @@ fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
     assert_eq!(pods(&lab).len(), 7, "nothing was let go of");
 
     // A new machine of its name and address comes while the run waits for it.
-    let begun = ann.another_line("host", "begun");
-    let mut run = ann.start(&["replace", "worker", "w2", "--yes", "--fenced"]);
-    run.wait_for("it waits for the new machine", begun);
+    let mut run = ann.start(&["replace", "worker", "w2", "--yes", "--fenced", "--join", "print"]);
+    run.wait_for_words("It is waited for here");
     assert_eq!(lab.kubectl(&["get", "volumeattachments"]), "No resources found\n");
     lab.run(&["renew", "w2"]);
+    let join = lab.ssh("cp1", "kubeadm token create --ttl 1m --print-join-command");
+    lab.ssh("w2", join.trim());
     let (code, shown) = run.end();
     assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("kubeadm token create --ttl 30m --print-join-command\n"), "{shown}");
     assert_eq!(lab.ready("w2"), "True");
     wait_until("the shop is whole but for what nobody makes again", || pods(&lab).len() == 6);
-    let tokens = lab.ssh("cp1", "kubeadm token list");
-    assert_eq!(tokens.lines().count(), 1, "no token is left: {tokens}");
 }

@@ -2,6 +2,7 @@
 //! `no_log` task answered is hidden before an event is made, so no report can leak it.
 
 use crate::module::{Map, Side};
+use crate::playbook::Show;
 use crate::source::Span;
 use serde::Serialize;
 use std::sync::Arc;
@@ -103,9 +104,8 @@ pub enum EventKind {
         hosts: Vec<Arc<str>>,
         /// Whether it runs in check mode.
         check_mode: bool,
-        /// Whether only its findings are to be shown, and what fails.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        quiet: bool,
+        /// What of it a person is to see.
+        show: Show,
     },
     /// No host of the inventory matches the play's pattern.
     NoHostsMatched {

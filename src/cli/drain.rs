@@ -10,8 +10,9 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(mut_arg("timeout", |arg| arg.long("connect-timeout")))]
 pub struct Drain {
-    /// The node: its name, an address of it, or its name in the inventory.
-    pub node: String,
+    /// Which.
+    #[command(flatten)]
+    pub nodes: Nodes,
     /// Shows what would become of each pod, and changes nothing.
     #[arg(long)]
     pub plan: bool,
@@ -33,6 +34,9 @@ pub struct Drain {
     /// How long all of it may take: 90s, 15m, 1h30m, or seconds; 0 for ever [default: 15m].
     #[arg(id = "within", long = "timeout", value_name = "DURATION", value_parser = seconds)]
     pub within: Option<u64>,
+    /// How long to wait, when the pods are gone, until their volumes are detached; 0 does not wait [default: 5m].
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    pub volumes_timeout: Option<u64>,
     /// Only pods that these labels select.
     #[arg(long, value_name = "SELECTOR")]
     pub pod_selector: Option<String>,
@@ -59,14 +63,26 @@ pub struct Drain {
 /// `muster uncordon`.
 #[derive(Debug, Args)]
 pub struct Uncordon {
-    /// The node: its name, an address of it, or its name in the inventory.
-    pub node: String,
+    /// Which.
+    #[command(flatten)]
+    pub nodes: Nodes,
     /// Which cluster.
     #[command(flatten)]
     pub cluster: Cluster,
     /// How.
     #[command(flatten)]
     pub options: Options,
+}
+
+/// Which nodes.
+#[derive(Debug, Args)]
+pub struct Nodes {
+    /// The node: its name, an address of it, or its name in the inventory.
+    #[arg(required_unless_present = "selector")]
+    pub node: Option<String>,
+    /// All nodes that these labels select, one after another; all are cordoned first.
+    #[arg(long, value_name = "SELECTOR", conflicts_with = "node")]
+    pub selector: Option<String>,
 }
 
 /// Which cluster; without either the control planes of the inventory know, or else this machine's kubeconfig.
@@ -94,7 +110,7 @@ impl Drain {
     /// The variables of the playbook.
     #[must_use]
     pub fn variables(&self) -> Map<String, Json> {
-        let mut all = self.cluster.variables(&self.node);
+        let mut all = self.nodes.variables(&self.cluster);
         for (name, given) in [
             ("plan", self.plan),
             ("ignore_daemonsets", self.ignore_daemonsets),
@@ -114,6 +130,7 @@ impl Drain {
         for (name, value) in [
             ("grace_period", self.grace_period.map(Json::from)),
             ("timeout", self.within.map(Json::from)),
+            ("volumes_timeout", self.volumes_timeout.map(Json::from)),
             ("pod_selectors", self.pod_selector.as_ref().map(|selector| json!([selector]))),
             ("past_budgets", self.disable_eviction.then(|| json!(self.past_budget))),
             ("on_failure", Some(json!(on_failure))),
@@ -126,19 +143,18 @@ impl Drain {
     }
 }
 
-impl Cluster {
-    /// The variables of the playbook that say which node of which cluster.
+impl Nodes {
+    /// The variables of the playbook that say which nodes of which cluster.
     #[must_use]
-    pub fn variables(&self, node: &str) -> Map<String, Json> {
-        let mut all = Map::new();
-        all.insert("drain_node".into(), json!(node));
-        if let Some(kubeconfig) = &self.kubeconfig {
-            all.insert("drain_kubeconfig".into(), json!(kubeconfig));
-        }
-        if let Some(context) = &self.context {
-            all.insert("drain_context".into(), json!(context));
-        }
-        all
+    pub fn variables(&self, cluster: &Cluster) -> Map<String, Json> {
+        let said = [
+            ("drain_node", json!(self.node)),
+            ("drain_selector", json!(self.selector)),
+            ("drain_kubeconfig", json!(cluster.kubeconfig)),
+            ("drain_context", json!(cluster.context)),
+        ];
+        let said = said.into_iter().filter(|(_, value)| !value.is_null());
+        said.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -190,6 +206,12 @@ mod tests {
                 "drain_timeout": 5400, "drain_pod_selectors": ["app=web"], "drain_on_failure": "leave"})
         );
         assert_eq!((asked.options.connect.timeout, asked.options.check), (Some(3), true));
+        let several = drain("muster drain --selector pool=blue,!gpu --volumes-timeout 90s");
+        assert_eq!(several.variables()["drain_selector"], json!("pool=blue,!gpu"));
+        assert_eq!(several.variables()["drain_volumes_timeout"], json!(90));
+        for line in ["muster drain", "muster drain w1 --selector pool=blue"] {
+            assert!(Invocation::from_argv(line.split(' ').map(OsString::from)).is_err(), "{line}");
+        }
         let past = drain("muster drain w1 --disable-eviction --past-budget shop/web --on-failure uncordon");
         assert_eq!(past.variables()["drain_past_budgets"], json!(["shop/web"]));
         assert_eq!(past.variables()["drain_on_failure"], json!("uncordon"));

@@ -1,10 +1,10 @@
-//! `muster drain` and `muster uncordon`: the shipped playbooks of those names, told what the flags say. Their screen is kubectl's:
-//! what they say while they work and what stopped them, without banners, unless more is asked for with `-v`.
+//! `muster drain` and `muster uncordon`: the shipped playbooks of those names, told what the flags say. Their plays speak for
+//! themselves, so that the screen is kubectl's; no inventory is needed, for this machine's kubeconfig will do.
 
 use super::check;
+use super::run::Inventory;
 use crate::cli::{Drain, Options, Uncordon};
 use crate::exit::Exit;
-use crate::report::Shape;
 use crate::session::Session;
 use muster_engine::diagnostic::{Diagnostic, Diagnostics};
 use serde_json::{Map, Value as Json};
@@ -20,12 +20,11 @@ pub fn drain(session: &Session, asked: &Drain) -> Result<Exit, Exit> {
 
 /// Lets pods come to a node again.
 pub fn uncordon(session: &Session, asked: &Uncordon) -> Result<Exit, Exit> {
-    play(session, "uncordon", asked.cluster.variables(&asked.node), &asked.options)
+    play(session, "uncordon", asked.nodes.variables(&asked.cluster), &asked.options)
 }
 
 fn play(session: &Session, name: &str, vars: Map<String, Json>, options: &Options) -> Result<Exit, Exit> {
     let mut options = options.clone();
     options.site.extra_vars.push(Json::Object(vars).to_string());
-    let shape = if options.show.verbose == 0 { Some(Shape::Spoken) } else { None };
-    check::shaped(session, name, &options, shape)
+    check::play(session, name, &options, Inventory::Spared)
 }

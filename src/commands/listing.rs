@@ -21,7 +21,7 @@ pub fn is_wanted(select: &Select) -> bool {
 
 /// The lists.
 pub fn listed(session: &Session, prepared: Prepared, select: &Select) -> Result<String, Exit> {
-    let playbooks = prepared.playbooks.clone();
+    let playbooks = prepared.playbooks();
     let plan = prepared.plan(session)?;
     let mut out = String::new();
     let mut plays = plan.plays.iter();

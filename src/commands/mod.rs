@@ -12,6 +12,7 @@ mod playbooks;
 mod replace;
 mod retry;
 mod run;
+mod unpacked;
 mod vault;
 
 use crate::cli::{Color, Invocation, Verb};

@@ -9,7 +9,6 @@ use crate::report::console::Console;
 use crate::report::json::Json;
 use crate::report::logged::{Log, Logged};
 use crate::report::progress::Progress;
-use crate::report::spoken::Spoken;
 use crate::report::{Format, Look, Palette, Report, Shape};
 use crate::session::Session;
 use crate::site::Prepared;
@@ -28,21 +27,29 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Runs playbooks, or lists what would run.
 pub fn run(session: &Session, playbooks: &[PathBuf], options: &Options) -> Result<Exit, Exit> {
-    shaped(session, playbooks, options, None)
+    with(session, playbooks, options, Inventory::Needed)
 }
 
-/// Runs them in that shape, or in the one that is set.
-pub fn shaped(
+/// Whether there has to be an inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inventory {
+    /// That none was given is worth a warning.
+    Needed,
+    /// This machine will do.
+    Spared,
+}
+
+/// Runs them with an inventory, or without.
+pub fn with(
     session: &Session,
     playbooks: &[PathBuf],
     options: &Options,
-    shape: Option<Shape>,
+    inventory: Inventory,
 ) -> Result<Exit, Exit> {
     crate::log::begin(options.show.verbose);
-    let mut look = look(session, options)?;
-    look.shape = shape.unwrap_or(look.shape);
+    let look = look(session, options)?;
     let given = Given::read(session, &options.site)?;
-    let given = if look.shape == Shape::Spoken { given.without_need() } else { given };
+    let given = if inventory == Inventory::Spared { given.without_need() } else { given };
     let prepared = Prepared::read(session, playbooks, given, options)?;
     if options.select.syntax_check || listing::is_wanted(&options.select) {
         return Ok(print(&listing::listed(session, prepared, &options.select)?));
@@ -114,17 +121,11 @@ fn report(look: Look, output: Output, log: Option<Log>) -> Box<dyn Report> {
         Output::Json => Box::new(Json(out)),
         Output::Console => {
             let err = Logged::new(io::stderr(), log, "WARNING");
-            match look.shape {
-                Shape::Spoken => watched(Spoken::new(out, err, look)),
-                _ => watched(Console::new(out, err, look)),
-            }
+            let console = Console::new(out, err, look);
+            // A live line where a person watches.
+            if terminal::is_watched() { Box::new(Progress::new(console)) } else { Box::new(console) }
         }
     }
-}
-
-/// With a live line below it where a person watches.
-fn watched(report: impl Report + 'static) -> Box<dyn Report> {
-    if terminal::is_watched() { Box::new(Progress::new(report)) } else { Box::new(report) }
 }
 
 /// How the console looks, by flags and settings.

@@ -3,6 +3,7 @@
 //! stderr, each once.
 
 mod bare;
+mod messages;
 mod origin;
 
 use super::result::{self, cleaned, dumped, is_shown};
@@ -10,6 +11,7 @@ use super::style::harmless;
 use super::{Colour, Look, Report, Shape, deprecation, diff, findings, recap};
 use muster_engine::event::{Event, EventKind, Outcome, Status, StepInfo};
 use muster_engine::module::Map;
+use muster_engine::playbook::Show;
 use muster_engine::recap::Recap;
 use serde_json::Value as Json;
 use std::collections::{HashMap, HashSet};
@@ -25,6 +27,9 @@ pub struct Console<O, E> {
     look: Look,
     /// Plays of which only findings are shown.
     quiet: HashSet<usize>,
+    /// Plays that speak for themselves, and whether the one that began last is of them.
+    speaking: HashSet<usize>,
+    speaks: bool,
     /// Steps begun in this play.
     steps: HashMap<usize, Arc<StepInfo>>,
     /// The step under whose banner lines go.
@@ -74,6 +79,8 @@ impl<O: Write, E: Write> Console<O, E> {
             err,
             look,
             quiet: HashSet::new(),
+            speaking: HashSet::new(),
+            speaks: false,
             steps: HashMap::new(),
             shown: None,
             waiting: None,
@@ -482,14 +489,14 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn write(&mut self, event: &Event, recap: &Recap) -> io::Result<()> {
-        if self.look.shape != Shape::Default && self.bare(event)? {
+        if self.look.shape != Shape::Default && self.bare(event)? || self.message(event, recap)? {
             return Ok(());
         }
         match &event.kind {
             EventKind::RunStarted { playbooks, plays, .. } => self.start(playbooks, plays),
             EventKind::StageStarted { name } => self.stage(name),
-            EventKind::PlayStarted { play, name, check_mode, quiet, .. } => {
-                if *quiet && self.look.verbosity == 0 {
+            EventKind::PlayStarted { play, name, check_mode, show, .. } => {
+                if *show == Show::Findings && self.look.verbosity == 0 {
                     self.quiet.insert(*play);
                 }
                 self.play(*play, name, *check_mode)

@@ -9,6 +9,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What stands in place of a line of a decrypted vault.
+const SEALED: &str = "(decrypted: not shown)";
+
 /// All of them as one text.
 #[must_use]
 pub fn rendered(diagnostics: &Diagnostics, sources: &Sources, colour: bool) -> String {
@@ -45,13 +48,22 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
         for label in labels {
             let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             primary = false;
-            let mark = kind.span(first_line(source, label));
-            snippet = snippet.annotation(match label.text.is_empty() {
-                true => mark,
-                false => mark.label(harmless(&label.text)),
-            });
+            let range = if source.sealed { 0..SEALED.len() } else { first_line(source, label) };
+            let mark = match label.text.is_empty() {
+                true => kind.span(range),
+                false => kind.span(range).label(harmless(&label.text)),
+            };
+            if source.sealed {
+                let (line, _) = source.line_column(label.span.start);
+                let hidden = Snippet::source(SEALED).path(path).line_start(line);
+                group = group.element(hidden.annotation(mark));
+            } else {
+                snippet = snippet.annotation(mark);
+            }
         }
-        group = group.element(snippet);
+        if !source.sealed {
+            group = group.element(snippet);
+        }
     }
     let path = diagnostic.path.as_deref().map(named);
     if let Some(path) = path.filter(|_| shown.is_empty()) {
@@ -124,6 +136,17 @@ warning[muster::inventory::empty]: no host here
 --> hosts.yml
   = help: add one"
         );
+    }
+
+    #[test]
+    fn no_line_of_a_decrypted_vault_is_shown() {
+        let sources = Sources::default();
+        let id = sources.add_sealed("vars/secret.yml", "a: 1\ntoken: hunter2\n");
+        let mut all = Diagnostics::default();
+        all.push(Diagnostic::parse("muster::x::y", "no good").at(at(id, 5..19), "this"));
+        let told = rendered(&all, &sources, false);
+        assert!(told.contains("vars/secret.yml:2:1") && told.contains("this"), "{told}");
+        assert!(!told.contains("hunter2") && !told.contains("token"), "{told}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Differences as Ansible shows them. A result's `diff` comes in; unified differences, one per changed file, go out,
 //! each ending with a blank line.
 
-use super::result::json;
+use super::result::{json, yaml};
 use super::style::harmless;
-use super::{Colour, Look};
+use super::{Colour, Format, Look};
 use muster_engine::module::Map;
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
@@ -33,7 +33,7 @@ fn file(diff: &Map, look: &Look) -> String {
             None => side.to_string(),
         };
         let headers = (header("before"), header("after"));
-        out.push_str(&unified(&text(before), &text(after), &headers, look));
+        out.push_str(&unified(&text(before, look), &text(after, look), &headers, look));
     }
     if let Some(prepared) = diff.get("prepared").and_then(Json::as_str) {
         out.push_str(&harmless(prepared));
@@ -41,10 +41,14 @@ fn file(diff: &Map, look: &Look) -> String {
     out
 }
 
-fn text(side: &Json) -> String {
+fn text(side: &Json, look: &Look) -> String {
     match side {
         Json::Null => String::new(),
         Json::String(text) => text.clone(),
+        // An empty line ends it.
+        Json::Object(map) if look.format == Format::Yaml => {
+            yaml(map.clone(), look).trim_start_matches('\n').to_owned() + "\n\n"
+        }
         other => json(other, Some(4)) + "\n",
     }
 }
@@ -111,6 +115,16 @@ mod tests {
             shown(&diff, &Look::default()),
             "--- before\n+++ after\n@@ -1,4 +1,4 @@\n {\n     \"path\": \"/d\",\n-    \"state\": \"absent\"\n\
              +    \"state\": \"directory\"\n }\n\n"
+        );
+    }
+
+    #[test]
+    fn or_as_yaml_where_results_are() {
+        let diff = json!({"before": {"path": "/d", "state": "absent"}, "after": {"path": "/d", "state": "directory"}});
+        let look = Look { format: Format::Yaml, ..Look::default() };
+        assert_eq!(
+            shown(&diff, &look),
+            "--- before\n+++ after\n@@ -1,3 +1,3 @@\n     path: /d\n-    state: absent\n+    state: directory\n \n\n"
         );
     }
 

@@ -11,7 +11,6 @@ pub mod logged;
 pub mod progress;
 mod recap;
 mod result;
-pub mod spoken;
 pub mod style;
 
 pub use findings::has_errors;
@@ -45,8 +44,6 @@ pub enum Shape {
     Minimal,
     /// Only results, a line each.
     OneLine,
-    /// Only what modules say.
-    Spoken,
 }
 
 /// How the console looks.

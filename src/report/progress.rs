@@ -3,7 +3,7 @@
 
 use super::{Report, harmless};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use muster_engine::event::{Event, EventKind};
+use muster_engine::event::{Event, EventKind, StepInfo};
 use muster_engine::recap::Recap;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -19,7 +19,7 @@ const NAMED: usize = 4;
 pub struct Progress<R> {
     inner: R,
     bar: Option<ProgressBar>,
-    names: HashMap<usize, String>,
+    steps: HashMap<usize, Arc<StepInfo>>,
     running: BTreeMap<(usize, Arc<str>), Instant>,
     said: Option<String>,
 }
@@ -27,12 +27,12 @@ pub struct Progress<R> {
 impl<R: Report> Progress<R> {
     /// The report with a live line.
     pub fn new(inner: R) -> Self {
-        Self { inner, bar: None, names: HashMap::new(), running: BTreeMap::new(), said: None }
+        Self { inner, bar: None, steps: HashMap::new(), running: BTreeMap::new(), said: None }
     }
 
     fn follow(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::StepStarted(info) => _ = self.names.insert(info.step, info.name.clone()),
+            EventKind::StepStarted(info) => _ = self.steps.insert(info.step, info.clone()),
             EventKind::UnitStarted { step, host } => {
                 self.running.insert((*step, host.clone()), Instant::now());
             }
@@ -47,22 +47,29 @@ impl<R: Report> Progress<R> {
     }
 
     fn message(&self) -> Option<String> {
-        let oldest = self.running.values().map(Instant::elapsed).max()?;
-        if oldest < PATIENCE {
+        // What is included is at work, not the task that included it.
+        let is_inner = |step: &usize| !self.is_a(*step, &["include_tasks", "include_role"]);
+        let running: BTreeMap<_, _> = self.running.iter().filter(|((step, _), _)| is_inner(step)).collect();
+        let oldest = running.values().map(|begun| begun.elapsed()).max()?;
+        // The line of a person who is asked is that person's.
+        if oldest < PATIENCE || running.keys().any(|(step, _)| self.is_a(*step, &["pause"])) {
             return None;
         }
-        Some(message(&self.running, &self.names, oldest, self.said.as_deref()))
+        let first = running.keys().next().and_then(|(step, _)| self.steps.get(step));
+        let name = first.map_or("", |info| info.name.as_str());
+        let hosts: Vec<&str> = running.keys().map(|(_, host)| &**host).collect();
+        Some(message(&hosts, name, oldest, self.said.as_deref()))
+    }
+
+    /// Whether a step is one of these modules.
+    fn is_a(&self, step: usize, modules: &[&str]) -> bool {
+        let action = self.steps.get(&step).and_then(|info| info.action.rsplit('.').next());
+        action.is_some_and(|action| modules.contains(&action))
     }
 }
 
-fn message(
-    running: &BTreeMap<(usize, Arc<str>), Instant>,
-    names: &HashMap<usize, String>,
-    oldest: Duration,
-    said: Option<&str>,
-) -> String {
-    let step = running.keys().next().and_then(|(step, _)| names.get(step)).map_or("", String::as_str);
-    let hosts: Vec<_> = running.keys().take(NAMED).map(|(_, host)| harmless(host)).collect();
+fn message(running: &[&str], step: &str, oldest: Duration, said: Option<&str>) -> String {
+    let hosts: Vec<_> = running.iter().take(NAMED).map(|host| harmless(host)).collect();
     let more = match running.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -82,7 +89,12 @@ impl<R: Report> Report for Progress<R> {
     }
 
     fn tick(&mut self) {
-        let Some(message) = self.message() else { return };
+        let Some(message) = self.message() else {
+            if let Some(bar) = self.bar.take() {
+                bar.finish_and_clear();
+            }
+            return;
+        };
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{spinner} {wide_msg}");
@@ -99,10 +111,13 @@ mod tests {
 
     #[test]
     fn a_long_step_names_a_few_hosts_and_counts_the_rest() {
-        let running = (1..=6).map(|n| ((3, Arc::from(format!("n{n}").as_str())), Instant::now())).collect();
-        let names = HashMap::from([(3, "kube : wait".to_string())]);
         assert_eq!(
-            message(&running, &names, Duration::from_secs(7), Some("n1 | x\x1b[2J")),
+            message(
+                &["n1", "n2", "n3", "n4", "n5", "n6"],
+                "kube : wait",
+                Duration::from_secs(7),
+                Some("n1 | x\x1b[2J")
+            ),
             "kube : wait 7s: n1, n2, n3, n4 and 2 more | n1 | x\\x1b[2J"
         );
     }

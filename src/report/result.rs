@@ -176,7 +176,8 @@ fn without_internal(map: &Map) -> Map {
     map.iter().filter(|(key, _)| !key.starts_with("_ansible_")).map(|(k, v)| (k.clone(), clean(v))).collect()
 }
 
-fn yaml(mut map: Map, look: &Look) -> String {
+/// A result as Ansible's YAML: a line end, then its keys, each line four spaces in.
+pub fn yaml(mut map: Map, look: &Look) -> String {
     if look.pretty != Some(false) {
         for stream in ["stdout", "stderr"] {
             let lines = format!("{stream}_lines");

@@ -23,8 +23,6 @@ use std::sync::Arc;
 
 /// Playbooks that were read, and all that a plan needs besides.
 pub struct Prepared {
-    /// Each playbook with the number of its plays.
-    pub playbooks: Vec<(PathBuf, usize)>,
     playbook: Playbook,
     site: Site,
     scope: Scope,
@@ -87,10 +85,9 @@ impl Prepared {
             session.settings.roles_path.clone(),
             session.settings.collections_path.clone(),
         );
-        let (mut playbook, mut counts) = (Playbook::default(), vec![]);
+        let mut playbook = Playbook::default();
         for (path, read) in read(&loader, &mut found) {
-            counts.push((path, read.plays.len()));
-            playbook.plays.extend(read.plays);
+            playbook.add(path, read);
         }
         let passwords = if found.has_errors() {
             Passwords::default()
@@ -115,7 +112,13 @@ impl Prepared {
         if found.has_errors() {
             return Err(everything_wrong(session, found, site, &playbook));
         }
-        Ok(Self { playbooks: counts, playbook, site, scope })
+        Ok(Self { playbook, site, scope })
+    }
+
+    /// Each playbook with the number of its plays.
+    #[must_use]
+    pub fn playbooks(&self) -> Vec<(PathBuf, usize)> {
+        self.playbook.given.clone()
     }
 
     /// With the answers to `vars_prompt`.

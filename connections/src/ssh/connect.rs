@@ -302,7 +302,15 @@ impl Network {
             label: &label,
         };
         login.run(&mut session).await.map_err(Unreached::Final)?;
-        Ok(Link { session, gossip: gossip.clone(), label, _via: via.clone(), _proxy: reached.proxy })
+        let environment = settings.environment.clone();
+        Ok(Link {
+            session,
+            gossip: gossip.clone(),
+            label,
+            environment,
+            _via: via.clone(),
+            _proxy: reached.proxy,
+        })
     }
 }
 

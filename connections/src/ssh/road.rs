@@ -18,6 +18,8 @@ pub(crate) struct Link {
     pub gossip: Gossip,
     /// `user@host:port`, for messages.
     pub label: String,
+    /// Variables that every program there is offered.
+    pub environment: Vec<(String, String)>,
     /// The bastion it goes through; stays open as long as this.
     pub _via: Option<Arc<Link>>,
     /// The proxy command it goes through.
@@ -82,6 +84,9 @@ impl Road for SshRoad {
         let mouth = SshMouth { half: Some(mouth) };
         if let Some(half) = &mouth.half {
             let started = async {
+                for (name, value) in &self.link.environment {
+                    half.set_env(false, name, value).await?;
+                }
                 if program.terminal {
                     half.request_pty(false, "xterm", 80, 24, 0, 0, &[(Pty::ECHO, 0)]).await?;
                 }

@@ -40,9 +40,12 @@ impl Inventory {
     }
 
     /// Adds a host while the run goes on, as `add_host` does, or gives one that is there more groups and variables.
-    /// Says whether anything changed.
+    /// Says whether anything changed. A new one is named by `all` itself, and so comes before those that sources name.
     pub fn add_host(&mut self, name: &str, groups: &[&str], vars: Vars) -> bool {
         let mut changed = self.put_host(name, None);
+        if changed {
+            self.join("all", name);
+        }
         for group in groups {
             changed |= self.put_group(group, None);
             changed |= self.join(group, name);

@@ -29,8 +29,6 @@ pub struct Drawing {
     pub order: Vec<StepId>,
     /// Handlers in order of definition: those of roles first.
     pub handlers: Vec<Handler>,
-    /// Roles in use; true where running one twice is fine.
-    pub roles: Vec<bool>,
     /// Roles whose variables the whole play sees, in order.
     pub public: Vec<Arc<RoleInstance>>,
     /// How neighbours are joined: the strategy.
@@ -47,7 +45,6 @@ impl Drawing {
             graph: DiGraph::new(),
             order: vec![],
             handlers: vec![],
-            roles: vec![],
             public: vec![],
             wait,
             rank: vec![],

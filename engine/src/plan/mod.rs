@@ -23,15 +23,17 @@ pub use place::{Block, BlockId, Blocks, Frame, Part, Path, Place};
 pub use print::Format;
 pub use site::{Defaults, FactCache, Gathering, Selection, Site};
 pub use step::{
-    Act, Ancestor, Around, Gate, HandlerId, Meta, PlannedTask, RoleId, RoleInstance, Step, StepId, Wait,
+    Act, Ancestor, Around, Gate, HandlerId, Meta, PlannedTask, RoleId, RoleInstance, RoleListing, Step,
+    StepId, Wait,
 };
 
 use crate::diagnostic::{Class, Diagnostic, Diagnostics};
 use crate::inventory::{Inventory, Pattern};
 use crate::node::Node;
 use crate::playbook::{Order, Play, Playbook};
-use crate::template::{Layer, Surroundings, Vars, to_json};
+use crate::template::{Layer, Surroundings, Vars, is_template, to_json};
 use serde_json::Value as Json;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A file of `vars_files`.
@@ -70,6 +72,8 @@ pub struct PlannedPlay {
     pub vars: Vec<Layer>,
     /// Its hosts as the inventory is before the run.
     pub hosts: Vec<Arc<str>>,
+    /// Whether a task before it may add hosts, so that only the run can say whom its pattern misses.
+    pub may_gain_hosts: bool,
     /// Its steps.
     pub drawing: Drawing,
     /// Identities of its roles, for roles included later.
@@ -83,6 +87,8 @@ pub struct PlannedPlay {
 pub struct Plan {
     /// Everything besides the playbook.
     pub site: Arc<Site>,
+    /// The playbooks as they were given, each with how many of the plays it brought.
+    pub given: Vec<(PathBuf, usize)>,
     /// The plays.
     pub plays: Vec<PlannedPlay>,
 }
@@ -102,7 +108,11 @@ impl Plan {
         site.start_at(&plays, &mut diagnostics);
         undefined::check(&site, &plays, &mut diagnostics);
         diagnostics.0.dedup();
-        if diagnostics.has_errors() { Err(diagnostics) } else { Ok((Self { site, plays }, diagnostics)) }
+        if diagnostics.has_errors() {
+            Err(diagnostics)
+        } else {
+            Ok((Self { site, given: playbook.given.clone(), plays }, diagnostics))
+        }
     }
 }
 
@@ -132,6 +142,18 @@ pub fn matches_start(start: &str, name: &str) -> bool {
 }
 
 impl Drawing {
+    /// Whether one of its tasks may add hosts, or put them into groups: an include may bring anything.
+    fn may_add_hosts(&self) -> bool {
+        self.order.iter().any(|id| match &self.step(*id).act {
+            Act::IncludeTasks(_) | Act::IncludeRole(..) | Act::Meta(_, Meta::RefreshInventory) => true,
+            Act::Module(task) => {
+                let short = task.action().rsplit('.').next().unwrap_or_default();
+                matches!(short, "add_host" | "group_by") || is_template(short)
+            }
+            _ => false,
+        })
+    }
+
     /// The names of its tasks as written, with their roles'.
     fn names(&self) -> impl Iterator<Item = String> + '_ {
         self.order.iter().filter_map(|id| {
@@ -160,15 +182,16 @@ impl PlannedPlay {
             secrets: site.loader.secrets.clone(),
         });
         let text = |node: &Node| scope.text(node).ok();
-        let (hosts, unmatched) = match pattern(play, &scope) {
-            Ok(pattern) => chosen(site, &site.inventory, play, &pattern),
+        let chosen = match pattern(play, &scope) {
+            Ok(pattern) => Chosen::by(&pattern, site, &site.inventory, play),
             Err(message) => {
                 let diagnostic = Diagnostic::parse("muster::plan::hosts", message);
                 diagnostics.push(diagnostic.at(play.hosts.span, "the play's hosts"));
-                (vec![], vec![])
+                Chosen::default()
             }
         };
-        for message in unmatched {
+        let may_gain_hosts = before.iter().any(|play| play.drawing.may_add_hosts());
+        for message in chosen.warnings.into_iter().filter(|_| !may_gain_hosts) {
             diagnostics
                 .push(Diagnostic::warning("muster::plan::pattern", message).at(play.hosts.span, "no host"));
         }
@@ -180,20 +203,21 @@ impl PlannedPlay {
             play: play.clone(),
             vars_files,
             vars,
-            hosts,
+            hosts: chosen.hosts,
+            may_gain_hosts,
             drawing,
             identities,
         }
     }
 
-    /// The play's hosts in an inventory that may have grown, in the play's order.
+    /// The play's hosts in an inventory that may have grown.
     #[must_use]
-    pub fn select(&self, site: &Site, inventory: &Inventory) -> Vec<Arc<str>> {
+    pub fn select(&self, site: &Site, inventory: &Inventory) -> Chosen {
         let layers = VarsFile::known(&self.vars_files, &self.vars);
         let names = Layers::around(&site.extra, &self.play, &layers, &Around::default());
         let scope = names.with_groups(inventory).scope(Surroundings::default());
         pattern(&self.play, &scope)
-            .map(|pattern| chosen(site, inventory, &self.play, &pattern).0)
+            .map(|pattern| Chosen::by(&pattern, site, inventory, &self.play))
             .unwrap_or_default()
     }
 
@@ -249,31 +273,43 @@ fn pattern(play: &Play, scope: &crate::template::Scope) -> Result<String, String
     })
 }
 
-fn chosen(site: &Site, inventory: &Inventory, play: &Play, pattern: &str) -> (Vec<Arc<str>>, Vec<String>) {
-    // A template that gives no name means nobody; only a pattern of exclusions begins with all.
-    if pattern.is_empty() {
-        return (vec![], vec![]);
+/// The hosts that a play's pattern names.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// In the play's order.
+    pub hosts: Vec<Arc<str>>,
+    /// In the pattern's: `ansible_play_hosts_all`.
+    pub listed: Vec<Arc<str>>,
+    /// What Ansible warns of: names that nobody has.
+    pub warnings: Vec<String>,
+}
+
+impl Chosen {
+    fn by(pattern: &str, site: &Site, inventory: &Inventory, play: &Play) -> Self {
+        // A template that gives no name means nobody; only a pattern of exclusions begins with all.
+        if pattern.is_empty() {
+            return Self::default();
+        }
+        let pattern = Pattern::parse(pattern);
+        let limit = site.selection.limit.as_deref().and_then(|limit| Pattern::limit(limit).ok());
+        let selection = match &limit {
+            Some(limit) => inventory.select_within(&pattern, limit),
+            None => inventory.select(&pattern),
+        };
+        let selection = match selection {
+            Ok(selection) => selection,
+            Err(bad) => return Self { warnings: vec![bad.message], ..Self::default() },
+        };
+        let mut hosts = selection.hosts.clone();
+        match play.order {
+            Order::Inventory => {}
+            Order::ReverseInventory => hosts.reverse(),
+            Order::Sorted => hosts.sort(),
+            Order::ReverseSorted => hosts.sort_by(|a, b| b.cmp(a)),
+            Order::Shuffle => rand::seq::SliceRandom::shuffle(hosts.as_mut_slice(), &mut rand::rng()),
+        }
+        Self { hosts, warnings: selection.warnings().collect(), listed: selection.hosts }
     }
-    let pattern = Pattern::parse(pattern);
-    let limit = site.selection.limit.as_deref().and_then(|limit| Pattern::limit(limit).ok());
-    let selection = match &limit {
-        Some(limit) => inventory.select_within(&pattern, limit),
-        None => inventory.select(&pattern),
-    };
-    let selection = match selection {
-        Ok(selection) => selection,
-        Err(bad) => return (vec![], vec![bad.message]),
-    };
-    let mut hosts = selection.hosts.clone();
-    let warnings = selection.warnings().collect();
-    match play.order {
-        Order::Inventory => {}
-        Order::ReverseInventory => hosts.reverse(),
-        Order::Sorted => hosts.sort(),
-        Order::ReverseSorted => hosts.sort_by(|a, b| b.cmp(a)),
-        Order::Shuffle => rand::seq::SliceRandom::shuffle(hosts.as_mut_slice(), &mut rand::rng()),
-    }
-    (hosts, warnings)
 }
 
 /// Which earlier plays a play waits for: all of them, or those that `needs` names.

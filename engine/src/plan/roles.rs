@@ -3,7 +3,7 @@
 
 use super::draw::{Draw, body, step};
 use super::place::Place;
-use super::step::{Act, Ancestor, Around, RoleId, RoleInstance, Step};
+use super::step::{Act, Ancestor, Around, RoleId, RoleInstance, RoleListing, Step};
 use crate::diagnostic::{Class, Diagnostic};
 use crate::playbook::{Action, Entry, Role, RoleFrom, RoleUse, Setting, Task};
 use std::path::{Path, PathBuf};
@@ -207,8 +207,8 @@ impl Draw<'_> {
         Some(Found { instance, around, dependencies, validate: is_fixed(&written.rolespec_validate, true) })
     }
 
-    /// The id of a role in use: the same for a use that is the same in every way.
-    fn listing(&mut self, role: &Role, written: &RoleUse, from: &RoleFrom, by: Use) -> RoleId {
+    /// A role in use: its id is the same for a use that is the same in every way.
+    fn listing(&mut self, role: &Role, written: &RoleUse, from: &RoleFrom, by: Use) -> RoleListing {
         let params: Vec<String> =
             written.params.0.iter().map(|(name, var)| format!("{name}={}", plain(var))).collect();
         let vars = written.keywords.vars.iter().flat_map(|layer| layer.0.iter());
@@ -226,13 +226,7 @@ impl Draw<'_> {
             self.identities.push(identity);
             self.identities.len() - 1
         });
-        while self.drawing.roles.len() <= id {
-            self.drawing.roles.push(true);
-        }
-        if let Some(slot) = self.drawing.roles.get_mut(id) {
-            *slot = again;
-        }
-        RoleId(id)
+        RoleListing { id: RoleId(id), again }
     }
 
     fn lay_role(&mut self, found: &Found, place: Place, outermost: bool, out: &mut Vec<Step>) {
@@ -250,7 +244,7 @@ impl Draw<'_> {
         }
         self.runs(&role.tasks, &found.around, body(block), outermost, out);
         if let Some(listing) = found.around.listing {
-            out.push(Step { role: Some(listing), ..step(body(block), Act::RoleEnd(listing)) });
+            out.push(Step { role: Some(listing), ..step(body(block), Act::RoleEnd(listing.id)) });
         }
     }
 

@@ -19,9 +19,18 @@ pub type StepId = NodeIndex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandlerId(pub usize);
 
-/// Names a role listed in a play (each listing is one).
+/// Names a role used in a play: uses that are the same in every way are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RoleId(pub usize);
+
+/// One use of a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleListing {
+    /// What is used.
+    pub id: RoleId,
+    /// Whether this use runs although another one of it has.
+    pub again: bool,
+}
 
 /// When a step may begin on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +98,7 @@ pub struct Around {
     /// The role.
     pub role: Option<Arc<RoleInstance>>,
     /// The role's listing.
-    pub listing: Option<RoleId>,
+    pub listing: Option<RoleListing>,
     /// Whether it stands under `handlers`.
     pub handler: bool,
     /// Whether some block around it has a `rescue` for what fails here.
@@ -257,8 +266,8 @@ pub struct Step {
     pub gate: Gate,
     /// What it does.
     pub act: Act,
-    /// The role it stands in.
-    pub role: Option<RoleId>,
+    /// The use of a role it stands in.
+    pub role: Option<RoleListing>,
 }
 
 impl Step {

@@ -3,7 +3,8 @@
 use super::{Entry, Keywords, RoleUse, Setting};
 use crate::node::Node;
 use crate::source::{Span, Spanned};
-use std::path::PathBuf;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The plays of one or more files, `import_playbook` followed.
@@ -11,6 +12,21 @@ use std::sync::Arc;
 pub struct Playbook {
     /// In order.
     pub plays: Vec<Arc<Play>>,
+    /// The files as they were given, each with how many of the plays it brought.
+    pub given: Vec<(PathBuf, usize)>,
+}
+
+impl Playbook {
+    /// The plays of one file.
+    pub(super) fn of(path: &Path, plays: Vec<Play>) -> Self {
+        Self { given: vec![(path.into(), plays.len())], plays: plays.into_iter().map(Arc::new).collect() }
+    }
+
+    /// Adds those of another, which was given under this path.
+    pub fn add(&mut self, path: PathBuf, other: Self) {
+        self.given.push((path, other.plays.len()));
+        self.plays.extend(other.plays);
+    }
 }
 
 /// How hosts move through a play.
@@ -61,13 +77,16 @@ pub struct Prompt {
 }
 
 /// What a person sees of a play.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Show {
     /// Its tasks as they end.
     #[default]
     Tasks,
     /// What its checks found, and of its tasks those that fail.
     Findings,
+    /// What its modules say while they work and its `debug` tasks tell, and the messages of those that fail.
+    Messages,
 }
 
 /// One play.

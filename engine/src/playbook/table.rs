@@ -219,7 +219,7 @@ const KEYWORDS: &[Keyword] = &[
         "show",
         &[Play],
         Text,
-        "What is shown: `tasks` as they end, or only what its checks found, `findings`.",
+        "What is shown: `tasks` as they end, only what its checks found, `findings`, or only what it says, `messages`.",
     ),
     row("stage", &[Play], Text, "The heading the play stands under."),
     row("strategy", &[Play], Text, "How hosts wait for each other: `linear`, `free`, `host_pinned`."),

@@ -9,7 +9,7 @@ use super::target::{Sight, flag, number, setting};
 use super::unit::Unit;
 use crate::connection::{Escalation, Target};
 use crate::event::EventKind;
-use crate::module::{AnyModule, Context, Failure, Jobs, Kind, Live, Map, Output, Reason};
+use crate::module::{AnyModule, Context, EXHAUSTED, Failure, Jobs, Kind, Live, Map, Output, Reason};
 use crate::node::Mapping;
 use crate::plan::PlannedTask;
 use crate::playbook::{Action, Args};
@@ -225,7 +225,10 @@ impl Attempts<'_> {
             }
             if attempt == attempts {
                 done.result.insert("attempts".into(), json!(attempts - 1));
-                done.result.insert("failed".into(), json!(true));
+                let failed = done.result.insert("failed".into(), json!(true));
+                if failed != Some(json!(true)) {
+                    done.result.insert(EXHAUSTED.into(), json!(true));
+                }
                 break;
             }
             let mut shown = result::shown(&done.result, cx.no_log, cx.diff);
@@ -300,7 +303,18 @@ impl Attempts<'_> {
                 return Err(Fault::new(message, Some(spread.span)));
             }
         }
-        for (key, node) in named.as_map().into_iter().flat_map(Mapping::iter) {
+        if raw.is_some() && spec.free_form.is_none() && !spec.open {
+            let message = format!("Action '{name}' does not support raw params.");
+            return Err(Fault::new(message, None));
+        }
+        if let (Some(raw), Some(option)) = (raw, spec.free_form) {
+            let text = self.scope.text(raw).map_err(|fault| finalize(option, raw.span, fault))?;
+            all.insert(option.to_string(), Json::String(text));
+        }
+        // In the order of their names: the first that fails is the one that is told.
+        let mut named: Vec<_> = named.as_map().into_iter().flat_map(Mapping::iter).collect();
+        named.sort_by_key(|(key, _)| key.as_str());
+        for (key, node) in named {
             let key = match key.as_str() {
                 Some(text) if spec.open && is_template(text) => variable_name(&self.scope.render(key)?)?,
                 Some(text) => text.to_string(),
@@ -323,14 +337,6 @@ impl Attempts<'_> {
                 let json = to_json(&value).map_err(|fault| finalize(&key, node.span, fault))?;
                 all.insert(key, json);
             }
-        }
-        if raw.is_some() && spec.free_form.is_none() && !spec.open {
-            let message = format!("Action '{name}' does not support raw params.");
-            return Err(Fault::new(message, None));
-        }
-        if let (Some(raw), Some(option)) = (raw, spec.free_form) {
-            let text = self.scope.text(raw).map_err(|fault| finalize(option, raw.span, fault))?;
-            all.insert(option.to_string(), Json::String(text));
         }
         Ok(all)
     }

@@ -14,7 +14,7 @@ use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
 use crate::plan::{Act, Gathering, Meta, Plan, StepId, Wait, matches_start};
-use crate::playbook::{Action, Setting, Show};
+use crate::playbook::{Action, Setting};
 use crate::template::{Trail, from_json};
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -100,13 +100,8 @@ impl Conductor {
 
     /// Runs to the end and says so.
     pub async fn run(mut self) {
-        let playbooks: Vec<String> =
-            self.plan.plays.iter().map(|play| play.play.file.display().to_string()).collect();
-        let mut counts: indexmap::IndexMap<String, usize> = indexmap::IndexMap::new();
-        for name in playbooks {
-            *counts.entry(name).or_default() += 1;
-        }
-        let (playbooks, plays) = counts.into_iter().unzip();
+        let given = self.plan.given.iter();
+        let (playbooks, plays) = given.map(|(path, plays)| (path.display().to_string(), *plays)).unzip();
         let check_mode = self.plan.site.defaults.check_mode;
         self.tell(EventKind::RunStarted { playbooks, plays, check_mode }).await;
         loop {
@@ -131,7 +126,7 @@ impl Conductor {
                     break;
                 }
                 Some(event) = self.items.1.recv() => self.tell(event).await,
-                Some(done) = self.units.join_next_with_id() => self.take(done).await,
+                Some(done) = self.units.join_next_with_id() => self.take_all(done).await,
             }
         }
         self.units.shutdown().await;
@@ -187,12 +182,15 @@ impl Conductor {
             if !planned.needs.iter().all(met) {
                 continue;
             }
-            let hosts = planned.select(&self.plan.site, &self.world.inventory());
-            let batches = planned.batches(&hosts, &self.plan.site);
+            let chosen = planned.select(&self.plan.site, &self.world.inventory());
+            let batches = planned.batches(&chosen.hosts, &self.plan.site);
             let batches: VecDeque<Arc<[Arc<str>]>> = batches.into_iter().map(Arc::from).collect();
-            let all: Arc<[Arc<str>]> = Arc::from(hosts);
-            let run = PlayRun::new(planned, all, batches, &self.world, &self.standing);
+            let run = PlayRun::new(planned, Arc::from(chosen.hosts), batches, &self.world, &self.standing);
             let stage = planned.stage.clone();
+            let warnings = if planned.may_gain_hosts { chosen.warnings } else { vec![] };
+            for text in warnings {
+                self.tell(EventKind::Warning { text }).await;
+            }
             if stage.is_some() && stage != self.stage {
                 self.tell(EventKind::StageStarted { name: stage.clone().unwrap_or_default() }).await;
             }
@@ -224,8 +222,8 @@ impl Conductor {
             Some(Setting::Fixed(written)) => *written,
             _ => self.plan.site.defaults.check_mode,
         };
-        let quiet = planned.is_some_and(|planned| planned.play.show == Show::Findings);
-        self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode, quiet }).await;
+        let show = planned.map(|planned| planned.play.show).unwrap_or_default();
+        self.tell(EventKind::PlayStarted { play, name, hosts: hosts.to_vec(), check_mode, show }).await;
     }
 
     /// Sends off every unit that may begin.
@@ -318,6 +316,24 @@ impl Conductor {
         }
     }
 
+    /// Takes a unit's answer, and those of others that have ended too: hosts that are through at once are told of in
+    /// their order.
+    async fn take_all(&mut self, first: Result<(Id, Finished), JoinError>) {
+        tokio::task::yield_now().await;
+        let mut ended = vec![first];
+        ended.extend(std::iter::from_fn(|| self.units.try_join_next_with_id()));
+        ended.sort_by_cached_key(|ended| {
+            let id = match ended {
+                Ok((id, _)) => *id,
+                Err(error) => error.id(),
+            };
+            self.keys.get(&id).map(|key| (key.number, key.host))
+        });
+        for done in ended {
+            self.take(done).await;
+        }
+    }
+
     /// Takes a unit's answer.
     async fn take(&mut self, done: Result<(Id, Finished), JoinError>) {
         // What a unit said comes before its end.
@@ -340,6 +356,10 @@ impl Conductor {
             let for_all = task.is_some_and(|task| task.keywords.run_once.is_some());
             let hosts = if for_all { run.batch.spoken_for(key.step, key.host) } else { vec![own.clone()] };
             let grown = Lesson::learn(&finished.lessons, &self.world, &own, &hosts, &mut self.stats);
+            let growing = finished.lessons.iter().filter(|lesson| lesson.grows());
+            for (lesson, _) in growing.zip(&grown).filter(|(_, grew)| **grew) {
+                lesson.host_added().into_iter().for_each(|host| run.advisor.scene.list(host));
+            }
             if grown.contains(&false) {
                 finished.unchanged(&grown);
                 let lessons = finished.registered_again();
@@ -452,7 +472,7 @@ impl Conductor {
         let gone = |host: &Arc<str>| standing.failed.contains(host) || standing.unreachable.contains(host);
         let here: HashSet<&Arc<str>> = batch.hosts.iter().collect();
         let up = |host: &&Arc<str>| if here.contains(*host) { !down.contains(*host) } else { !gone(host) };
-        let hosts: Arc<[Arc<str>]> = run.all.iter().filter(up).cloned().collect();
+        let hosts: Arc<[Arc<str>]> = run.advisor.scene.all().iter().filter(up).cloned().collect();
         run.advisor.scene.set_standing(hosts);
     }
 

@@ -2,6 +2,7 @@
 //! hosts as there are, without a copy of any.
 
 use super::names::HostNames;
+use super::road;
 use super::scene::Scene;
 use super::world::World;
 use crate::template::{Names, Scope, Value};
@@ -83,7 +84,11 @@ impl Object for Variables {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match self.scope.get(key.as_str()?) {
+        let name = key.as_str()?;
+        if road::is_unsaid(&self.names, name) {
+            return None;
+        }
+        match self.scope.get(name) {
             Ok(value) => value,
             Err(fault) => {
                 let kind =
@@ -96,8 +101,7 @@ impl Object for Variables {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         // `vars` and `hostvars` would lead back here for ever.
         let shown = |name: &Arc<str>| !matches!(&**name, "vars" | "hostvars");
-        Enumerator::Values(
-            self.names.names().iter().filter(|n| shown(n)).map(|n| Value::from(&**n)).collect(),
-        )
+        let names = self.names.clone().without_a_road().names();
+        Enumerator::Values(names.iter().filter(|n| shown(n)).map(|n| Value::from(&**n)).collect())
     }
 }

@@ -77,6 +77,19 @@ impl Lesson {
         grown
     }
 
+    /// Whether it is about the inventory.
+    pub fn grows(&self) -> bool {
+        matches!(self, Self::AddHost(_) | Self::AddGroup(_))
+    }
+
+    /// The host that `add_host` speaks of.
+    pub fn host_added(&self) -> Option<&str> {
+        match self {
+            Self::AddHost(host) => host.get("host_name").and_then(Json::as_str),
+            _ => None,
+        }
+    }
+
     /// Lets the inventory grow; whether it did.
     pub fn grow(&self, world: &World, own: &str) -> bool {
         match self {

@@ -36,6 +36,24 @@ pub const NAMES: &[&str] = &[
     "role_names",
 ];
 
+/// Those that have one in some places only.
+const AT_TIMES: &[&str] = &[
+    "ansible_collection_name",
+    "ansible_limit",
+    "ansible_parent_role_names",
+    "ansible_parent_role_paths",
+    "ansible_role_name",
+    "ansible_search_path",
+    "role_name",
+    "role_path",
+];
+
+/// The special variables that have a value here.
+pub fn names(names: &HostNames) -> impl Iterator<Item = Arc<str>> {
+    let at_times = AT_TIMES.iter().filter(|name| value(names, name).is_some());
+    NAMES.iter().chain(at_times).map(|name| Arc::from(*name))
+}
+
 fn text(value: impl Into<String>) -> Value {
     from_json(&Json::String(value.into()))
 }
@@ -53,10 +71,6 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         let includers: Vec<_> = role()?.parents.iter().filter(|parent| parent.includes).collect();
         (!includers.is_empty()).then_some(includers)
     };
-    let standing = |of: &[Arc<str>]| {
-        let up = scene.standing();
-        list(of.iter().filter(|host| up.contains(host)))
-    };
     Some(match name {
         "inventory_hostname" => text(&*names.host),
         "inventory_hostname_short" => text(names.host.split('.').next().unwrap_or_default()),
@@ -66,16 +80,12 @@ pub fn value(names: &HostNames, name: &str) -> Option<Value> {
         "vars" => Value::from_object(Variables::new(names.clone())),
         "ansible_facts" => facts(names),
         "playbook_dir" => text(scene.play.dir.display().to_string()),
-        "play_hosts" | "ansible_play_batch" => standing(&scene.batch),
-        "ansible_play_hosts" => standing(&scene.all),
-        // In the order of the inventory, whatever the play's is.
-        "ansible_play_hosts_all" => {
-            let inventory = names.world.inventory();
-            let listed: Vec<_> = inventory.hosts().filter(|host| scene.all.contains(host)).collect();
-            // The implicit localhost is a host of the play and none of the inventory.
-            let implicit = scene.all.iter().filter(|host| &***host == "localhost" && !listed.contains(host));
-            list(listed.iter().copied().chain(implicit))
+        "play_hosts" | "ansible_play_batch" => {
+            let up = scene.standing();
+            list(scene.batch.iter().filter(|host| up.contains(host)))
         }
+        "ansible_play_hosts" => list(scene.standing().iter()),
+        "ansible_play_hosts_all" => list(scene.all().iter()),
         "ansible_play_name" => text(&*scene.name),
         "role_names" | "ansible_play_role_names" => {
             let roles = scene.roles();

@@ -15,6 +15,7 @@ mod names;
 mod play;
 mod pool;
 mod result;
+mod road;
 mod scene;
 mod standing;
 mod target;

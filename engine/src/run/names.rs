@@ -1,9 +1,9 @@
 //! What names mean for one host in one task: Ansible's order of precedence as one walk over shared layers, from the
 //! strongest to the weakest. Nothing is merged and nothing is copied.
 
-use super::magic;
 use super::scene::Scene;
 use super::world::{Learned, World};
+use super::{magic, road};
 use crate::plan::{PlannedTask, VarsFile, role_defaults, role_vars};
 use crate::template::{Layer, Names, Scope, Surroundings, Value, Variable};
 use std::collections::HashMap;
@@ -22,6 +22,7 @@ pub struct HostNames {
     /// The task.
     pub task: Option<Arc<PlannedTask>>,
     outside: bool,
+    roadless: bool,
     learned: Arc<Learned>,
     inventory: Arc<OnceLock<Vec<Layer>>>,
     per_host: Arc<OnceLock<Vec<Layer>>>,
@@ -33,13 +34,19 @@ impl HostNames {
     pub fn new(world: Arc<World>, scene: Arc<Scene>, host: Arc<str>, task: Option<Arc<PlannedTask>>) -> Self {
         let learned = world.learned(&host);
         let (inventory, per_host) = (Arc::default(), Arc::default());
-        Self { world, scene, host, task, outside: false, learned, inventory, per_host }
+        Self { world, scene, host, task, outside: false, roadless: false, learned, inventory, per_host }
     }
 
     /// As `hostvars` sees them: without what the play and its roles say.
     #[must_use]
     pub fn outside_the_play(self) -> Self {
         Self { outside: true, ..self }
+    }
+
+    /// Without what only a task knows of its connection.
+    #[must_use]
+    pub fn without_a_road(self) -> Self {
+        Self { roadless: true, ..self }
     }
 
     /// A scope over these names.
@@ -138,18 +145,16 @@ impl Names for HostNames {
                 }
                 self.scene.roles().iter().rev().find_map(|role| within(&role_defaults(role), name))
             })
-            // What a task on the host would use where nobody says otherwise.
-            .or_else(|| {
-                (name == "ansible_host" && task.is_some()).then(|| Variable::Known((&*self.host).into()))
-            })
+            .or_else(|| if self.roadless { None } else { road::value(self, name) })
     }
 
     fn names(&self) -> Vec<Arc<str>> {
-        let mut names: indexmap::IndexSet<Arc<str>> = magic::NAMES
-            .iter()
-            .filter(|name| !self.outside || !magic::OF_THE_PLAY.contains(name))
-            .map(|name| Arc::from(*name))
+        let mut names: indexmap::IndexSet<Arc<str>> = magic::names(self)
+            .filter(|name| !self.outside || !magic::OF_THE_PLAY.contains(&&**name))
             .collect();
+        if !self.roadless {
+            names.extend(road::names(self));
+        }
         let mut add =
             |layers: &[Layer]| names.extend(layers.iter().flat_map(|layer| layer.0.keys().cloned()));
         add(std::slice::from_ref(&self.world.site.extra));

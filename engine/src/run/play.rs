@@ -47,7 +47,7 @@ impl PlayRun {
         standing: &Standing,
     ) -> Option<Self> {
         let first = batches.pop_front()?;
-        let (batch, advisor) = begin(planned, all.clone(), first, world, standing);
+        let (batch, advisor) = begin(planned, first, world, standing);
         Some(Self {
             batches,
             all,
@@ -65,7 +65,7 @@ impl PlayRun {
     /// Goes on with the next batch. False if there is none.
     pub fn next_batch(&mut self, planned: &PlannedPlay, world: &Arc<World>, standing: &Standing) -> bool {
         let Some(hosts) = self.batches.pop_front() else { return false };
-        let (batch, advisor) = begin(planned, self.all.clone(), hosts, world, standing);
+        let (batch, advisor) = begin(planned, hosts, world, standing);
         self.batch = batch;
         self.advisor = advisor;
         self.infos.clear();
@@ -165,13 +165,13 @@ impl PlayRun {
         let check = task.and_then(|task| task.keywords.check_mode.as_ref());
         let check_mode =
             super::target::flag(check, scope).ok().flatten().unwrap_or(world.site.defaults.check_mode);
-        let place = match (&step.act, task) {
-            (Act::Facts(_), _) | (_, None) => String::new(),
-            (_, Some(task)) => {
-                let place = world.site.loader.sources.place(task.task.span);
-                format!("{}:{}", place.path.display(), place.line)
-            }
+        // Nobody wrote the task that gathers facts but the play.
+        let written = match &step.act {
+            Act::Facts(_) => Some(self.play().span),
+            _ => task.map(|task| task.task.span),
         };
+        let place = written.map(|span| world.site.loader.sources.place(span));
+        let place = place.map(|place| format!("{}:{}", place.path.display(), place.line)).unwrap_or_default();
         let action = task.map(|task| action(task, scope)).unwrap_or_default();
         let info = Arc::new(StepInfo {
             play,
@@ -243,14 +243,14 @@ fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
 
 fn begin(
     planned: &PlannedPlay,
-    all: Arc<[Arc<str>]>,
     hosts: Arc<[Arc<str>]>,
     world: &Arc<World>,
     standing: &Standing,
 ) -> (Batch, Advisor) {
-    let scene = Arc::new(Scene::new(planned, all, hosts.clone()));
+    let all = planned.select(&world.site, &world.inventory()).listed;
+    let scene = Arc::new(Scene::new(planned, Arc::from(all), hosts.clone()));
     let up = |host: &&Arc<str>| !standing.failed.contains(*host) && !standing.unreachable.contains(*host);
-    scene.set_standing(scene.all.iter().filter(up).cloned().collect());
+    scene.set_standing(scene.all().iter().filter(up).cloned().collect());
     let limit = match &planned.play.max_fail_percentage {
         Some(Setting::Fixed(percentage)) => Some(*percentage),
         Some(Setting::Template { node, .. }) => {

@@ -2,7 +2,7 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::{CAUSE, Map};
+use crate::module::{CAUSE, EXHAUSTED, Map};
 use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 
@@ -150,6 +150,10 @@ fn instead(shown: &mut Map, result: &Map) {
     }
 }
 
+/// Whether a result is shown however quiet the run is, and whether it is not, however verbose.
+const VERBOSE: &str = "_ansible_verbose_always";
+const NEVER_VERBOSE: &str = "_ansible_verbose_override";
+
 /// What a report may show of a result; differences only if they are asked for.
 #[must_use]
 pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
@@ -159,7 +163,7 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_")
-                    && !matches!(key, "_ansible_verbose_always" | CAUSE | DELEGATED | Trail::KEY))
+                    && !matches!(key, VERBOSE | NEVER_VERBOSE | CAUSE | EXHAUSTED | DELEGATED | Trail::KEY))
         };
         let mut all: Map =
             result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();

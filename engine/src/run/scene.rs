@@ -17,8 +17,6 @@ pub struct Scene {
     pub vars_files: Vec<crate::plan::VarsFile>,
     /// The play's variables, the strongest first.
     pub vars: Vec<Layer>,
-    /// Every host of the play.
-    pub all: Arc<[Arc<str>]>,
     /// Every host of this batch.
     pub batch: Arc<[Arc<str>]>,
     lists: RwLock<Lists>,
@@ -26,6 +24,7 @@ pub struct Scene {
 
 #[derive(Debug)]
 struct Lists {
+    all: Arc<[Arc<str>]>,
     standing: Arc<[Arc<str>]>,
     roles: Arc<[Arc<RoleInstance>]>,
 }
@@ -34,15 +33,29 @@ impl Scene {
     /// A batch at its start.
     #[must_use]
     pub fn new(planned: &PlannedPlay, all: Arc<[Arc<str>]>, batch: Arc<[Arc<str>]>) -> Self {
-        let lists = Lists { standing: all.clone(), roles: Arc::from(planned.drawing.public.clone()) };
+        let lists = Lists { standing: all.clone(), all, roles: Arc::from(planned.drawing.public.clone()) };
         Self {
             play: planned.play.clone(),
             name: Arc::from(planned.name.as_str()),
             vars_files: planned.vars_files.clone(),
             vars: planned.vars.clone(),
-            all,
             batch,
             lists: RwLock::new(lists),
+        }
+    }
+
+    /// Every host of the play, in the order of its pattern, then those that were added while the batch ran.
+    #[must_use]
+    pub fn all(&self) -> Arc<[Arc<str>]> {
+        self.lists.read().unwrap_or_else(std::sync::PoisonError::into_inner).all.clone()
+    }
+
+    /// Lists a host that `add_host` brought, as Ansible does whatever the play's pattern says.
+    pub fn list(&self, host: &str) {
+        let mut lists = self.lists.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !lists.all.iter().any(|known| **known == *host) {
+            let with = |hosts: &[Arc<str>]| hosts.iter().cloned().chain([Arc::from(host)]).collect();
+            (lists.all, lists.standing) = (with(&lists.all), with(&lists.standing));
         }
     }
 

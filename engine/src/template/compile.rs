@@ -46,6 +46,8 @@ impl std::fmt::Debug for Code {
 pub struct Broken {
     /// As Ansible phrases it, without its lead.
     pub message: String,
+    /// Whether it is a lookup that is not there: that alone is no fault of the syntax.
+    pub lookup: bool,
     /// Where in the text.
     pub at: Option<Range<usize>>,
     /// What to type instead.
@@ -78,10 +80,18 @@ impl Broken {
         let got = error.range().and_then(|range| source.get(range)).unwrap_or("");
         Self {
             message: fault::syntax(&detail, got),
+            lookup: false,
             at: error.range(),
             help: delimiters
                 .then(|| "a bare expression takes no `{{ }}` inside: write the name itself".into()),
         }
+    }
+
+    /// What the evaluation of the text fails with.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let lead = if self.lookup { "" } else { "Syntax error in template: " };
+        format!("{lead}{}", self.message)
     }
 
     /// The first name in `rewritten` that is no filter or test.
@@ -101,6 +111,7 @@ impl Broken {
                 Plugin::Lookup => format!("The lookup plugin '{}' was not found.", named.name),
                 kind => format!("No {} named '{}'.", kind.name(), named.name),
             },
+            lookup: named.plugin == Plugin::Lookup,
             at: Some(named.at.clone()),
             help: help.or_else(|| near.map(|near| format!("did you mean `{near}`?"))),
         })
@@ -193,6 +204,11 @@ impl Compiled {
             }
             _ => value,
         }
+    }
+
+    /// Whether it may give one value that is no text. One that includes files needs to know where they are.
+    pub fn may_be_one(&self) -> bool {
+        self.rewritten.shape != Shape::Text && !self.rewritten.includes
     }
 
     /// A part of the template as a value, for messages.

@@ -1,10 +1,10 @@
 //! Template files. A file's text and how it differs from the usual come in, text goes out. Includes, imports and
 //! parents are looked for beside the roles and playbooks that the scope searches, and are rewritten as well.
 
-use super::compile::{Broken, with_newlines};
+use super::compile::{Broken, compile, with_newlines};
 use super::lazy::{Core, Root};
 use super::rewrite::{Mode, rewrite};
-use super::{Fault, FileOptions, Spot, environment as shared, fault};
+use super::{Fault, FileOptions, Spot, Value, environment as shared, fault};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind};
 use std::borrow::Cow;
@@ -98,6 +98,16 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
             Err(Fault { message, ..fault }.at(spot))
         }
     }
+}
+
+/// The value of a file that is one expression, or may be. Nothing if it is text or fails: rendering it tells why.
+pub fn one(core: &Arc<Core>, text: &str) -> Option<Value> {
+    if text.contains('\\') || text.starts_with("#jinja2:") {
+        return None;
+    }
+    let compiled = compile(&Arc::from(text), Mode::Playbook).ok().filter(|compiled| compiled.may_be_one())?;
+    let value = compiled.eval(core).ok()?;
+    (!value.is_undefined() && !value.is_none()).then_some(value)
 }
 
 /// Whether nothing of a template is in a text: it stays as it is, its ends of lines too.

@@ -125,8 +125,7 @@ impl Core {
         }
         let _leave = Leave(&RENDERING);
         let compiled = compile(text, Mode::Playbook).map_err(|broken| {
-            let message = format!("Syntax error in template: {}", broken.message);
-            Fault::new(message, Some(place::span(node, broken.at.clone()))).of(node.span)
+            Fault::new(broken.told(), Some(place::span(node, broken.at.clone()))).of(node.span)
         })?;
         compiled.eval(self).map_err(|error| {
             let at = compiled.locate(&error);
@@ -138,8 +137,7 @@ impl Core {
 /// A text rendered in the scope that is being evaluated, which must define what it reads.
 pub fn rendered(text: &str) -> Result<Value, minijinja::Error> {
     let core = current().ok_or_else(|| fault::error("no scope"))?;
-    let compiled = compile(&Arc::from(text), Mode::Playbook)
-        .map_err(|broken| fault::error(format!("Syntax error in template: {}", broken.message)))?;
+    let compiled = compile(&Arc::from(text), Mode::Playbook).map_err(|broken| fault::error(broken.told()))?;
     let told = |error| minijinja::Error::from(fault::of(&error, &core, &compiled, None));
     let value = compiled.eval(&core).map_err(told)?;
     match compiled.undefined_error(&core).filter(|_| value.is_undefined()) {

@@ -22,7 +22,7 @@ pub struct Scope {
 }
 
 /// How a template file differs from the usual: the `template` module's arguments and a `#jinja2:` header.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileOptions {
     /// `trim_blocks`, on unless said otherwise.
     pub trim_blocks: Option<bool>,
@@ -239,6 +239,16 @@ impl Scope {
     /// It does not parse, fails, or reads something undefined.
     pub fn file(&self, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
         files::render(&self.core, name, text, options)
+    }
+
+    /// What the text of a template file gives, as the `template` lookup does: a file that is one expression is its
+    /// value.
+    ///
+    /// # Errors
+    /// As [`Scope::file`].
+    pub fn file_value(&self, name: &str, text: &str, options: &FileOptions) -> Result<Value, Fault> {
+        let one = (*options == FileOptions::default()).then(|| files::one(&self.core, text)).flatten();
+        one.map_or_else(|| self.file(name, text, options).map(Value::from), Ok)
     }
 
     /// Whether a rendered value is `omit`.

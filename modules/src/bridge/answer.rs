@@ -61,10 +61,39 @@ fn object(text: &str) -> Result<(Map, Vec<String>), String> {
     let rest = all.get(start.ok_or("No start of json char found")?..).unwrap_or_default();
     let end = rest.iter().rposition(|line| line.trim_end().ends_with('}'));
     let (found, junk) = rest.split_at(end.ok_or("No end of json char found")? + 1);
-    let map = serde_json::from_str(&found.join("\n")).map_err(|error| why(&error))?;
+    let map = serde_json::from_str(&digits_kept(&found.join("\n"))).map_err(|error| why(&error))?;
     let warned = junk.iter().any(|line| !line.trim().is_empty());
     let warning = format!("Module invocation had junk after the JSON data: {}", junk.join("\n"));
     Ok((map, warned.then_some(warning).into_iter().collect()))
+}
+
+/// JSON whose whole numbers are no longer than what holds them: a key's modulus or a serial number is kept as the text
+/// of its digits, which prints as the number does.
+fn digits_kept(json: &str) -> String {
+    const LONGEST: usize = 18;
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    let mut quoted = false;
+    while let Some(c) = rest.chars().next() {
+        let number = rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
+        let len = match c {
+            '-' | '0'..='9' if !quoted => number.unwrap_or(rest.len()),
+            '\\' if quoted => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
+            _ => c.len_utf8(),
+        };
+        let (part, after) = rest.split_at(len);
+        let digits = part.strip_prefix('-').unwrap_or(part);
+        if !quoted && digits.len() > LONGEST && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let fits = part.parse::<i64>().is_ok() || part.parse::<u64>().is_ok();
+            let mark = if fits { "" } else { "\"" };
+            out.extend([mark, part, mark]);
+        } else {
+            out.push_str(part);
+        }
+        quoted ^= c == '"';
+        rest = after;
+    }
+    out
 }
 
 /// What is wrong with JSON, in Ansible's words where bytes that are no text came as halves of characters.

@@ -212,7 +212,8 @@ fn joined(args: &Args, mut fragments: Vec<(String, Vec<u8>)>) -> Result<Vec<u8>,
         }
         if let (false, Some(delimiter)) = (first, &delimiter) {
             out.extend_from_slice(delimiter);
-            if !delimiter.ends_with(b"\n") {
+            // Fragments from here get a line's end after the delimiter in any case.
+            if !args.remote_src || !delimiter.ends_with(b"\n") {
                 out.push(b'\n');
             }
         }

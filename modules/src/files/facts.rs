@@ -185,6 +185,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Whether who asks may not see what is there, or whether it is.
+    pub fn is_hidden(&self) -> bool {
+        let hidden = |found: &Found| matches!(found, Found::Not(why) if why == "Permission denied");
+        hidden(&self.this) || self.followed.as_ref().is_some_and(hidden)
+    }
+
     /// Reads what `look` printed.
     pub fn read(answer: &mut Answer) -> Result<Self, Failure> {
         let this = Found::parse(&answer.field()?);

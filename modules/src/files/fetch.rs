@@ -120,6 +120,15 @@ impl Module for Fetch {
 /// The answer when there is no file to fetch.
 fn missing(args: &Args, facts: &Facts) -> Result<Output, Failure> {
     let source = &facts.path;
+    if facts.seen.is_hidden() {
+        let message = format!("Failed to get information on remote file ({source}): Permission denied");
+        return match args.fail_on_missing {
+            true => Err(Failure::new(message).with("file", source.as_str())),
+            false => Ok(Output::new(false)
+                .with("file", source.as_str())
+                .with("msg", format!("{message}, ignored"))),
+        };
+    }
     let message = if facts.seen.is_dir() {
         "remote file is a directory, fetch cannot work on directories".to_string()
     } else if facts.seen.exists() {

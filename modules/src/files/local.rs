@@ -2,6 +2,7 @@
 //! of them as a list. Nothing here touches a host.
 
 use muster_engine::module::{Context, Failure};
+use muster_engine::vault;
 use sha1::{Digest as _, Sha1};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,13 @@ pub(crate) async fn read(cx: &Context, path: &Path, decrypt: bool) -> Result<Vec
 fn open(cx: &Context, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     let fail = |why: String| Failure::new(format!("{}: {why}", path.display()));
     let text = std::str::from_utf8(bytes).map_err(|error| fail(error.to_string()))?;
-    cx.scope.around().secrets.decrypt_bytes(text).map_err(|error| fail(error.to_string()))
+    cx.scope.around().secrets.decrypt_bytes(text).map_err(|error| match error {
+        vault::Error::NoPassword => Failure::new(format!(
+            "A vault password or secret must be specified to decrypt {}",
+            path.display()
+        )),
+        error => fail(error.to_string()),
+    })
 }
 
 /// A file's permissions as the `mode` argument has them.

@@ -7,6 +7,7 @@ pub(crate) mod attributes;
 mod blockinfile;
 mod copy;
 pub(crate) mod diff;
+pub(crate) mod download;
 mod encoding;
 pub(crate) mod facts;
 mod fetch;

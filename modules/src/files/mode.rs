@@ -43,15 +43,15 @@ fn octal(text: &str) -> Option<u32> {
 }
 
 fn symbolic(text: &str, now: Current) -> Result<u32, String> {
-    let bad = || format!("bad symbolic permission for mode: {text}");
     let mut bits = now.bits & BITS;
     for clause in text.split(',') {
+        let bad = || format!("bad symbolic permission for mode: {clause}");
         let operator = clause.find(['+', '-', '=']).ok_or_else(bad)?;
         let (who, mut rest) = clause.split_at(operator);
-        if !who.chars().all(|c| "ugoa".contains(c)) {
+        if who != "a" && !who.chars().all(|c| "ugo".contains(c)) {
             return Err(bad());
         }
-        let everybody = who.is_empty() || who.contains('a');
+        let everybody = who.is_empty() || who == "a";
         let whom: Vec<char> = if everybody { vec!['u', 'g', 'o'] } else { who.chars().collect() };
         while let Some(op) = rest.chars().next() {
             let tail = rest.get(1..).unwrap_or("");
@@ -150,6 +150,10 @@ mod tests {
     fn a_bad_mode_says_what_is_bad() {
         let bad = applied(&json!("u~x"), 0, false);
         assert_eq!(bad, Err("bad symbolic permission for mode: u~x".to_string()));
+        for bad in ["ao=r", "oa=r", "u=foo", "ufoo=r"] {
+            let expected = format!("bad symbolic permission for mode: {bad}");
+            assert_eq!(applied(&json!(format!("u=r,{bad}")), 0, false), Err(expected));
+        }
         assert!(applied(&json!("9"), 0, false).is_err());
         assert!(applied(&json!("u+q"), 0, false).is_err());
         assert!(applied(&json!(["x"]), 0, false).is_err());

@@ -33,10 +33,9 @@ impl Module for Slurp {
         let facts = Look::at(&args.src).content(Content::All).more(more).run(cx).await?;
         let source = &facts.path;
         let Some(content) = facts.content else {
-            let hidden = |found: &Found| matches!(found, Found::Not(why) if why == "Permission denied");
             let why = if facts.seen.is_dir() {
                 format!("Source is a directory and must be a file: {source}")
-            } else if facts.seen.exists() || hidden(&facts.seen.this) {
+            } else if facts.seen.exists() || facts.seen.is_hidden() {
                 format!("File is not readable: {source}")
             } else if matches!(&facts.seen.this, Found::Not(why) if why == "Not a directory") {
                 format!("Unable to slurp file: {source}")

@@ -4,8 +4,9 @@
 
 use super::attributes::{Wanted, with_attributes};
 use super::facts::{Facts, Look, Seen};
-use super::local;
+use super::get_url::name_of;
 use super::script::{self, Answer, quote, word};
+use super::{download, local};
 use crate::command::Sent;
 use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -30,6 +31,7 @@ pub(super) struct Args {
     extra_opts: Vec<String>,
     copy: bool,
     decrypt: bool,
+    validate_certs: bool,
     #[serde(flatten)]
     wanted: Wanted,
 }
@@ -48,7 +50,7 @@ impl Module for Unarchive {
     const SPEC: Spec = Spec::new(
         "Unpacks an archive into a directory.",
         with_attributes![
-            Opt::new("src", Kind::Path, "The archive: tar (also packed by gzip, bzip2, xz, zstd) or zip.").required(),
+            Opt::new("src", Kind::Path, "The archive: tar (also packed by gzip, bzip2, xz, zstd) or zip. With `remote_src` an address too, which the host fetches.").required(),
             Opt::new("dest", Kind::Path, "The directory, which must be there.").required(),
             Opt::new("remote_src", Kind::Bool, "The archive is on the host.").default("false"),
             Opt::new("creates", Kind::Path, "When this path exists, nothing is unpacked."),
@@ -57,7 +59,7 @@ impl Module for Unarchive {
             Opt::new("exclude", Kind::List, "What is not unpacked.").elements(Kind::Str).default("[]"),
             Opt::new("include", Kind::List, "All that is unpacked.").elements(Kind::Str).default("[]"),
             Opt::new("extra_opts", Kind::List, "More words for the program.").elements(Kind::Str).default("[]"),
-            Opt::new("validate_certs", Kind::Bool, "Taken and not needed: addresses are refused.").default("true"),
+            Opt::new("validate_certs", Kind::Bool, "Whether the certificate of an address is checked.").default("true"),
             Opt::new("io_buffer_size", Kind::Int, "Taken and not needed.").default("65536"),
             Opt::new("copy", Kind::Bool, "The old way to say `remote_src: false`.").default("true"),
             Opt::new("decrypt", Kind::Bool, "Opens an archive from here that is in a vault.").default("true"),
@@ -73,12 +75,6 @@ impl Module for Unarchive {
         args.remote_src |= !args.copy;
         if !args.include.is_empty() && !args.exclude.is_empty() {
             return Err(Failure::new("parameters are mutually exclusive: include|exclude"));
-        }
-        if args.src.contains("://") {
-            return Err(Failure::new(format!(
-                "src: an address ({}) is not supported; fetch it with get_url first",
-                args.src
-            )));
         }
         let created = args.creates.as_deref().map_or_else(
             || "put ''".to_string(),
@@ -201,7 +197,15 @@ fn script(args: &Args, facts: &Facts) -> String {
     let excludes =
         words(args.exclude.iter().map(|path| format!("--exclude={}", path.trim_end_matches('/'))).collect());
     let (options, more, include) = (words(options), words(more), words(args.include.clone()));
-    let source = if args.remote_src { format!("s={}", word(&args.src)) } else { "s=$f".into() };
+    let source = match (args.remote_src, args.src.contains("://")) {
+        (false, _) => "s=$f".into(),
+        (true, false) => format!("s={}", word(&args.src)),
+        (true, true) => format!(
+            "d=$(mktemp -d) || die 'no temporary directory could be made'\ntrap 'rm -rf -- \"$d\"' EXIT\nf=$d/{}\n{}s=$f",
+            quote(&name_of(&args.src)),
+            download::into_file(&args.src, args.validate_certs, "Failure downloading", ", ")
+        ),
+    };
     // What tar says of owner, group and mode counts only where the task does not set them anyway.
     let mut counted = String::from(
         "Mod time differs|No such file or directory|Invalid owner|Invalid group|Symlink differs|Contents differ|Size differs",

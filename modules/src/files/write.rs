@@ -135,8 +135,14 @@ impl Write {
         out.push_str(
             "[ -f \"$p\" ] && [ ! -L \"$p\" ] && cp --attributes-only --preserve=mode,xattr -- \"$p\" \"$t\" 2>/dev/null\n",
         );
-        let plan = Plan { uid: self.uid, gid: self.gid, mode: Some(self.bits), ..Plan::default() };
-        for command in plan.commands("\"$t\"") {
+        // The owner that a file has is kept where that may be done; one that a task asks for is a must.
+        let kept = Plan { uid: self.uid, gid: self.gid, ..Plan::default() };
+        let asked =
+            Plan { uid: self.labels.uid, gid: self.labels.gid, mode: Some(self.bits), ..Plan::default() };
+        if (kept.uid, kept.gid) != (asked.uid, asked.gid) {
+            out.extend(kept.commands("\"$t\"").iter().map(|command| format!("{command} 2>/dev/null\n")));
+        }
+        for command in asked.commands("\"$t\"") {
             out.push_str(&format!("e=$({command} 2>&1) || die \"$e\"\n"));
         }
         if let Some(command) = &self.validate {

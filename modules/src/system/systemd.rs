@@ -3,14 +3,14 @@
 
 use crate::command::words::quote;
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 /// `ansible.builtin.systemd_service`.
 pub struct SystemdService;
 
 /// How a unit is to be.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum State {
     Reloaded,
@@ -113,16 +113,24 @@ pub(super) async fn check(args: &Args, cx: &Context) -> Result<Check<Args>, Fail
 }
 
 pub(super) async fn apply(args: &Args, cx: &Context) -> Result<Output, Failure> {
+    let mut warnings = vec![];
     for (wanted, verb) in [(args.daemon_reload, "daemon-reload"), (args.daemon_reexec, "daemon-reexec")] {
         if wanted {
-            let done = cx.sh(format!("{} {verb}", systemctl(args))).await?;
-            if !done.succeeded() {
-                let (rc, error) = (done.rc, done.err().trim().to_string());
+            let ctl = systemctl(args);
+            let done =
+                cx.sh(format!("{ctl} {verb} && exit; r=$?; {OFFLINE} && printf offline; exit $r")).await?;
+            let (rc, error) = (done.rc, done.err());
+            if !done.succeeded() && done.out() != "offline" {
                 return Err(Failure::new(format!("failure {rc} during {verb}: {error}")));
+            } else if !done.succeeded() {
+                warnings.push(format!(
+                    "{verb} failed, but there is no running systemd here. Going on. Error was: {rc} / {error}"
+                ));
             }
         }
     }
-    let needed = needed(args, &look(args, cx).await?)?;
+    let mut needed = needed(args, &look(args, cx).await?)?;
+    needed.output = warnings.into_iter().fold(needed.output, Output::warn);
     let name = args.name.as_deref().unwrap_or("");
     for verb in &needed.verbs {
         let done = cx.sh(format!("{} {verb} -- {}", systemctl(args), quote(name))).await?;
@@ -140,6 +148,13 @@ pub(super) async fn apply(args: &Args, cx: &Context) -> Result<Output, Failure> 
     }
     Ok(needed.output)
 }
+
+/// Said where a state is asked for and nobody can tell of it.
+const NOBODY: &str = "There is no running systemd to ask (a chroot, or it is offline): whether the service is in this state is not known.";
+
+/// Whether there is no systemd to ask, as while an image is made: it says so itself, or the root is not the first process's.
+const OFFLINE: &str = "{ [ -n \"${debian_chroot-}\" ] || [ \"${SYSTEMD_OFFLINE-}\" = 1 ] || \
+    { [ -e /proc/1/root/. ] && [ ! / -ef /proc/1/root/. ]; }; }";
 
 /// `systemctl` with the flags of the task, and where a user's bus is.
 fn systemctl(args: &Args) -> String {
@@ -160,12 +175,22 @@ fn systemctl(args: &Args) -> String {
 #[derive(Debug, Default)]
 struct Unit {
     status: Map,
-    /// What `is-enabled` printed and its code.
+    /// What `is-enabled` printed, a word and the links that make it so, and its code.
     enabled: String,
     enabled_rc: i32,
     /// An init script of that name: whether there is one, and whether it starts with the host.
     script: bool,
     script_enabled: bool,
+    /// It is in a list of unit files, where nothing else is told.
+    listed: bool,
+    offline: bool,
+}
+
+impl Unit {
+    /// How it is enabled, in one word.
+    fn word(&self) -> &str {
+        self.enabled.lines().next().unwrap_or("")
+    }
 }
 
 async fn look(args: &Args, cx: &Context) -> Result<Unit, Failure> {
@@ -175,9 +200,13 @@ async fn look(args: &Args, cx: &Context) -> Result<Unit, Failure> {
     let seen = cx
         .sh(format!(
             "command -v systemctl >/dev/null 2>&1 || exit 94\nu={unit}; b={base}\n\
-             {ctl} show -- \"$u\" 2>/dev/null\nprintf '\\001'\n{ctl} is-enabled -- \"$u\" 2>/dev/null; r=$?\nprintf '\\001%s' $r\n\
+             o=$({ctl} show -- \"$u\" 2>&1) || o=\n\
+             case $o in *'ignoring request'*|*'ignoring command'*) o= ;; esac\n\
+             printf '%s\\n\\001' \"$o\"\n{ctl} is-enabled -l -- \"$u\" 2>/dev/null; r=$?\nprintf '\\001%s' $r\n\
              if [ -x /etc/init.d/\"$b\" ]; then printf '\\001script'; fi\n\
-             for f in /etc/rc?.d/S??\"$b\"; do if [ -e \"$f\" ]; then printf '\\001starts'; break; fi; done\nexit 0\n"
+             for f in /etc/rc?.d/S??\"$b\"; do if [ -e \"$f\" ]; then printf '\\001starts'; break; fi; done\n\
+             if [ -z \"$o\" ]; then {ctl} list-unit-files -- \"$u\" >/dev/null 2>&1 && printf '\\001listed'; fi\n\
+             if {OFFLINE}; then printf '\\001offline'; fi\nexit 0\n"
         ))
         .await?;
     if seen.rc == 94 {
@@ -191,6 +220,8 @@ async fn look(args: &Args, cx: &Context) -> Result<Unit, Failure> {
         enabled_rc: parts.get(2).and_then(|rc| rc.trim().parse().ok()).unwrap_or(1),
         script: parts.contains(&"script"),
         script_enabled: parts.contains(&"starts"),
+        listed: parts.contains(&"listed"),
+        offline: parts.contains(&"offline"),
     })
 }
 
@@ -245,7 +276,7 @@ fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
         "alias",
     ];
     let is_unit = said("LoadState").is_some_and(|state| state != "not-found")
-        || (unit.status.is_empty() && known.contains(&unit.enabled.as_str()));
+        || (unit.status.is_empty() && (known.contains(&unit.word()) || unit.listed));
     let name = args.name.as_deref().unwrap_or("");
     if let (true, false, Some(error)) = (is_unit, masked_now, said("LoadError").filter(|e| !e.is_empty())) {
         return Err(Failure::new(format!("Error loading unit file '{name}': {error}")));
@@ -260,7 +291,7 @@ fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
     }
     output = output.with("name", args.name.clone()).with("status", Json::Object(unit.status.clone()));
     if let Some(masked) = args.masked
-        && masked != (unit.enabled == "masked")
+        && masked != (unit.word() == "masked")
     {
         verbs.push(if masked { "mask" } else { "unmask" });
     }
@@ -269,6 +300,7 @@ fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
             return Err(missing());
         }
         let enabled = match unit.enabled_rc {
+            // With links told below it, it is enabled whatever the word says.
             0 => !matches!(unit.enabled.as_str(), "enabled-runtime" | "indirect" | "alias"),
             _ => {
                 args.scope == "system"
@@ -286,13 +318,19 @@ fn needed(args: &Args, unit: &Unit) -> Result<Needed, Failure> {
         if !found {
             return Err(missing());
         }
-        let Some(active) = said("ActiveState") else {
-            let status = Json::Object(unit.status.clone());
-            return Err(Failure::new("Service is in unknown state").with("status", status));
+        output = match said("ActiveState") {
+            Some(active) => {
+                let (verb, then) =
+                    state.verb(matches!(active, "active" | "activating"), active == "deactivating");
+                verbs.extend(verb);
+                output.with("state", then)
+            }
+            None if unit.offline => output.warn(NOBODY).with("state", json!(state)),
+            None => {
+                let status = Json::Object(unit.status.clone());
+                return Err(Failure::new("Service is in unknown state").with("status", status));
+            }
         };
-        let (verb, then) = state.verb(matches!(active, "active" | "activating"), active == "deactivating");
-        verbs.extend(verb);
-        output = output.with("state", then);
     }
     Ok(Needed { output: output.with("changed", json!(!verbs.is_empty())), verbs })
 }
@@ -328,12 +366,26 @@ mod tests {
         };
         assert_eq!(verbs(&args, &unit("inactive", "disabled")), ["enable", "start"]);
         assert!(verbs(&args, &unit("active", "enabled")).is_empty());
+        let linked = "indirect\n  /etc/systemd/system/sockets.target.wants/kubelet.socket";
+        assert!(verbs(&args, &Unit { enabled_rc: 0, ..unit("active", linked) }).is_empty());
+        assert_eq!(verbs(&args, &Unit { enabled_rc: 0, ..unit("active", "indirect") }), ["enable"]);
         let args = Args { state: Some(State::Restarted), ..args };
         assert_eq!(verbs(&args, &unit("active", "enabled")), ["restart"]);
         assert_eq!(verbs(&args, &unit("failed", "enabled")), ["start"]);
         let args = Args { state: Some(State::Stopped), enabled: None, masked: Some(true), ..args };
         assert_eq!(verbs(&args, &unit("deactivating", "enabled")), ["mask", "stop"]);
         assert!(verbs(&args, &unit("inactive", "masked")).is_empty());
+    }
+
+    #[test]
+    fn where_no_systemd_runs_a_state_is_taken_as_it_is_with_a_warning() {
+        let args = Args { name: Some("cron".into()), state: Some(State::Started), ..Args::default() };
+        let listed = Unit { listed: true, ..Unit::default() };
+        assert!(needed(&args, &listed).is_err());
+        let offline = needed(&args, &Unit { offline: true, ..listed }).unwrap();
+        assert!(offline.verbs.is_empty());
+        assert_eq!(offline.output.result["state"], "started");
+        assert_eq!(offline.output.result["warnings"].as_array().map(Vec::len), Some(1));
     }
 
     #[test]

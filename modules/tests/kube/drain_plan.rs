@@ -97,3 +97,42 @@ async fn a_plan_without_objections_says_how_long_it_may_take() {
     let said = bench.said.lock().unwrap().clone();
     assert!(said.last().unwrap().ends_with(" would go, in 30s at most."), "{said:?}");
 }
+
+#[tokio::test]
+async fn a_plan_tells_how_much_is_lost_and_who_finds_no_room_elsewhere() {
+    let mut cluster = Cluster::healthy().deployment("shop", "web", 2).deployment("shop", "big", 2);
+    for pod in cluster.objects.iter_mut().filter(|object| object["kind"] == "Pod") {
+        let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
+        if name.starts_with("web-") {
+            set(pod, "/spec/volumes", json!([{"name": "cache", "emptyDir": {}}]));
+        } else if name.starts_with("big-") {
+            set(pod, "/spec/containers/0/resources", json!({"requests": {"memory": "6Gi"}}));
+        }
+    }
+    let double = Double::start(cluster).await.unwrap();
+    let web = double.list("pods").into_iter().find(|pod| {
+        pod["spec"]["nodeName"] == "worker-0" && pod["metadata"]["name"].as_str().unwrap().starts_with("web-")
+    });
+    let uid = web.unwrap()["metadata"]["uid"].clone();
+    let args = json!({"name": "worker-0", "plan": true,
+        "delete_options": {"ignore_daemonsets": true, "delete_emptydir_data": true}});
+    let plan = run(&double, &bench(), "k8s_drain", args.clone()).await.unwrap();
+    let notes = plan["notes"].to_string();
+    assert!(notes.contains("how much is in the emptyDir volumes is not known: "), "{notes}");
+    assert!(
+        notes.contains("would be Pending: no node has room for it: worker-1 has left memory "),
+        "{notes}"
+    );
+
+    double.set_summary(
+        "worker-0",
+        json!({"pods": [
+        {"podRef": {"uid": uid}, "volume": [{"name": "cache", "usedBytes": 3_221_225_472_u64}]}]}),
+    );
+    let bench = bench();
+    let plan = run(&double, &bench, "k8s_drain", args).await.unwrap();
+    assert!(!plan["notes"].to_string().contains("is not known"), "{}", plan["notes"]);
+    let said = bench.said.lock().unwrap().join("\n");
+    assert!(said.contains("cache 3Gi"), "{said}");
+    assert_eq!(plan["verdict"], "drained", "it is a warning: {said}");
+}

@@ -17,6 +17,7 @@ mod changes;
 mod containers;
 mod drain;
 mod drain_plan;
+mod drain_volumes;
 mod helm;
 mod jsonpath;
 mod k8s;

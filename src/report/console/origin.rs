@@ -4,7 +4,7 @@
 use super::Console;
 use crate::report::{Colour, harmless};
 use muster_engine::event::{Outcome, Status, StepInfo};
-use muster_engine::module::{CAUSE, Side};
+use muster_engine::module::{CAUSE, EXHAUSTED, Side};
 use muster_engine::source::{Sources, Span};
 use muster_engine::template::Trail;
 use serde_json::Value as Json;
@@ -140,7 +140,8 @@ fn told(info: &StepInfo, outcome: &Outcome) -> Option<String> {
     if outcome.status == Status::Unreachable {
         return Some(format!("Task failed: {message}"));
     }
-    let judged = outcome.result.get("failed_when_result") == Some(&Json::Bool(true));
+    let says = |key: &str| outcome.result.get(key) == Some(&Json::Bool(true));
+    let judged = says("failed_when_result") || says(EXHAUSTED);
     // Of a module whose work is done on this side Ansible says that the action failed.
     let who = if judged || info.side != Side::Host { "Action" } else { "Module" };
     Some(match (message, text(CAUSE)) {

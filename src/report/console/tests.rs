@@ -3,6 +3,7 @@
 use super::*;
 use crate::report::{Format, Palette};
 use muster_engine::module::Side;
+use muster_engine::playbook::Show;
 use serde_json::json;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Stage {
             name: name.into(),
             hosts: vec![],
             check_mode: false,
-            quiet: false,
+            show: Show::Tasks,
         })
     }
 
@@ -421,7 +422,7 @@ fn plays_side_by_side_take_turns() {
         name: "Q".into(),
         hosts: vec![],
         check_mode: false,
-        quiet: false,
+        show: Show::Tasks,
     });
     stage.see(EventKind::StepStarted(info(1, 2, "two"))).began(2, "h2");
     stage.done(1, "h1", Status::Ok, json!({})).done(2, "h2", Status::Ok, json!({}));
@@ -469,6 +470,40 @@ fn bare_results_may_have_a_line_each() {
     );
 }
 
+/// The first step of a play, as it stands in a file.
+fn written(module: &str, side: Side, origin: Option<muster_engine::source::Span>) -> StepInfo {
+    StepInfo {
+        play: 0,
+        step: 1,
+        name: module.into(),
+        handler: false,
+        action: format!("ansible.builtin.{module}"),
+        side,
+        place: String::new(),
+        origin,
+        check_mode: false,
+        no_log: false,
+    }
+}
+
+#[test]
+fn what_its_task_and_not_its_module_holds_for_failed_is_the_actions_failure() {
+    let sources = Arc::new(muster_engine::source::Sources::default());
+    let source = sources.add("/a.yml", "- command: id\n");
+    let origin = Some(muster_engine::source::Span { source, start: 2, end: 9 });
+    let lead = |result: serde_json::Value| {
+        let look = Look { sources: Some(sources.clone()), format: Format::Json, ..Look::default() };
+        let mut stage = Stage::new(look);
+        let info = Arc::new(written("command", Side::Host, origin));
+        stage.see(EventKind::StepStarted(info)).done(1, "h1", Status::Failed, result);
+        let out = stage.out();
+        out.lines().find(|line| line.starts_with("[ERROR]")).unwrap_or_default().to_owned()
+    };
+    assert_eq!(lead(json!({"msg": "no", "rc": 1})), "[ERROR]: Task failed: Module failed: no");
+    assert_eq!(lead(json!({"msg": "", "failed_when_result": true})), "[ERROR]: Task failed: Action failed.");
+    assert_eq!(lead(json!({"msg": "", "_ansible_exhausted": true})), "[ERROR]: Task failed: Action failed.");
+}
+
 #[test]
 fn a_failure_shows_where_its_task_is_written_once() {
     let sources = Arc::new(muster_engine::source::Sources::default());
@@ -478,18 +513,7 @@ fn a_failure_shows_where_its_task_is_written_once() {
     let origin = Some(muster_engine::source::Span { source, start, end: start + 4 });
     let look = Look { sources: Some(sources), format: Format::Json, ..Look::default() };
     let mut stage = Stage::new(look);
-    let info = StepInfo {
-        play: 0,
-        step: 1,
-        name: "fail".into(),
-        handler: false,
-        action: "ansible.builtin.fail".into(),
-        side: Side::Controller,
-        place: "/a.yml:4".into(),
-        origin,
-        check_mode: false,
-        no_log: false,
-    };
+    let info = written("fail", Side::Controller, origin);
     stage
         .see(EventKind::StepStarted(Arc::new(info)))
         .done(1, "h1", Status::Failed, json!({"changed": false, "msg": "no"}))
@@ -510,18 +534,7 @@ fn what_led_to_a_fault_is_shown_place_by_place() {
         let start = text.offset(line, column);
         muster_engine::source::Span { source, start, end: start + 1 }
     };
-    let info = StepInfo {
-        play: 0,
-        step: 1,
-        name: "one".into(),
-        handler: false,
-        action: "ansible.builtin.debug".into(),
-        side: Side::Controller,
-        place: "/a.yml:1".into(),
-        origin: Some(at(0, 2)),
-        check_mode: false,
-        no_log: false,
-    };
+    let info = written("debug", Side::Controller, Some(at(0, 2)));
     let trail = json!([
         ["Finalization failed", {"span": at(1, 2)}],
         ["Resolving 'msg'", {"span": at(2, 9)}],

@@ -61,6 +61,8 @@ struct Dials {
     failing: Vec<String>,
     seen: Vec<Seen>,
     logs: Vec<(String, String)>,
+    /// What kubelets tell of their nodes, by the node's name.
+    summaries: Vec<(String, Value)>,
     execution: Option<Execution>,
     tls: Arc<ServerConfig>,
     controllers: Controllers,
@@ -153,6 +155,11 @@ impl Inner {
         lock(&self.dials).logs.iter().find(|(known, _)| known == key).map(|(_, text)| text.clone())
     }
 
+    /// What the kubelet of a node tells of it, `/stats/summary`; none where it cannot be reached.
+    pub fn summary(&self, node: &str) -> Option<Value> {
+        lock(&self.dials).summaries.iter().find(|(known, _)| known == node).map(|(_, told)| told.clone())
+    }
+
     /// Writes a request down.
     pub fn saw(&self, seen: Seen) {
         let seen_before = &mut lock(&self.dials).seen;
@@ -233,6 +240,7 @@ impl Double {
             failing: Vec::new(),
             seen: Vec::new(),
             logs,
+            summaries: vec![],
             execution: None,
             tls,
             controllers,
@@ -468,6 +476,11 @@ impl Double {
         let mut dials = lock(&self.inner.dials);
         dials.logs.retain(|(known, _)| *known != key);
         dials.logs.push((key, text.to_owned()));
+    }
+
+    /// Gives what the kubelet of a node tells of it through its proxy.
+    pub fn set_summary(&self, node: &str, told: Value) {
+        lock(&self.inner.dials).summaries.push((node.to_owned(), told));
     }
 
     /// Says what runs the commands of exec.

@@ -11,7 +11,7 @@ use axum::body::Body;
 use hyper::Response;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, shown};
+use crate::answer::{Answer, json_response, shown};
 use crate::double::Inner;
 use crate::eviction::evict;
 use crate::object::{items, name, set, set_condition, text, uid};
@@ -50,6 +50,10 @@ pub async fn answer(
         ("pods", "log") => return log::answer(inner, resource, target, &asked).await,
         ("nodes", "proxy") => {
             let node = inner.look(|store| get(store, resource, target))?;
+            let asked_for = target.tail.trim_matches('/') == "stats/summary";
+            if let Some(told) = inner.summary(name(&node)).filter(|_| asked_for) {
+                return Ok(json_response(200, &told));
+            }
             let message = format!("error trying to reach service: {}", exec::unreachable(&address(&node)));
             return Err(Failure::new(503, "ServiceUnavailable", message));
         }

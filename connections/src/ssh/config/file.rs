@@ -31,6 +31,11 @@ impl Values {
         self.found.get(key).into_iter().flatten().filter_map(|words| words.first()).map(String::as_str)
     }
 
+    /// All words of all occurrences.
+    pub(crate) fn every(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.found.get(key).into_iter().flatten().flatten().map(String::as_str)
+    }
+
     /// Adds an occurrence. Of ProxyJump and ProxyCommand the first one named wins.
     pub(crate) fn add(&mut self, key: &str, words: Vec<String>) {
         let rival = match key {
@@ -42,7 +47,7 @@ impl Values {
             return;
         }
         let all = self.found.entry(key.to_owned()).or_default();
-        let gathers = matches!(key, "identityfile" | "certificatefile");
+        let gathers = matches!(key, "identityfile" | "certificatefile" | "sendenv");
         if all.is_empty() || (gathers && !all.contains(&words)) {
             all.push(words);
         }

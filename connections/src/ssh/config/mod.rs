@@ -145,6 +145,8 @@ pub(crate) struct Settings {
     pub methods: Vec<String>,
     /// Only addresses of this family: 4 or 6.
     pub family: Option<u8>,
+    /// Variables of this machine's environment that go along, and such as are set for the host. It may refuse them.
+    pub environment: Vec<(String, String)>,
     /// The configuration file in place of the usual ones, for the hosts on the way too.
     pub file: Option<PathBuf>,
 }
@@ -279,8 +281,30 @@ fn settings(
             Some("inet6") => Some(6),
             _ => None,
         },
+        environment: environment(values, std::env::vars_os()),
         file,
     })
+}
+
+/// What `SendEnv` chooses of an environment, then what `SetEnv` says.
+fn environment(
+    values: &Values,
+    here: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+) -> Vec<(String, String)> {
+    let mut wanted: Vec<&str> = vec![];
+    for word in values.every("sendenv") {
+        match word.strip_prefix('-') {
+            Some(gone) => wanted.retain(|pattern| !matches_list(pattern, gone)),
+            None => wanted.push(word),
+        }
+    }
+    let here = here.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut sent: Vec<_> =
+        here.filter(|(name, _)| wanted.iter().any(|pattern| matches_list(name, pattern))).collect();
+    sent.sort();
+    let set = values.every("setenv").filter_map(|word| word.split_once('='));
+    sent.extend(set.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    sent
 }
 
 fn identities(

@@ -247,6 +247,18 @@ fn the_targets_own_values_come_first() {
 }
 
 #[test]
+fn chosen_variables_go_along_and_set_ones_come_last() {
+    let mut values = Values::default();
+    for line in ["SendEnv LANG LC_*", "SendEnv -LC_* FOO", "SendEnv LC_T*", "SetEnv A=1 B=2", "SetEnv C=3"] {
+        values.option(line).unwrap();
+    }
+    let here = ["PATH", "LC_TIME", "LC_ALL", "LANG", "FOO"].map(|name| (name.into(), "x".into()));
+    let sent = environment(&values, here.into_iter());
+    let expected = [("FOO", "x"), ("LANG", "x"), ("LC_TIME", "x"), ("A", "1"), ("B", "2")];
+    assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
 fn arguments_are_read_as_ssh_reads_them() {
     let me = Me::here(None);
     let resolved = |arguments: &[&str]| resolve(&target("h", arguments), &me);

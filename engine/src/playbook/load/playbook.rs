@@ -10,7 +10,6 @@ use crate::playbook::{Keywords, Play, Playbook};
 use crate::source::Span;
 use crate::template;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The playbooks that are being read, from the outermost in.
 type Chain = Vec<PathBuf>;
@@ -19,7 +18,7 @@ impl Loader {
     /// The plays of a playbook and of all it imports. What is wrong with them is in the bag.
     pub fn playbook(&self, path: &Path, diagnostics: &mut Diagnostics) -> Playbook {
         let plays = self.plays(path, &mut vec![], diagnostics);
-        Playbook { plays: plays.into_iter().map(Arc::new).collect() }
+        Playbook::of(path, plays)
     }
 
     /// The same of a text that is no file; `path` is what it would be called.
@@ -27,7 +26,7 @@ impl Loader {
         let source = self.sources.add(path, text);
         let file = self.file_of(path, source, "playbook", diagnostics);
         let plays = file.map(|file| self.plays_of(&file, &mut vec![], diagnostics)).unwrap_or_default();
-        Playbook { plays: plays.into_iter().map(Arc::new).collect() }
+        Playbook::of(path, plays)
     }
 
     /// The file of a playbook named `namespace.collection.name`, if there is one.

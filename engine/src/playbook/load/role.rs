@@ -230,7 +230,12 @@ impl Directory<'_> {
                 continue;
             }
             if !path.starts_with(&self.found.dir) {
-                let message = format!("`{}` is not inside the role `{}`", path.display(), self.found.name);
+                let message = format!(
+                    "Failed loading '{}' for role ({}) as it is not inside the expected role path: '{}'",
+                    path.display(),
+                    self.found.name,
+                    dir.display()
+                );
                 return Err(self.fault(message, "name a file of the role"));
             }
             return Ok(if path.is_dir() { variable_files(&path) } else { vec![path] });

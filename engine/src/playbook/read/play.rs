@@ -12,7 +12,8 @@ use std::sync::Arc;
 const STRATEGIES: &[(&str, Strategy)] =
     &[("linear", Strategy::Linear), ("free", Strategy::Free), ("host_pinned", Strategy::HostPinned)];
 
-const SHOWS: &[(&str, Show)] = &[("tasks", Show::Tasks), ("findings", Show::Findings)];
+const SHOWS: &[(&str, Show)] =
+    &[("tasks", Show::Tasks), ("findings", Show::Findings), ("messages", Show::Messages)];
 
 const ORDERS: &[(&str, Order)] = &[
     ("inventory", Order::Inventory),

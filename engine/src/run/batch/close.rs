@@ -38,7 +38,7 @@ impl Batch {
     ) -> bool {
         let ran = !matches!(answer.verdict, Verdict::Skipped | Verdict::Unreachable { .. });
         if let Some(role) = step.role.filter(|_| ran && step.task().is_some()) {
-            self.state_mut(host).roles.entry(role).or_insert(RoleRun::Ran);
+            self.state_mut(host).roles.entry(role.id).or_insert(RoleRun::Ran);
         }
         match answer.verdict {
             Verdict::Skipped => {}
@@ -152,7 +152,7 @@ impl Batch {
         let Some(role) = step.role else { return };
         let from = self.drawing.rank(id);
         let ahead = self.drawing.order.get(from + 1..).unwrap_or(&[]);
-        let is_end = |id: &&StepId| matches!(self.drawing.step(**id).act, Act::RoleEnd(r) if r == role);
+        let is_end = |id: &&StepId| matches!(self.drawing.step(**id).act, Act::RoleEnd(r) if r == role.id);
         let Some(end) = ahead.iter().find(is_end).copied() else { return };
         let before = self.drawing.order.get(self.drawing.rank(end).saturating_sub(1)).copied();
         self.state_mut(host).at = before;

@@ -20,10 +20,9 @@ impl Batch {
             Gate::Notified { handler, flush } => state.due.contains(&handler) && self.is_in(flush, host),
             Gate::During { flush } => self.is_in(flush, host),
         };
-        let complete = step.role.is_some_and(|role| {
-            let again = self.drawing.roles.get(role.0).copied().unwrap_or(true);
-            !again && state.roles.get(&role) == Some(&RoleRun::Complete)
-        });
+        let complete = step
+            .role
+            .is_some_and(|role| !role.again && state.roles.get(&role.id) == Some(&RoleRun::Complete));
         if !open || complete {
             return None;
         }

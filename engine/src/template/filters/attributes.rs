@@ -313,14 +313,12 @@ fn rekey_on_member(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<
         }
         let name = fault::valid(item.get_item(&key)?)?;
         if name.is_undefined() {
-            return Err(fault::error(format!("Key {} was not found", python::text(&key)?)));
+            return Err(fault::error(format!("Key {} was not found.", python::repr(&key))));
         }
         match out.iter_mut().find(|(known, _)| *known == name) {
             Some(_) if duplicates == "error" => {
-                let name = python::text(&name)?;
-                return Err(fault::error(format!(
-                    "Key {name} is not unique, cannot correctly turn into dict"
-                )));
+                let name = python::repr(&name);
+                return Err(fault::error(format!("Key {name} is not unique, cannot convert to dict.")));
             }
             Some((_, old)) => *old = item,
             None => out.push((name, item)),

@@ -62,7 +62,7 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (name, filter) in tables.into_iter().flatten() {
         let (name, filter) = (*name, *filter);
-        for full in full_names(name) {
+        for full in names_of(name) {
             env.add_filter(
                 full.clone(),
                 move |state: &mut State, value: Value, rest: Rest<ValueOrKwargs>| {
@@ -75,11 +75,44 @@ pub fn install(env: &mut Environment<'static>) -> BTreeSet<String> {
     names
 }
 
-/// The names a plugin goes by: those of a collection have a short one too.
-pub fn full_names(name: &str) -> Vec<String> {
+/// Filters of collections that ansible-core knows by their short names: what was once its own.
+const ONCE_BUILT_IN: &[&str] = &[
+    "cidr_merge",
+    "hwaddr",
+    "ip4_hex",
+    "ipaddr",
+    "ipmath",
+    "ipsubnet",
+    "ipv4",
+    "ipv6",
+    "ipwrap",
+    "json_query",
+    "network_in_network",
+    "network_in_usable",
+    "next_nth_usable",
+    "nthhost",
+    "previous_nth_usable",
+    "random_mac",
+    "reduce_on_network",
+    "slaac",
+];
+
+/// The names a filter goes by.
+fn names_of(name: &str) -> Vec<String> {
     match name.rsplit_once('.') {
-        Some((_, short)) => vec![name.into(), short.into()],
-        None => vec![name.into(), format!("ansible.builtin.{name}"), format!("ansible.legacy.{name}")],
+        Some((collection, short)) if ONCE_BUILT_IN.contains(&short) => {
+            let moved = (collection == "ansible.utils").then(|| format!("ansible.netcommon.{short}"));
+            [name.into(), short.into()].into_iter().chain(moved).collect()
+        }
+        _ => full_names(name),
+    }
+}
+
+/// The names a plugin goes by: those of a collection have only the one.
+pub fn full_names(name: &str) -> Vec<String> {
+    match name.contains('.') {
+        true => vec![name.into()],
+        false => vec![name.into(), format!("ansible.builtin.{name}"), format!("ansible.legacy.{name}")],
     }
 }
 

@@ -101,7 +101,7 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
             Some(_) => scope.clone(),
             None => scope.with([("ansible_managed".into(), managed)].into_iter().collect()),
         };
-        Ok(Value::from(scope.file(&path.display().to_string(), &text, &options)?))
+        Ok(scope.file_value(&path.display().to_string(), &text, &options)?)
     };
     request.texts()?.iter().map(render).collect()
 }

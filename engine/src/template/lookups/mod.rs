@@ -87,8 +87,7 @@ fn run(core: &Arc<Core>, name: &str, terms: Vec<Value>, options: Args) -> Result
         }
         return Err(fault::error(format!("The lookup plugin '{name}' was not found.")));
     };
-    let short = name.rsplit_once('.').map_or(name, |(_, short)| short);
-    lookup(&Request { core: core.clone(), terms, options }).map_err(|error| named("lookup", short, error))
+    lookup(&Request { core: core.clone(), terms, options }).map_err(|error| named("lookup", name, error))
 }
 
 /// `lookup(name, ...)`, or `query(name, ...)` if a list is wanted.

@@ -9,11 +9,11 @@ use minijinja::Error;
 use std::net::IpAddr;
 
 pub const TABLE: Table = &[
-    ("ansible.utils.ip", |_, value, _| Ok(single(value).is_some())),
+    ("ansible.utils.ip", |_, value, _| Ok(whole(value).is_some())),
     ("ansible.utils.ip_address", |_, value, _| Ok(single(value).is_some())),
-    ("ansible.utils.ipv4", |_, value, _| Ok(network(value).is_some_and(|net| net.addr().is_ipv4()))),
+    ("ansible.utils.ipv4", |_, value, _| Ok(whole(value).is_some_and(|net| net.addr().is_ipv4()))),
     ("ansible.utils.ipv4_address", |_, value, _| Ok(single(value).is_some_and(|ip| ip.is_ipv4()))),
-    ("ansible.utils.ipv6", |_, value, _| Ok(network(value).is_some_and(|net| net.addr().is_ipv6()))),
+    ("ansible.utils.ipv6", |_, value, _| Ok(whole(value).is_some_and(|net| net.addr().is_ipv6()))),
     ("ansible.utils.ipv6_address", |_, value, _| Ok(single(value).is_some_and(|ip| ip.is_ipv6()))),
     ("ansible.utils.mac", |_, value, _| Ok(is_hardware(value))),
     ("ansible.utils.loopback", |_, value, _| Ok(single(value).is_some_and(|ip| ip.is_loopback()))),
@@ -31,6 +31,11 @@ pub const TABLE: Table = &[
         Ok(network(value).is_some_and(|net| other(args).is_ok_and(|inner| holds(net, Some(inner)))))
     }),
 ];
+
+/// A network without bits of a host, or an address.
+fn whole(value: &Value) -> Option<IpNet> {
+    network(value).filter(|net| net.addr() == net.network())
+}
 
 /// An address that names no network.
 fn single(value: &Value) -> Option<IpAddr> {

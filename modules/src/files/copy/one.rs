@@ -68,6 +68,12 @@ pub(super) fn decide(
     facts: &Facts,
     cx: &Context,
 ) -> Result<Check<Change>, Failure> {
+    if facts.seen.is_hidden() {
+        let path = &facts.path;
+        return Err(Failure::new(format!(
+            "Task failed: Failed to get information on remote file ({path}): Permission denied"
+        )));
+    }
     if source.name.is_none() && facts.seen.is_dir() {
         return Err(Failure::new("can not use content with a dir as dest").with("diff", json!([])));
     }

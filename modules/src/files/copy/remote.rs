@@ -238,7 +238,7 @@ async fn directory(
     let dest = match (facts.inside, path.ends_with('/')) {
         (true, false) => facts.path.clone(),
         (true, true) => above.to_string(),
-        (false, _) if asked.dest.ends_with('/') => above.to_string(),
+        (false, true) if asked.dest.ends_with('/') => above.to_string(),
         (false, _) => facts.path.clone(),
     };
     let mut output = Output::new(true)

@@ -3,6 +3,7 @@
 //! and only of what is left.
 
 mod choice;
+mod order;
 
 use super::encoding::Encoding;
 use super::facts::Stat;
@@ -13,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use choice::Choice;
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use order::Met;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -156,23 +158,19 @@ impl Module for Find {
         let mut output = Output::new(false);
         let mut limited = false;
         for Walked { path, entries } in walked {
-            let outcome = match entries {
-                None => Err(format!("'{path}' is not a directory")),
+            let found = match entries {
+                None => Found { why: Some(format!("'{path}' is not a directory")), ..Found::default() },
                 Some(entries) => {
-                    examined += entries.len();
-                    let room = args
-                        .limit
-                        .and_then(|limit| usize::try_from(limit).ok())
-                        .map(|n| n.saturating_sub(files.len()));
+                    let limit = args.limit.and_then(|limit| usize::try_from(limit).ok());
+                    let room = limit.map(|n| n.saturating_sub(files.len()));
                     chosen(args, &choice, &path, entries, room, cx).await?
                 }
             };
-            match outcome {
-                Ok(found) => files.extend(found),
-                Err(why) => {
-                    output = output.warn(format!("Skipped '{path}' path due to this access issue: {why}\n"));
-                    skipped.insert(path, why.into());
-                }
+            examined += found.examined;
+            files.extend(found.files);
+            if let Some(why) = found.why {
+                output = output.warn(format!("Skipped '{path}' path due to this access issue: {why}\n"));
+                skipped.insert(path, why.into());
             }
             limited |= args.limit.is_some_and(|limit| i64::try_from(files.len()) == Ok(limit));
         }
@@ -246,7 +244,15 @@ async fn walk(args: &Args, choice: &mut Choice<'_>, cx: &Context) -> Result<(Vec
     Ok((walked, said))
 }
 
-/// What is listed of one directory, or why nothing is.
+/// What is listed of one directory, how much was looked at, and why no more was.
+#[derive(Default)]
+struct Found {
+    files: Vec<Json>,
+    examined: usize,
+    why: Option<String>,
+}
+
+/// What is listed of one directory: a walk that a file breaks off has what it found until then.
 async fn chosen(
     args: &Args,
     choice: &Choice<'_>,
@@ -254,75 +260,76 @@ async fn chosen(
     entries: Vec<(String, Stat)>,
     room: Option<usize>,
     cx: &Context,
-) -> Result<Result<Vec<Json>, String>, Failure> {
+) -> Result<Found, Failure> {
     let slashes = |text: &str| text.matches('/').count();
     let above = slashes(top.trim_end_matches('/')) + 1;
-    let mut left = vec![];
-    for (path, stat) in by_level(entries) {
-        let entry = Entry { path: normal(&path), stat };
-        let depth = (slashes(&entry.path) + 1).saturating_sub(above);
+    let all = entries.len();
+    let (mut left, mut broken) = (vec![], None);
+    for met in order::met(entries) {
+        let depth = (slashes(&met.entry.path) + 1).saturating_sub(above);
         if args.depth.is_some_and(|most| most != 0 && i64::try_from(depth).is_ok_and(|depth| depth > most)) {
             continue;
         }
-        match choice.takes(&entry) {
-            Ok(true) => left.push(entry),
+        match choice.takes(&met.entry) {
+            Ok(true) => left.push(met),
             Ok(false) => {}
-            Err(why) => return Ok(Err(why)),
+            Err(why) => {
+                broken = Some((met.examined, why));
+                break;
+            }
         }
     }
     if let (Some(pattern), "file") = (&args.contains, args.file_type.as_str()) {
-        left = match containing(args, pattern, left, room, cx).await? {
-            Ok(left) => left,
-            Err(why) => return Ok(Err(why)),
-        };
+        let unread;
+        (left, unread) = containing(args, pattern, left, room, cx).await?;
+        broken = unread.or(broken);
     }
-    left.truncate(room.unwrap_or(usize::MAX));
-    Ok(Ok(left.iter().map(listed).collect()))
+    if let Some(room) = room.filter(|room| *room <= left.len()) {
+        left.truncate(room);
+        let examined = left.last().map_or(all, |met| met.examined);
+        return Ok(Found { files: left.iter().map(|met| listed(&met.entry)).collect(), examined, why: None });
+    }
+    let (examined, why) = broken.map_or((all, None), |(examined, why)| (examined, Some(why)));
+    Ok(Found { files: left.iter().map(|met| listed(&met.entry)).collect(), examined, why })
 }
 
-/// Entries as a walk from the top meets them: of each directory files before directories.
-fn by_level(mut entries: Vec<(String, Stat)>) -> Vec<(String, Stat)> {
-    let level = |path: &str| path.matches('/').count();
-    entries.sort_by_key(|(path, stat)| (level(path), stat.is_dir()));
-    entries
-}
-
-/// Which files have the content.
+/// Which files have the content, and where and why it could not be told.
 async fn containing(
     args: &Args,
     pattern: &str,
-    files: Vec<Entry>,
+    files: Vec<Met>,
     room: Option<usize>,
     cx: &Context,
-) -> Result<Result<Vec<Entry>, String>, Failure> {
+) -> Result<(Vec<Met>, Option<(usize, String)>), Failure> {
     if let Some(name) = args.encoding.as_deref().filter(|name| Encoding::named(name).is_none()) {
-        return Ok(Err(format!("unknown encoding: {name}")));
+        let why = format!("unknown encoding: {name}");
+        return Ok((vec![], files.first().map(|met| (met.examined, why))));
     }
     let text = choice::Content::of(pattern, args.read_whole_file, args.encoding.as_deref())?;
     let (mut kept, mut rest) = (vec![], files.as_slice());
     while !rest.is_empty() && room.is_none_or(|room| kept.len() < room) {
         let mut size = 0;
-        let sizes = rest.iter().take_while(|entry| {
-            size += entry.stat.size.max(100);
+        let sizes = rest.iter().take_while(|met| {
+            size += met.entry.stat.size.max(100);
             size <= PORTION
         });
         let (some, others) = rest.split_at(sizes.count().max(1));
         rest = others;
-        let one = |entry: &Entry| format!("base64 < {} 2>/dev/null; put ''\n", quote(&entry.path));
+        let one = |met: &Met| format!("base64 < {} 2>/dev/null; put ''\n", quote(&met.entry.path));
         let script: String = some.iter().map(one).collect();
         let mut answer = script::run(cx, &format!("{script}exit 0\n")).await?;
-        for entry in some {
+        for met in some {
             let mut coded = answer.field()?;
             coded.retain(|c| !c.is_ascii_whitespace());
             let bytes = STANDARD.decode(coded).unwrap_or_default();
-            match text.is_in(&bytes, &entry.path) {
-                Ok(true) => kept.push(entry.clone()),
+            match text.is_in(&bytes, &met.entry.path) {
+                Ok(true) => kept.push(met.clone()),
                 Ok(false) => {}
-                Err(why) => return Ok(Err(why)),
+                Err(why) => return Ok((kept, Some((met.examined, why)))),
             }
         }
     }
-    Ok(Ok(kept))
+    Ok((kept, None))
 }
 
 /// An entry of the result.

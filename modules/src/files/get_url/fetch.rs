@@ -248,7 +248,7 @@ pub(super) fn is_url(text: &str) -> bool {
 }
 
 /// The last part of an address.
-pub(super) fn name_of(url: &str) -> String {
+pub(in crate::files) fn name_of(url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or("");
     let path =
         path.split_once("://").map_or(path, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
@@ -259,7 +259,7 @@ pub(super) fn name_of(url: &str) -> String {
 }
 
 /// An address without the password in it.
-pub(super) fn masked(url: &str) -> String {
+pub(in crate::files) fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_string() };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     match host.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?.0, host))) {

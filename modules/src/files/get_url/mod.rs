@@ -3,6 +3,8 @@
 
 mod fetch;
 
+pub(super) use fetch::{masked, name_of};
+
 use super::attributes::{Wanted, with_attributes};
 use super::facts::{Facts, Look, Seen};
 use super::script::{self, quote};

@@ -3,12 +3,16 @@
 
 mod asking;
 mod budget;
+mod capacity;
 mod filter;
 mod leaving;
 mod node;
 mod plan;
 mod pod;
 mod procedure;
+mod quantity;
+mod sizes;
+mod volumes;
 mod words;
 
 use super::change::{differs, tried};
@@ -61,8 +65,10 @@ pub struct Args {
     delete_options: Options,
     pod_selectors: Vec<String>,
     timeout: Option<u64>,
+    volumes_timeout: u64,
     on_failure: Option<OnFailure>,
     allow_last: bool,
+    own_cordon: bool,
     past_budgets: Option<Vec<String>>,
     plan: bool,
     #[serde(flatten)]
@@ -143,7 +149,7 @@ const DELETE: &[Opt] = &[
     Opt::new("wait_sleep", Kind::Int, "Seconds between two looks, where `wait_timeout` is given; else 1.")
         .default("5"),
 ];
-const OWN: [Opt; 10] = [
+const OWN: [Opt; 12] = [
     Opt::new("name", Kind::Str, "The node's name, or an address of it.").required(),
     Opt::new("known_as", Kind::List, "Ours: more names and addresses that it may have in the cluster.")
         .elements(Kind::Str),
@@ -161,6 +167,13 @@ const OWN: [Opt; 10] = [
         A pod that may take longer to end is a reason not to begin.",
     ),
     Opt::new(
+        "volumes_timeout",
+        Kind::Int,
+        "Ours: seconds to wait, when the pods are gone, until no volume is attached to the node but those of pods \
+        that stay; volumes that are still attached then are a failure. 0 does not wait, as kubernetes.core.",
+    )
+    .default("0"),
+    Opt::new(
         "on_failure",
         Kind::Str,
         "Ours: whether the node stays cordoned when it could not be drained. Unset, it does unless nothing \
@@ -171,6 +184,13 @@ const OWN: [Opt; 10] = [
         "allow_last",
         Kind::Bool,
         "Ours: whether to drain the last node that takes its pods, or the only control plane.",
+    )
+    .default("false"),
+    Opt::new(
+        "own_cordon",
+        Kind::Bool,
+        "Ours: whether a cordon that the node has is of the same operation: it is not told again, and `on_failure` \
+        takes it back.",
     )
     .default("false"),
     Opt::new(
@@ -188,7 +208,7 @@ const OWN: [Opt; 10] = [
     )
     .default("false"),
 ];
-const OPTIONS: [Opt; 26] = joined(OWN, way::OPTIONS);
+const OPTIONS: [Opt; 28] = joined(OWN, way::OPTIONS);
 
 impl Module for K8sDrain {
     const NAME: &'static str = "kubernetes.core.k8s_drain";
@@ -214,7 +234,9 @@ impl K8sDrain {
     async fn run(&self, args: &Args, cx: &Context) -> Result<Output, Failure> {
         let cluster = self.clusters.of(&args.way, cx).await?;
         let work = Self::work(&cluster, args, cx);
-        let Some(limit) = args.limit() else { return work.await };
+        let Some(limit) = args.limit().map(|limit| limit + Duration::from_secs(args.volumes_timeout)) else {
+            return work.await;
+        };
         tokio::time::timeout(limit + SLACK, work).await.unwrap_or_else(|_| {
             Err(Failure::new(format!(
                 "the API server of {} does not answer: given up after {}. Whether {} is cordoned, `kubectl get node` tells when it answers again",

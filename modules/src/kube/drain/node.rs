@@ -91,7 +91,7 @@ impl Node {
     }
 
     /// What keeps pods away, besides a cordon: `(key, value, effect)`.
-    fn taints(&self) -> Vec<(&str, &str, &str)> {
+    pub fn taints(&self) -> Vec<(&str, &str, &str)> {
         items(&self.0, "/spec/taints")
             .map(|taint| (text(taint, "/key"), text(taint, "/value"), text(taint, "/effect")))
             .filter(|(key, _, effect)| {

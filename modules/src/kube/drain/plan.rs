@@ -4,10 +4,13 @@
 use super::Args;
 use super::asking::{Answer, Way, meaning};
 use super::budget::{Budgets, Standing};
+use super::capacity::unplaced;
 use super::filter::{Class, Judged, Sorted, Verdict};
 use super::node::Node;
 use super::pod::{Pod, items, text};
 use super::procedure::{is_last, objections, sorted};
+use super::quantity;
+use super::sizes::Sizes;
 use super::words::{lasting, plural};
 use crate::kube::cluster::Cluster;
 use crate::kube::resource::encoded;
@@ -15,6 +18,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use muster_engine::module::{Failure, Live, Output};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many evictions are tried at once.
@@ -27,6 +31,8 @@ struct Row {
     tried: Option<Result<(), String>>,
     budgets: Vec<Json>,
     budget: String,
+    /// Its emptyDir volumes, with the bytes that are in them.
+    empty_dirs: Vec<(String, Option<u64>)>,
     /// What a person should know of it.
     notes: Vec<String>,
 }
@@ -42,7 +48,20 @@ pub(super) async fn of(cluster: &Cluster, node: &Node, args: &Args, live: &Live)
     let budgets = Budgets::of(cluster, None).await;
     let looks: Vec<_> =
         sorted.0.iter().map(|one| look(cluster, node, args, one, way.as_ref(), &budgets)).collect();
-    let rows: Vec<Row> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    let mut rows: Vec<Row> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+    let mut notes = vec![];
+    if rows.iter().any(Row::loses) {
+        let sizes = Sizes::of(cluster, node).await;
+        rows.iter_mut().for_each(|row| row.measure(&sizes));
+        notes.extend(
+            sizes.unknown.map(|why| format!("how much is in the emptyDir volumes is not known: {why}")),
+        );
+    }
+    let going: Vec<&Pod> = sorted.going().collect();
+    match unplaced(cluster, node, &going).await {
+        Ok(left) => notes.extend(left.into_iter().map(|(pod, why)| format!("{pod} would be Pending: {why}"))),
+        Err(refusal) => notes.push(format!("whether the others have room is not known: {refusal}")),
+    }
     let mut refusals: Vec<String> = sorted
         .refusals()
         .iter()
@@ -59,7 +78,7 @@ pub(super) async fn of(cluster: &Cluster, node: &Node, args: &Args, live: &Live)
         .filter(|pod| !pod.is_finished())
         .map(|pod| args.grace().unwrap_or_else(|| pod.grace()))
         .max();
-    for line in shown(node, &rows, &refusals, &sorted, longest) {
+    for line in shown(node, &rows, &[&notes, &refusals], &sorted, longest) {
         live.line(line);
     }
     let verdict = match (refusals.is_empty(), rows.iter().any(Row::is_held)) {
@@ -73,6 +92,7 @@ pub(super) async fn of(cluster: &Cluster, node: &Node, args: &Args, live: &Live)
         .with("node", node.name())
         .with("verdict", verdict)
         .with("refusals", refusals)
+        .with("notes", notes)
         .with("longest_grace_period", longest)
         .with("pods", rows.iter().map(Row::result).collect::<Vec<_>>());
     Ok(match budgets.unknown {
@@ -101,6 +121,7 @@ async fn look(
             .map(|budget| format!("{} ({} may go)", budget.name(), budget.allowed()))
             .collect::<Vec<_>>()
             .join(", "),
+        empty_dirs: pod.empty_dirs().into_iter().map(|name| (name.to_owned(), None)).collect(),
         notes: vec![],
     };
     let (Verdict::Goes(_), Some(way)) = (&one.verdict, way) else { return row };
@@ -152,6 +173,18 @@ async fn pinned(cluster: &Cluster, node: &Node, pod: &Pod, claim: &str) -> Optio
 }
 
 impl Row {
+    /// Whether something is lost with it.
+    fn loses(&self) -> bool {
+        !self.empty_dirs.is_empty()
+            && matches!(self.judged.verdict, Verdict::Goes(_) | Verdict::Refused(Class::LocalStorage))
+    }
+
+    fn measure(&mut self, sizes: &Sizes) {
+        for (name, bytes) in &mut self.empty_dirs {
+            *bytes = sizes.get(&self.judged.pod, name);
+        }
+    }
+
     fn is_held(&self) -> bool {
         matches!(self.tried, Some(Err(_)))
     }
@@ -188,6 +221,10 @@ impl Row {
             map.insert("budgets".into(), self.budgets.clone().into());
             map.insert("grace_period".into(), pod.grace().into());
             map.insert("empty_dirs".into(), json!(pod.empty_dirs()));
+            map.insert(
+                "empty_dir_bytes".into(),
+                json!(self.empty_dirs.iter().cloned().collect::<BTreeMap<_, _>>()),
+            );
             map.insert("verdict".into(), self.verdict().into());
             map.insert("reason".into(), self.reason().into());
             let eviction = self.tried.as_ref().map(|tried| match tried {
@@ -212,17 +249,22 @@ impl Row {
             or_none(pod.owner().map(|owner| owner.to_string()).unwrap_or_default()),
             format!("{}s", pod.grace()),
             or_none(self.budget.clone()),
-            or_none(pod.empty_dirs().join(", ")),
+            or_none(self.empty_dirs.iter().map(held).collect::<Vec<_>>().join(", ")),
             verdict,
         ]
     }
 }
 
-/// The plan for a person.
+/// A volume and what is in it.
+fn held((name, bytes): &(String, Option<u64>)) -> String {
+    bytes.map_or_else(|| name.clone(), |bytes| format!("{name} {}", quantity::said(bytes)))
+}
+
+/// The plan for a person; `more` is said below the table, a block each.
 fn shown(
     node: &Node,
     rows: &[Row],
-    refusals: &[String],
+    more: &[&Vec<String>; 2],
     sorted: &Sorted,
     longest: Option<i64>,
 ) -> Vec<String> {
@@ -239,10 +281,11 @@ fn shown(
         .iter()
         .flat_map(|row| row.notes.iter().map(|note| format!("{}: {note}", row.judged.pod)))
         .collect();
-    for more in [notes.as_slice(), refusals] {
-        if !more.is_empty() {
+    let [others, refusals] = more;
+    for block in [[notes.as_slice(), others.as_slice()].concat(), refusals.to_vec()] {
+        if !block.is_empty() {
             lines.push(String::new());
-            lines.extend(more.iter().cloned());
+            lines.extend(block);
         }
     }
     lines.push(String::new());

@@ -3,18 +3,20 @@
 
 use super::asking::{Way, meaning};
 use super::budget::Budgets;
+use super::capacity::unplaced;
 use super::filter::{Judged, Sorted, Verdict, judge};
 use super::leaving::{Leaving, Left};
 use super::node::Node;
 use super::pod::{Owner, Pod};
 use super::words::{lasting, plural};
-use super::{Args, OnFailure, as_if, cordoned};
+use super::{Args, OnFailure, as_if, cordoned, volumes};
 use crate::kube::cluster::Cluster;
 use crate::kube::request::Refusal;
 use crate::kube::resource::encoded;
 use muster_engine::module::{Context, Failure, Live, Output};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// One drain.
 pub(super) struct Procedure<'a> {
@@ -136,7 +138,10 @@ impl Procedure<'_> {
                 self.node.name()
             ));
         }
-        let marked = cordoned(self.cluster, self.node, true, cx).await?;
+        let marked = match self.node.is_cordoned() && args.own_cordon {
+            true => Output::new(false),
+            false => cordoned(self.cluster, self.node, true, cx).await?,
+        };
         let sorted = match sorted(self.cluster, self.node, args).await {
             Ok(sorted) => sorted,
             Err(refusal) => {
@@ -151,6 +156,7 @@ impl Procedure<'_> {
             cx.live.warn(warning.clone());
         }
         let pods: Vec<Pod> = sorted.going().cloned().collect();
+        self.crowded(&sorted).await;
         let output = match cx.check_mode {
             true => self.only_tried(&way, &pods).await,
             false => {
@@ -158,6 +164,7 @@ impl Procedure<'_> {
                 if !left.pending.is_empty() {
                     return Err(self.stuck(left).await);
                 }
+                self.released(&left).await?;
                 let newcomers = self.newcomers(&sorted).await;
                 let output = Output::new(marked.changed() || !left.gone.is_empty());
                 let output = output.with("evicted", names(&left.gone));
@@ -250,6 +257,47 @@ impl Procedure<'_> {
         left
     }
 
+    /// Says which pods will find no room elsewhere.
+    async fn crowded(&self, sorted: &Sorted) {
+        let going: Vec<&Pod> = sorted.going().collect();
+        // Whoever may not look at all pods may drain all the same.
+        let Ok(left) = unplaced(self.cluster, self.node, &going).await else { return };
+        for (pod, why) in left {
+            self.cx.live.warn(format!("pod {pod} will be Pending: {why}"));
+        }
+    }
+
+    /// Waits until the volumes of the pods are free, where that is wished.
+    async fn released(&self, left: &Left) -> Result<(), Failure> {
+        let limit = Duration::from_secs(self.args.volumes_timeout);
+        if limit.is_zero() {
+            return Ok(());
+        }
+        let name = self.node.name();
+        let attached = match volumes::released(self.cluster, self.node, limit, &self.cx.live).await {
+            Ok(attached) if attached.is_empty() => return Ok(()),
+            Ok(attached) => attached,
+            Err(refusal) => {
+                let text =
+                    format!("whether volumes are still attached to node/{name} is not known: {refusal}");
+                self.cx.live.warn(text);
+                return Ok(());
+            }
+        };
+        let error = format!(
+            "{} still attached after {}: {}",
+            plural(attached.len(), "volume"),
+            lasting(limit),
+            attached.join(", ")
+        );
+        let state = format!(
+            "The pods are gone, and node/{name} stays cordoned. Do not switch it off before its volumes are free (`kubectl get \
+             volumeattachments`): pods elsewhere wait for them. The same drain waits again, `muster uncordon {name}` gives it up."
+        );
+        let failure = self.failure(&[error], &state).with("changed", true).with("evicted", names(&left.gone));
+        Err(failure.with("attached", attached))
+    }
+
     /// Pods that came to the node meanwhile and would have to go as well.
     async fn newcomers(&self, before: &Sorted) -> Vec<String> {
         let known: BTreeSet<&str> = before.0.iter().map(|one| one.pod.uid()).collect();
@@ -283,7 +331,7 @@ impl Procedure<'_> {
             return "Nothing was changed.".into();
         }
         let evicted = if gone == 0 { ", and no pod was evicted" } else { "" };
-        if self.node.is_cordoned() {
+        if self.node.is_cordoned() && !self.args.own_cordon {
             return format!("node/{name} was cordoned before and stays so{evicted}.");
         }
         let stays = match self.args.on_failure {

@@ -250,7 +250,11 @@ fn script(args: &Args, refresh: bool, check_mode: bool) -> String {
 policy() {{ p=$(apt-cache{release} policy "$@") || exit 97; printf '@policy\n%s\n' "$p"; }}
 known() {{ echo @dpkg; dpkg-query -W -f '${{db:Status-Status}}\t${{Package}}\t${{Architecture}}\t${{Version}}\n' "$@" 2>/dev/null; }}
 known "$@"
-echo @auto; apt-mark showauto "$@" 2>/dev/null
+echo @auto
+# What apt-mark would say; it reads every package there is to say it.
+eval "$(apt-config shell x Dir::State::extended_states/f)"
+[ ! -r "$x" ] || awk -v want=" $* " -v native="$(dpkg --print-architecture)" '/^Package:/{{p=$2}} /^Architecture:/{{a=$2}}
+  /^Auto-Installed: 1/{{n=a==native?p:p":"a; if(index(want," "n" "))print n}}' "$x"
 policy "$@"
 none=$(printf '%s\n' "$p" | awk '/^[^ ]/{{if(n!=""&&!v)print n; n=substr($0,1,length($0)-1); v=0}} /^ \*\*\* |^     [^ ]/{{v=1}} END{{if(n!=""&&!v)print n}}')
 set --

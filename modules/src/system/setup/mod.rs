@@ -116,7 +116,9 @@ async fn gathered(args: &Args, cx: &Context) -> Result<Output, Failure> {
         named.insert("gather_subset".into(), json!(args.gather_subset));
         named.insert("module_setup".into(), json!(true));
     }
-    let output = Output::new(false).with("ansible_facts", Json::Object(named));
+    // So much is nothing that a verbose run wants to see.
+    let output =
+        Output::new(false).with("ansible_facts", Json::Object(named)).with("_ansible_verbose_override", true);
     let warnings = if subset.has("local") { local::warnings(&report) } else { vec![] };
     Ok(warnings.into_iter().fold(output, Output::warn))
 }
