@@ -70,6 +70,25 @@ impl Source {
         (line, before.chars().count() + 1)
     }
 
+    /// Whether what is there is a scalar of YAML or the line of one: nothing but its quotes and what parts values stands
+    /// beside it.
+    fn alone(&self, at: usize, len: usize) -> bool {
+        let before = self.text.get(..at).unwrap_or("");
+        let after = self.text.get(at + len..).unwrap_or("");
+        let line = before.rsplit('\n').next().unwrap_or("");
+        let (line, after) = match line.chars().next_back().filter(|c| matches!(c, '"' | '\'')) {
+            Some(quote) => (line.trim_end_matches(quote), after.strip_prefix(quote)),
+            None => (line, Some(after)),
+        };
+        let parted = line.ends_with(": ") || line.ends_with("- ") || line.ends_with(", ");
+        let begins = parted || line.trim().is_empty() || line.ends_with(['[', '{']);
+        let ends = |after: &str| {
+            let next = after.trim_start_matches(' ');
+            next.is_empty() || next.starts_with(['\n', '\r', ',', ']', '}']) || after.starts_with(" #")
+        };
+        begins && after.is_some_and(ends)
+    }
+
     /// The byte offset of a line and column, both from 0; columns count characters.
     #[must_use]
     pub fn offset(&self, line: usize, column: usize) -> u32 {
@@ -152,6 +171,20 @@ impl Sources {
             .unwrap_or_else(|| Arc::new(Source::new(PathBuf::new(), Arc::from(""))))
     }
 
+    /// Where somebody wrote exactly this text, as a value by itself, in a file that may be shown.
+    #[must_use]
+    pub fn written(&self, text: &str) -> Option<Span> {
+        let all = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.iter().enumerate().filter(|(_, source)| !source.sealed && !text.is_empty()).find_map(
+            |(id, source)| {
+                let (at, _) =
+                    source.text.match_indices(text).find(|(at, _)| source.alone(*at, text.len()))?;
+                let part = |at: usize| u32::try_from(at).ok();
+                Some(Span { source: SourceId(part(id)?), start: part(at)?, end: part(at + text.len())? })
+            },
+        )
+    }
+
     /// Where a span begins.
     #[must_use]
     pub fn place(&self, span: Span) -> Place {
@@ -175,5 +208,20 @@ mod tests {
         assert_eq!(source.line_column(at), (2, 5));
         let place = sources.place(Span { source: id, start: at, end: at + 1 });
         assert_eq!(place.to_string(), "a.yml:2:5");
+    }
+
+    #[test]
+    fn what_somebody_wrote_is_a_whole_scalar_that_may_be_shown() {
+        let sources = Sources::default();
+        sources.add_sealed("vault.yml", "a: token == 1\n");
+        let id = sources
+            .add("a.yml", "a: x == 1 and y\nb: [{when: 'y == 2', c: d}]\ne: \"y == 3\"\nf: y == 4 # why\n");
+        let written = |text: &str| sources.written(text).map(|span| (span.source, span.start));
+        assert_eq!(written("y == 2"), Some((id, 28)));
+        assert_eq!(written("x == 1 and y"), Some((id, 3)));
+        assert!(written("y == 3").is_some() && written("y == 4").is_some());
+        for not in ["x == 1", "== 1 and y", "token == 1", ""] {
+            assert_eq!(written(not), None, "{not}");
+        }
     }
 }

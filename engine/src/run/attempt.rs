@@ -210,6 +210,7 @@ impl Attempts<'_> {
         let mut done = Done { delegate, facts_for, diff: cx.diff, ..Done::default() };
         for attempt in 1..=attempts {
             let output = limit.run(module.as_ref(), args.clone(), &cx).await;
+            let output = output.map_err(|failure| self.as_written(module.name(), failure));
             self.settle(&mut done, output, (attempts > 1).then_some(attempt));
             if attempts == 1 || says(&done.result, "unreachable") {
                 break;
@@ -339,6 +340,17 @@ impl Attempts<'_> {
             }
         }
         Ok(all)
+    }
+
+    /// A failure that calls the module as the task does.
+    fn as_written(&self, full: &str, mut failure: Failure) -> Failure {
+        let lead = |name: &str| format!("Unsupported parameters for ({name}) module");
+        if let Some(Json::String(message)) = failure.result.get_mut("msg")
+            && let Some(rest) = message.strip_prefix(&lead(full))
+        {
+            *message = format!("{}{rest}", lead(self.unit.task.action()));
+        }
+        failure
     }
 
     fn defaults(&self, module: &dyn AnyModule) -> Result<Map, Fault> {

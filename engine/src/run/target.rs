@@ -194,6 +194,8 @@ impl Sight<'_> {
             None => flag(keywords.escalate.as_ref(), self.scope)?.unwrap_or(defaults.escalate),
         };
         if !wanted {
+            // One that cannot be rendered fails the task all the same.
+            self.word(keywords.become_user.as_ref())?;
             return Ok(None);
         }
         let method = match self.first(&["ansible_become_method"])? {

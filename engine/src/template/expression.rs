@@ -117,7 +117,9 @@ fn empty(span: Span) -> Unread {
 }
 
 fn unread(node: &Node, broken: &Broken, what: &str) -> Unread {
-    let said = format!("Syntax error in {what}: {}", broken.message);
+    let delimiters = what == "expression" && node.as_str().is_some_and(super::is_template);
+    let lead = if delimiters { ". Template delimiters are not supported in expressions" } else { "" };
+    let said = format!("Syntax error in {what}{lead}: {}", broken.message);
     Unread { found: Box::new(diagnose(node, broken, what)), said }
 }
 

@@ -169,6 +169,20 @@ impl Scope {
         if finish::is_omit(&value) {
             return fail("A template was resolved to an Omit scalar.".into());
         }
+        if let (Code::Embedded(..), Some(text), Some(sources)) =
+            (&expr.code, value.as_str(), &self.core.around.sources)
+        {
+            let text = text.trim();
+            if text.is_empty() {
+                return fail("Empty conditional expressions are not allowed.".into());
+            }
+            // What a template gives is an expression only if a person wrote it as one.
+            let Some(span) = sources.written(text).filter(|_| !super::is_template(text)) else {
+                return fail("Encountered untrusted template or expression.".into());
+            };
+            let node = Node { span, kind: Kind::Str(text.into()) };
+            return self.weighed(&Expr::parse_anyway(&node).0);
+        }
         let truth = if value.is_true() { "True" } else { "False" };
         let kind = python::type_name(&value);
         let place = self.core.around.sources.as_ref().map(|sources| {

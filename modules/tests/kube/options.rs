@@ -42,7 +42,8 @@ fn differences(ours: &Opt, theirs: &Json) -> Vec<String> {
         names.sort();
         names
     };
-    let default: Json = ours.default.map_or(Json::Null, |text| serde_json::from_str(text).unwrap_or(json!(text)));
+    let default: Json =
+        ours.default.map_or(Json::Null, |text| serde_json::from_str(text).unwrap_or(json!(text)));
     let plain = |value: &Json| match value {
         Json::Bool(false) | Json::Null => Json::Null,
         Json::Array(items) if items.is_empty() => Json::Null,

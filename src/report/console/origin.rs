@@ -21,10 +21,15 @@ const MORE: &str = "...";
 const LEAD: &str = "Task failed";
 
 /// What Ansible adds to some messages, by what they hold.
-const HELP: [(&str, &str); 5] = [
+const HELP: [(&str, &str); 6] = [
     ("Conditionals must have a boolean result.", BROKEN),
     ("Conditional expressions must be strings.", BROKEN),
     ("Empty conditional expressions are not allowed.", BROKEN),
+    (
+        "Encountered untrusted template or expression.",
+        "Templates and expressions must be defined by trusted sources such as playbooks or roles, not untrusted sources \
+         such as module results.",
+    ),
     (
         "The `loop` value must resolve to",
         "Provide a list of items/templates, or a template resolving to a list.",

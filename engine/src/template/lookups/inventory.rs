@@ -1,4 +1,4 @@
-//! Lookups in the inventory (through the `groups` variable) and in the configuration.
+//! The lookup in the inventory, through the `groups` variable.
 
 use super::{Request, Table};
 use crate::template::arguments::items;
@@ -6,7 +6,7 @@ use crate::template::{Value, fault, python};
 use minijinja::Error;
 use minijinja::value::ValueKind;
 
-pub const TABLE: Table = &[("inventory_hostnames", hostnames), ("config", config)];
+pub const TABLE: Table = &[("inventory_hostnames", hostnames)];
 
 /// The hosts of patterns such as `all:!web*:&site1`.
 fn hostnames(request: &Request) -> Result<Vec<Value>, Error> {
@@ -59,20 +59,5 @@ fn matching(groups: &Value, all: &[Value], pattern: &str) -> Result<Vec<Value>, 
         }
     }
     out.extend(all.iter().filter(|host| host.as_str().is_some_and(|host| matcher.is_match(host))).cloned());
-    Ok(out)
-}
-
-/// Settings as the environment gives them: `DEFAULT_FORKS` is `$ANSIBLE_FORKS`.
-fn config(request: &Request) -> Result<Vec<Value>, Error> {
-    let missing = request.option("on_missing")?.unwrap_or_else(|| "error".into());
-    let mut out = vec![];
-    for name in request.texts()? {
-        let bare = name.strip_prefix("DEFAULT_").unwrap_or(&name).to_uppercase();
-        match std::env::var(format!("ANSIBLE_{bare}")) {
-            Ok(value) => out.push(Value::from(value)),
-            Err(_) if matches!(missing.as_str(), "skip" | "warn") => {}
-            Err(_) => return Err(fault::error(format!("Unable to find setting {name}"))),
-        }
-    }
     Ok(out)
 }

@@ -2,6 +2,7 @@
 //! or a command is data and never rendered. `with_*` loops use the same table as `lookup()` and `query()`.
 
 mod commands;
+mod config;
 mod files;
 mod generate;
 mod ini;
@@ -64,10 +65,11 @@ fn find(name: &str) -> Option<Lookup> {
     TABLES.iter().copied().flatten().find(|(known, _)| *known == name).map(|(_, lookup)| *lookup)
 }
 
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     lists::TABLE,
     files::TABLE,
     commands::TABLE,
+    config::TABLE,
     tables::TABLE,
     ini::TABLE,
     generate::TABLE,
