@@ -16,6 +16,7 @@ use crate::options::options;
 use muster_engine::module::{Context, Failure, Kind, Opt, Output, Spec};
 use serde::Deserialize;
 use std::fs::File;
+use std::io::Seek as _;
 
 /// `kubernetes.core.k8s_cp`.
 pub(crate) struct K8sCp;
@@ -94,10 +95,12 @@ impl Copying<'_> {
 
     /// Runs a command and keeps what it prints in a file.
     async fn kept(&self, words: &[&str]) -> Result<(Ended, File), Failure> {
-        let file = spool::empty()?;
+        let mut file = spool::empty()?;
         let mut sink = spool::reader(&file, 0).await?;
         let ended = self.container.run_into(self.cluster, words, Input::Nothing, &mut sink).await;
-        Ok((ended.map_err(|refusal| self.failed(words, refusal))?, file))
+        let ended = ended.map_err(|refusal| self.failed(words, refusal))?;
+        file.rewind().map_err(spool::full)?;
+        Ok((ended, file))
     }
 
     /// Whether a command can be run and says yes. A program that is not there says no.

@@ -40,6 +40,10 @@ pub(super) fn objects() -> Vec<Value> {
         {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
         {"name": "metrics", "port": 9153, "protocol": "TCP", "targetPort": 9153},
     ]);
+    let mut names = service("kube-system", "kube-dns", "10.96.0.10", dns, json!({"k8s-app": "kube-dns"}));
+    let labels =
+        json!({"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"});
+    set(&mut names, "/metadata/labels", labels);
     let mut all = vec![
         map("kube-system", "kubeadm-config", json!({"ClusterConfiguration": config})),
         map("kube-system", "coredns", json!({"Corefile": corefile})),
@@ -50,7 +54,7 @@ pub(super) fn objects() -> Vec<Value> {
         ),
         map("kube-public", "cluster-info", json!({"kubeconfig": ""})),
         service("default", "kubernetes", "10.96.0.1", https, Value::Null),
-        service("kube-system", "kube-dns", "10.96.0.10", dns, json!({"k8s-app": "kube-dns"})),
+        names,
         json!({
             "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
             "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
