@@ -24,9 +24,11 @@ pub(super) fn met(entries: Vec<(String, Stat)>) -> Vec<Met> {
     let (mut out, mut next) = (vec![], vec![top]);
     while let Some(directory) = next.pop() {
         let Some(mut here) = below.remove(&directory) else { continue };
-        here.sort_by_key(|(_, stat)| stat.is_dir());
+        // A link that is followed has things below it too.
+        let goes_on = |(path, stat): &(String, Stat)| stat.is_dir() || below.contains_key(path);
+        here.sort_by_key(goes_on);
         let examined = out.len() + here.len();
-        next.extend(here.iter().rev().filter(|(_, stat)| stat.is_dir()).map(|(path, _)| path.clone()));
+        next.extend(here.iter().rev().filter(|thing| goes_on(thing)).map(|(path, _)| path.clone()));
         out.extend(
             here.into_iter().map(|(path, stat)| Met { entry: Entry { path: normal(&path), stat }, examined }),
         );
