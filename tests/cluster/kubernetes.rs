@@ -61,7 +61,7 @@ fn volume(phase: &str, policy: &str) -> Json {
 
 fn lease_of(cluster: Cluster, name: &str) -> Cluster {
     cluster.edit("Lease", "kube-system", name, |lease| {
-        let old = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5);
+        let old = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(5 * 60 + 20);
         lease["spec"]["renewTime"] = json!(old.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string());
     })
 }
