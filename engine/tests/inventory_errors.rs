@@ -137,7 +137,7 @@ fn a_run_grows_its_own_copy() {
     assert_eq!(inventory.group_names("b"), ["ungrouped".into()]);
     assert_eq!(number(&inventory.layers("c", &[]), "x"), Some(2));
     assert_eq!(inventory.groups()["web"], ["c".into(), "a".into()]);
-    assert_eq!(inventory.groups()["all"], ["b".into(), "c".into(), "a".into()]);
+    assert_eq!(inventory.groups()["all"], ["c".into(), "b".into(), "a".into()]);
     assert_eq!(inventory.add_group("site", &["top"], &["b"]), Ok(true));
     assert_eq!(inventory.add_group("site", &["top"], &["b"]), Ok(false));
     assert!(inventory.add_group("top", &["site"], &[]).is_err());

@@ -106,7 +106,7 @@ async fn a_plan_tells_how_much_is_lost_and_who_finds_no_room_elsewhere() {
         if name.starts_with("web-") {
             set(pod, "/spec/volumes", json!([{"name": "cache", "emptyDir": {}}]));
         } else if name.starts_with("big-") {
-            set(pod, "/spec/containers/0/resources", json!({"requests": {"memory": "6Gi"}}));
+            pod["spec"]["containers"][0]["resources"] = json!({"requests": {"memory": "6Gi"}});
         }
     }
     let double = Double::start(cluster).await.unwrap();

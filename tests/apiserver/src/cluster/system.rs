@@ -41,8 +41,7 @@ pub(super) fn objects() -> Vec<Value> {
         {"name": "metrics", "port": 9153, "protocol": "TCP", "targetPort": 9153},
     ]);
     let mut names = service("kube-system", "kube-dns", "10.96.0.10", dns, json!({"k8s-app": "kube-dns"}));
-    let labels =
-        json!({"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"});
+    let labels = json!({"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"});
     set(&mut names, "/metadata/labels", labels);
     let mut all = vec![
         map("kube-system", "kubeadm-config", json!({"ClusterConfiguration": config})),
