@@ -47,6 +47,14 @@ pub struct StepInfo {
     pub no_log: bool,
 }
 
+impl StepInfo {
+    /// The module or action without the collection it is of.
+    #[must_use]
+    pub fn module(&self) -> &str {
+        self.action.rsplit('.').next().unwrap_or_default()
+    }
+}
+
 /// How a unit or an item ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

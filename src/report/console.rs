@@ -432,8 +432,7 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn is_include(&self, step: usize) -> bool {
-        let action = self.steps.get(&step).and_then(|info| info.action.rsplit('.').next());
-        matches!(action, Some("include_tasks" | "include_role"))
+        self.steps.get(&step).is_some_and(|info| matches!(info.module(), "include_tasks" | "include_role"))
     }
 
     /// Whether a step's play shows only what fails, and this has not.

@@ -63,8 +63,7 @@ impl<R: Report> Progress<R> {
 
     /// Whether a step is one of these modules.
     fn is_a(&self, step: usize, modules: &[&str]) -> bool {
-        let action = self.steps.get(&step).and_then(|info| info.action.rsplit('.').next());
-        action.is_some_and(|action| modules.contains(&action))
+        self.steps.get(&step).is_some_and(|info| modules.contains(&info.module()))
     }
 }
 

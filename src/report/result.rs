@@ -3,7 +3,7 @@
 
 use super::style::{harmless, is_harmful};
 use super::{Format, Look};
-use muster_engine::module::{CAUSE, Map};
+use muster_engine::module::{CAUSE, Map, NEVER_VERBOSE, VERBOSE};
 use muster_engine::node::emit::{Layout, emit};
 use muster_engine::template::Trail;
 use serde_json::Value as Json;
@@ -31,13 +31,13 @@ const WIDTH: usize = 120;
 /// Whether a result is shown however quiet the run is.
 #[must_use]
 pub fn always(result: &Map) -> bool {
-    flag(result, "_ansible_verbose_always")
+    flag(result, VERBOSE)
 }
 
 /// Whether a result is shown at this verbosity.
 #[must_use]
 pub fn is_shown(result: &Map, look: &Look, above: u8) -> bool {
-    (look.verbosity > above || always(result)) && !flag(result, "_ansible_verbose_override")
+    (look.verbosity > above || always(result)) && !flag(result, NEVER_VERBOSE)
 }
 
 fn flag(result: &Map, key: &str) -> bool {

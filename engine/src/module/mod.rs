@@ -19,7 +19,7 @@ pub use context::{Context, Opens};
 pub use finder::{Finder, Found, Nearby, Nothing};
 pub use jobs::Jobs;
 pub use live::{Live, Said};
-pub use output::{CAUSE, EXHAUSTED, Failure, Output, Reason};
+pub use output::{CAUSE, EXHAUSTED, Failure, NEVER_VERBOSE, Output, Reason, VERBOSE};
 pub use python::{ascii as ascii_json, str as python_str};
 pub use registry::Registry;
 pub use spec::{Kind, Manners, Opt, Side, Spec};

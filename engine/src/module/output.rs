@@ -60,6 +60,12 @@ pub enum Reason {
 /// What lies under a failure's `msg`, for a report to say behind it: no key of the result that a playbook sees.
 pub const CAUSE: &str = "_ansible_cause";
 
+/// Says that a result is shown however quiet the run is.
+pub const VERBOSE: &str = "_ansible_verbose_always";
+
+/// Says that a result is not shown, however verbose the run is.
+pub const NEVER_VERBOSE: &str = "_ansible_verbose_override";
+
 /// Says that a result was well until its task's attempts were exhausted: as little a key that a playbook sees.
 pub const EXHAUSTED: &str = "_ansible_exhausted";
 

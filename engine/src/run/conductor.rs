@@ -185,7 +185,7 @@ impl Conductor {
             let chosen = planned.select(&self.plan.site, &self.world.inventory());
             let batches = planned.batches(&chosen.hosts, &self.plan.site);
             let batches: VecDeque<Arc<[Arc<str>]>> = batches.into_iter().map(Arc::from).collect();
-            let run = PlayRun::new(planned, Arc::from(chosen.hosts), batches, &self.world, &self.standing);
+            let run = PlayRun::new(planned, &chosen, batches, &self.world, &self.standing);
             let stage = planned.stage.clone();
             let warnings = if planned.may_gain_hosts { chosen.warnings } else { vec![] };
             for text in warnings {
@@ -355,15 +355,14 @@ impl Conductor {
             // What runs once by nature teaches the host that ran it alone.
             let for_all = task.is_some_and(|task| task.keywords.run_once.is_some());
             let hosts = if for_all { run.batch.spoken_for(key.step, key.host) } else { vec![own.clone()] };
-            let grown = Lesson::learn(&finished.lessons, &self.world, &own, &hosts, &mut self.stats);
-            let growing = finished.lessons.iter().filter(|lesson| lesson.grows());
-            for (lesson, _) in growing.zip(&grown).filter(|(_, grew)| **grew) {
-                lesson.host_added().into_iter().for_each(|host| run.advisor.scene.list(host));
-            }
+            let scene = run.advisor.scene.clone();
+            let mut learn = |lessons: &[Lesson]| {
+                Lesson::learn(lessons, &self.world, &scene, &own, &hosts, &mut self.stats)
+            };
+            let grown = learn(&finished.lessons);
             if grown.contains(&false) {
                 finished.unchanged(&grown);
-                let lessons = finished.registered_again();
-                Lesson::learn(&lessons, &self.world, &own, &hosts, &mut self.stats);
+                learn(&finished.registered_again());
             }
         }
         let Some(State::Running(run)) = self.plays.get_mut(key.play) else { return };

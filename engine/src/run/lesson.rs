@@ -1,6 +1,7 @@
 //! What units teach: facts, registered variables, new hosts and groups, statistics. Lessons come in with an answer; the
 //! dispatcher applies them to the world, in order, before anything else happens.
 
+use super::scene::Scene;
 use super::world::World;
 use crate::module::Map;
 use crate::node::Mapping;
@@ -28,11 +29,12 @@ pub enum Lesson {
 }
 
 impl Lesson {
-    /// Applies lessons of a host to the world, for all hosts that it spoke for. For each `add_host` and
+    /// Applies lessons of a host to the world, for all hosts that it spoke for, and to its play. For each `add_host` and
     /// `group_by`: whether the inventory changed.
     pub fn learn(
         lessons: &[Self],
         world: &World,
+        scene: &Scene,
         own: &str,
         hosts: &[Arc<str>],
         stats: &mut Map,
@@ -69,25 +71,18 @@ impl Lesson {
                 }
                 Self::AddHost(_) | Self::AddGroup(_) => {
                     world.remember(own, lesson);
-                    grown.push(lesson.grow(world, own));
+                    let grew = lesson.grow(world, own);
+                    if let Self::AddHost(host) = lesson
+                        && let Some(name) = host_name(host).filter(|_| grew)
+                    {
+                        scene.list(name);
+                    }
+                    grown.push(grew);
                 }
                 Self::Stats(more) => merge_stats(stats, own, more),
             }
         }
         grown
-    }
-
-    /// Whether it is about the inventory.
-    pub fn grows(&self) -> bool {
-        matches!(self, Self::AddHost(_) | Self::AddGroup(_))
-    }
-
-    /// The host that `add_host` speaks of.
-    pub fn host_added(&self) -> Option<&str> {
-        match self {
-            Self::AddHost(host) => host.get("host_name").and_then(Json::as_str),
-            _ => None,
-        }
     }
 
     /// Lets the inventory grow; whether it did.
@@ -98,6 +93,11 @@ impl Lesson {
             _ => false,
         }
     }
+}
+
+/// Whom `add_host` speaks of.
+fn host_name(host: &Map) -> Option<&str> {
+    host.get("host_name").and_then(Json::as_str)
 }
 
 /// `set_stats`, of a host or of the whole run (`_run`): values are replaced, or joined with `aggregate`.
@@ -128,7 +128,7 @@ fn merge_stats(all: &mut Map, host: &str, stats: &Map) {
 impl World {
     /// `add_host`.
     fn add_host(&self, host: &Map) -> bool {
-        let Some(name) = host.get("host_name").and_then(Json::as_str) else { return false };
+        let Some(name) = host_name(host) else { return false };
         let groups = host.get("groups").and_then(Json::as_array);
         let groups: Vec<&str> = groups.into_iter().flatten().filter_map(Json::as_str).collect();
         let vars = host.get("host_vars").and_then(Json::as_object).into_iter().flatten();

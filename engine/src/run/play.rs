@@ -7,7 +7,7 @@ use super::standing::Standing;
 use super::world::World;
 use crate::event::StepInfo;
 use crate::node::{Kind, Node};
-use crate::plan::{Act, PlannedPlay, PlannedTask, StepId};
+use crate::plan::{Act, Chosen, PlannedPlay, PlannedTask, StepId};
 use crate::playbook::{Play, Setting, Strategy};
 use crate::template::{Scope, is_template};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -41,16 +41,16 @@ impl PlayRun {
     #[must_use]
     pub fn new(
         planned: &PlannedPlay,
-        all: Arc<[Arc<str>]>,
+        chosen: &Chosen,
         mut batches: VecDeque<Arc<[Arc<str>]>>,
         world: &Arc<World>,
         standing: &Standing,
     ) -> Option<Self> {
         let first = batches.pop_front()?;
-        let (batch, advisor) = begin(planned, first, world, standing);
+        let (batch, advisor) = begin(planned, &chosen.listed, first, world, standing);
         Some(Self {
             batches,
-            all,
+            all: chosen.hosts.iter().cloned().collect(),
             batch,
             advisor,
             infos: HashMap::new(),
@@ -65,7 +65,9 @@ impl PlayRun {
     /// Goes on with the next batch. False if there is none.
     pub fn next_batch(&mut self, planned: &PlannedPlay, world: &Arc<World>, standing: &Standing) -> bool {
         let Some(hosts) = self.batches.pop_front() else { return false };
-        let (batch, advisor) = begin(planned, hosts, world, standing);
+        // Others may match by now.
+        let listed = planned.select(&world.site, &world.inventory()).listed;
+        let (batch, advisor) = begin(planned, &listed, hosts, world, standing);
         self.batch = batch;
         self.advisor = advisor;
         self.infos.clear();
@@ -243,12 +245,12 @@ fn title(task: &PlannedTask, act: &Act, scope: &Scope) -> String {
 
 fn begin(
     planned: &PlannedPlay,
+    listed: &[Arc<str>],
     hosts: Arc<[Arc<str>]>,
     world: &Arc<World>,
     standing: &Standing,
 ) -> (Batch, Advisor) {
-    let all = planned.select(&world.site, &world.inventory()).listed;
-    let scene = Arc::new(Scene::new(planned, Arc::from(all), hosts.clone()));
+    let scene = Arc::new(Scene::new(planned, Arc::from(listed), hosts.clone()));
     let up = |host: &&Arc<str>| !standing.failed.contains(*host) && !standing.unreachable.contains(*host);
     scene.set_standing(scene.all().iter().filter(up).cloned().collect());
     let limit = match &planned.play.max_fail_percentage {

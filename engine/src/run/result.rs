@@ -2,7 +2,7 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::{CAUSE, EXHAUSTED, Map};
+use crate::module::{CAUSE, EXHAUSTED, Map, NEVER_VERBOSE, VERBOSE};
 use crate::template::{Fault, Trail};
 use serde_json::{Value as Json, json};
 
@@ -149,10 +149,6 @@ fn instead(shown: &mut Map, result: &Map) {
         }
     }
 }
-
-/// Whether a result is shown however quiet the run is, and whether it is not, however verbose.
-const VERBOSE: &str = "_ansible_verbose_always";
-const NEVER_VERBOSE: &str = "_ansible_verbose_override";
 
 /// What a report may show of a result; differences only if they are asked for.
 #[must_use]

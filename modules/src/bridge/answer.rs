@@ -71,13 +71,13 @@ fn object(text: &str) -> Result<(Map, Vec<String>), String> {
 /// of its digits, which prints as the number does.
 fn digits_kept(json: &str) -> String {
     const LONGEST: usize = 18;
+    let is_beyond = |c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E');
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
     let mut quoted = false;
     while let Some(c) = rest.chars().next() {
-        let number = rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
         let len = match c {
-            '-' | '0'..='9' if !quoted => number.unwrap_or(rest.len()),
+            '-' | '0'..='9' if !quoted => rest.find(is_beyond).unwrap_or(rest.len()),
             '\\' if quoted => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
             _ => c.len_utf8(),
         };

@@ -1,7 +1,9 @@
 //! `ansible.builtin.assert`: conditions that must hold, else the task fails and names the first that does not.
 
 use super::written;
-use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
+use muster_engine::module::{
+    Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE,
+};
 use muster_engine::node::{self, Node};
 use muster_engine::template::{Expr, Fault, Scope};
 use serde::Deserialize;
@@ -42,7 +44,7 @@ impl Module for Assert {
         texts("success_msg", &args.success_msg)?;
         let mut output = Output::default();
         if !args.quiet {
-            output = output.with("_ansible_verbose_always", true);
+            output = output.with(VERBOSE, true);
         }
         for that in conditions(&args.that, cx)? {
             if !holds(&that, &cx.scope)? {
@@ -52,7 +54,7 @@ impl Module for Assert {
                 };
                 let failure = Failure::new("").with("evaluated_to", false).with("assertion", shown);
                 let failure = failure.with("msg", args.fail_msg.clone()).with("changed", false);
-                return Err(if args.quiet { failure } else { failure.with("_ansible_verbose_always", true) });
+                return Err(if args.quiet { failure } else { failure.with(VERBOSE, true) });
             }
         }
         Ok(Check::Done(output.with("changed", false).with("msg", args.success_msg.clone())))

@@ -1,7 +1,9 @@
 //! `ansible.builtin.debug`: shows a message or the value of an expression.
 
 use super::written;
-use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
+use muster_engine::module::{
+    Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE,
+};
 use muster_engine::node::{self, Node};
 use muster_engine::template::{Expr, Scope, from_json, text_of};
 use serde::Deserialize;
@@ -42,7 +44,7 @@ impl Module for Debug {
             Some(var) => shown(var, cx)?,
             None => Output::default().with("msg", args.msg.clone()),
         };
-        Ok(Check::Done(output.with("_ansible_verbose_always", true).with("changed", false)))
+        Ok(Check::Done(output.with(VERBOSE, true).with("changed", false)))
     }
 
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {

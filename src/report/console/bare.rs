@@ -44,8 +44,9 @@ impl<O: Write, E: Write> Console<O, E> {
                 self.line(&text)?;
             }
         }
-        let action = self.steps.get(&step).map(|info| info.action.clone()).unwrap_or_default();
-        let spoken = action.rsplit('.').next() == Some("debug") && !one_line;
+        let info = self.steps.get(&step).cloned();
+        let module = info.as_ref().map_or("", |info| info.module());
+        let spoken = module == "debug" && !one_line;
         let (colour, word) = match outcome.status {
             Status::Ok => (Colour::Ok, "SUCCESS"),
             // What `debug` says has no more in it than that.
@@ -73,8 +74,7 @@ impl<O: Write, E: Write> Console<O, E> {
             let message = outcome.result.get("msg").map(result::plain).unwrap_or_default();
             return self.painted(colour, &format!("{host} | {word}: {}", harmless(&message)));
         }
-        let name = action.rsplit('.').next().unwrap_or_default();
-        let textual = TEXTUAL.contains(&name)
+        let textual = TEXTUAL.contains(&module)
             && outcome.status != Status::Unreachable
             && !outcome.result.contains_key("ansible_job_id")
             && !outcome.result.contains_key("module_stderr");

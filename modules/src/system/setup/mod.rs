@@ -13,7 +13,7 @@ mod subset;
 mod virtualization;
 
 use crate::command::words::expanded;
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, NEVER_VERBOSE, Opt, Output, Spec};
 use report::Report;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -117,8 +117,7 @@ async fn gathered(args: &Args, cx: &Context) -> Result<Output, Failure> {
         named.insert("module_setup".into(), json!(true));
     }
     // So much is nothing that a verbose run wants to see.
-    let output =
-        Output::new(false).with("ansible_facts", Json::Object(named)).with("_ansible_verbose_override", true);
+    let output = Output::new(false).with("ansible_facts", Json::Object(named)).with(NEVER_VERBOSE, true);
     let warnings = if subset.has("local") { local::warnings(&report) } else { vec![] };
     Ok(warnings.into_iter().fold(output, Output::warn))
 }
