@@ -4,6 +4,7 @@
 use super::apply::{annotated, three_way};
 use super::change::{Change, delete, outcome, patch};
 use super::cluster::Cluster;
+use super::fields::text;
 use super::hash;
 use super::hidden::hide;
 use super::object::selector;
@@ -55,10 +56,6 @@ pub(crate) const APPLY: [Opt; 2] = [
 /// A refusal with what it kept from being done.
 fn failed(what: &str, (kind, name): (&str, &str), refusal: Refusal) -> Failure {
     refusal.failing(&format!("Failed to {what} object: {kind} {name}"))
-}
-
-fn text<'o>(object: &'o Json, path: &str) -> &'o str {
-    object.pointer(path).and_then(Json::as_str).unwrap_or("")
 }
 
 impl Action {

@@ -17,6 +17,7 @@ mod definition;
 mod diagnosis;
 mod drain;
 mod exec;
+mod fields;
 mod hash;
 mod health;
 mod helm;

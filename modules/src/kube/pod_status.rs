@@ -1,7 +1,7 @@
 //! A pod's state as kubectl prints it, and whether it is well. Among a pod's many fields the one word that says most is found here:
 //! `CrashLoopBackOff`, `Init:1/2`, `Terminating`. A pod comes in, a word and its reason go out.
 
-use super::health::world::{condition, is_true, items, number, text};
+use crate::kube::fields::{condition, is_true, items, number, text};
 use serde_json::Value as Json;
 
 /// What one container of a pod says of itself.

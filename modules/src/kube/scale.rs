@@ -5,6 +5,7 @@ use super::asks::Asks;
 use super::change::{outcome, patch};
 use super::cluster::Cluster;
 use super::definition::{Source, WHOLE};
+use super::fields::text;
 use super::object::{self, selector};
 use super::request::Sent;
 use super::resource::Resource;
@@ -78,10 +79,6 @@ impl Asks for K8sScale {
             )),
         })
     }
-}
-
-fn text<'o>(object: &'o Json, path: &str) -> &'o str {
-    object.pointer(path).and_then(Json::as_str).unwrap_or("")
 }
 
 impl Args {

@@ -10,20 +10,6 @@ const MEANT: &[(&str, &str)] = &[
     ("kubernetes.core.helm_info validate_certs", "default null"),
 ];
 
-fn named(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Bool => "bool",
-        Kind::Int => "int",
-        Kind::Float => "float",
-        Kind::List => "list",
-        Kind::Dict => "dict",
-        Kind::Path => "path",
-        Kind::Raw => "raw",
-        Kind::Str => "str",
-        _ => "another",
-    }
-}
-
 /// An option by its path, `delete_options.preconditions.uid`.
 fn found<'o>(options: &'o [Opt], path: &str) -> Option<&'o Opt> {
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
@@ -53,7 +39,7 @@ fn differences(ours: &Opt, theirs: &Json) -> Vec<String> {
     };
     let mut all = vec![];
     // Ansible calls text what it does not look at.
-    let kind = named(ours.kind);
+    let kind = ours.kind.name();
     if theirs["type"] != kind {
         all.push(format!("type {kind}"));
     }
@@ -69,7 +55,7 @@ fn differences(ours: &Opt, theirs: &Json) -> Vec<String> {
     if plain(&theirs["default"]) != plain(&default) {
         all.push(format!("default {default}"));
     }
-    let elements = ours.elements.map(named);
+    let elements = ours.elements.map(Kind::name);
     if theirs["elements"].as_str() != elements {
         all.push(format!("elements {elements:?}"));
     }

@@ -4,11 +4,12 @@
 use super::super::change::Change;
 use super::super::cluster::Cluster;
 use super::super::health::row::Problem;
-use super::super::health::world::{Key, World, condition, is_true, items, name, number, text};
+use super::super::health::world::{Key, World};
 use super::super::health::{counts, pods_told};
 use super::super::helm::values::{STARS, is_secret, starred};
 use super::super::ready::is_ready;
 use super::super::request::Sent;
+use crate::kube::fields::{condition, is_true, items, name, number, text};
 use futures_util::future::join_all;
 use http::Method;
 use muster_engine::module::Map;

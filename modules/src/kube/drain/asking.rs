@@ -1,9 +1,10 @@
 //! One eviction, and what its answer means. A pod and how it shall go come in; that it was accepted, or an [`Answer`] that says
 //! what to do next, goes out. A pod that has the name of another is never touched: the uid goes with every request.
 
-use super::pod::{Pod, items, text};
+use super::pod::Pod;
 use crate::kube::change::{Change, delete};
 use crate::kube::cluster::Cluster;
+use crate::kube::fields::{items, text};
 use crate::kube::request::{Refusal, Sent};
 use http::Method;
 use serde_json::{Value as Json, json};

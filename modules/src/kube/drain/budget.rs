@@ -1,8 +1,9 @@
 //! Disruption budgets: which guard a pod, and what they will say to its eviction. Objects of the API come in; what is so, and
 //! what a person can do about it, go out. Nothing here asks anybody but [`Budgets::of`].
 
-use super::pod::{Pod, condition, items, text};
+use super::pod::Pod;
 use crate::kube::cluster::Cluster;
+use crate::kube::fields::{condition, items, text};
 use serde_json::{Value as Json, json};
 
 /// One budget.

@@ -2,9 +2,10 @@
 //! in; the pods for which there is none go out, each with why. A scheduler knows more: this is a warning, never a refusal.
 
 use super::node::Node;
-use super::pod::{Pod, items, text};
+use super::pod::Pod;
 use super::quantity::thousandths;
 use crate::kube::cluster::Cluster;
+use crate::kube::fields::{items, text};
 use crate::kube::request::Refusal;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;

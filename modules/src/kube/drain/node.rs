@@ -1,9 +1,9 @@
 //! The node that is drained: found by its name or by an address of it, cordoned and uncordoned. What it is called and how it is
 //! come in; a [`Node`], or why there is none, goes out.
 
-use super::pod::{condition, items, text};
 use crate::kube::change::patch;
 use crate::kube::cluster::Cluster;
+use crate::kube::fields::{condition, items, text};
 use crate::kube::request::{Answer, Refusal, Sent};
 use crate::kube::resource::encoded;
 use muster_engine::diagnostic::nearest;

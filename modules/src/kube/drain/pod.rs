@@ -1,5 +1,6 @@
 //! A pod as draining sees it: an object of the API comes in, what matters of it goes out. Nothing here asks anybody.
 
+use crate::kube::fields::{condition, items, text};
 use crate::kube::resource::encoded;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
@@ -31,21 +32,6 @@ impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.name)
     }
-}
-
-/// A text of an object; empty where it is missing.
-pub(super) fn text<'o>(object: &'o Json, path: &str) -> &'o str {
-    object.pointer(path).and_then(Json::as_str).unwrap_or("")
-}
-
-/// The entries of a list of an object.
-pub(super) fn items<'o>(object: &'o Json, path: &str) -> impl Iterator<Item = &'o Json> {
-    object.pointer(path).and_then(Json::as_array).into_iter().flatten()
-}
-
-/// The status of a condition of an object: `True`, `False`, `Unknown`, or nothing.
-pub(super) fn condition<'o>(object: &'o Json, kind: &str) -> Option<&'o Json> {
-    items(object, "/status/conditions").find(|condition| text(condition, "/type") == kind)
 }
 
 impl Pod {

@@ -2,8 +2,9 @@
 //! why nobody knows.
 
 use super::node::Node;
-use super::pod::{Pod, items, text};
+use super::pod::Pod;
 use crate::kube::cluster::Cluster;
+use crate::kube::fields::{items, text};
 use crate::kube::resource::encoded;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;

@@ -2,9 +2,10 @@
 //! before keeps them for minutes. A node and a time limit come in; what is still attached goes out.
 
 use super::node::Node;
-use super::pod::{Pod, text};
+use super::pod::Pod;
 use super::words::{lasting, plural};
 use crate::kube::cluster::Cluster;
+use crate::kube::fields::text;
 use crate::kube::request::Refusal;
 use crate::kube::resource::encoded;
 use muster_engine::module::Live;

@@ -2,7 +2,8 @@
 //! requests that wait, and deletions that do not end.
 
 use super::row::{Found, Problem};
-use super::world::{Key, What, World, condition, items, name, namespace, number, span, text};
+use super::world::{Key, What, World, span};
+use crate::kube::fields::{condition, items, name, namespace, number, text};
 use jiff::SignedDuration;
 use serde_json::Value as Json;
 

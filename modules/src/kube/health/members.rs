@@ -3,7 +3,8 @@
 
 use super::Args;
 use super::row::{Found, Problem};
-use super::world::{What, World, items, name, text};
+use super::world::{What, World};
+use crate::kube::fields::{items, name, text};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 

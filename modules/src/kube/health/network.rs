@@ -4,7 +4,8 @@
 use super::super::pod_status::status;
 use super::Args;
 use super::row::{Found, Problem};
-use super::world::{Key, What, World, condition, is_true, name, namespace, number, text};
+use super::world::{Key, What, World};
+use crate::kube::fields::{condition, is_true, name, namespace, number, text};
 use serde_json::Value as Json;
 
 /// Problems, and the workloads they are about.

@@ -1,7 +1,8 @@
 //! Nodes: Ready, under no pressure, with a network. Each condition that is not as it must be is told with its reason and since when.
 
 use super::row::{Found, Problem};
-use super::world::{What, World, condition, name, text};
+use super::world::{What, World};
+use crate::kube::fields::{condition, name, text};
 use serde_json::Value as Json;
 
 const PRESSURES: &[&str] = &["MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"];

@@ -2,7 +2,8 @@
 //! that claims get which name none.
 
 use super::row::{Found, Problem};
-use super::world::{What, World, items, name, namespace, text};
+use super::world::{What, World};
+use crate::kube::fields::{items, name, namespace, text};
 use serde_json::Value as Json;
 
 const DEFAULT: &[&str] = &[

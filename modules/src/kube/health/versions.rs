@@ -2,7 +2,8 @@
 //! them and one behind at most, kubelets and kube-proxy not ahead and three behind at most.
 
 use super::row::{Found, Problem};
-use super::world::{What, World, items, name, namespace, text};
+use super::world::{What, World};
+use crate::kube::fields::{items, name, namespace, text};
 use serde_json::Value as Json;
 
 /// Major, minor and patch.

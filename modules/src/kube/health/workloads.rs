@@ -4,7 +4,8 @@
 use super::super::pod_status::{Told, is_passing, is_unwell, status};
 use super::network::Explained;
 use super::row::{Found, Problem};
-use super::world::{Key, What, World, condition, name, namespace, number, owner, text};
+use super::world::{Key, What, World, owner};
+use crate::kube::fields::{condition, name, namespace, number, text};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,6 +2,7 @@
 //! need to know: which nodes do not answer, and whose a pod is.
 
 use super::super::cluster::Cluster;
+use super::super::fields::{is_true, items, name, namespace, text};
 use super::super::request::Refusal;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -203,41 +204,6 @@ pub(crate) fn owner(pod: &Json) -> Option<Key> {
         }
     }
     Some(Key { kind: kind.into(), namespace: namespace(pod).into(), name: own.into() })
-}
-
-/// The text at a pointer, or none.
-pub(crate) fn text<'a>(object: &'a Json, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Json::as_str).unwrap_or("")
-}
-
-/// The number at a pointer, or 0.
-pub(crate) fn number(object: &Json, pointer: &str) -> i64 {
-    object.pointer(pointer).and_then(Json::as_i64).unwrap_or(0)
-}
-
-/// The items at a pointer.
-pub(crate) fn items<'a>(object: &'a Json, pointer: &str) -> impl Iterator<Item = &'a Json> + use<'a> {
-    object.pointer(pointer).and_then(Json::as_array).into_iter().flatten()
-}
-
-/// An object's name.
-pub(crate) fn name(object: &Json) -> &str {
-    text(object, "/metadata/name")
-}
-
-/// An object's namespace.
-pub(crate) fn namespace(object: &Json) -> &str {
-    text(object, "/metadata/namespace")
-}
-
-/// A condition of an object.
-pub(crate) fn condition<'a>(object: &'a Json, kind: &str) -> Option<&'a Json> {
-    items(object, "/status/conditions").find(|condition| text(condition, "/type") == kind)
-}
-
-/// Whether an object has a condition.
-pub(crate) fn is_true(object: &Json, kind: &str) -> bool {
-    condition(object, kind).is_some_and(|condition| text(condition, "/status") == "True")
 }
 
 /// A span of time as a person says it.
