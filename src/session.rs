@@ -2,11 +2,11 @@
 
 use crate::cli::Color;
 use crate::exit::Exit;
-use crate::report::{diagnostic, harmless};
+use crate::report::{diagnostic, harmless, snippet};
 use crate::settings::{Duplicates, Settings, World};
 use crate::terminal;
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
-use muster_engine::source::Sources;
+use muster_engine::source::{Sources, Span};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,8 +55,23 @@ impl Session {
                 anstream::eprintln!("[WARNING]: {}", harmless(&one.message));
                 continue;
             }
+            if let Some(span) = self.bare_place(one)
+                && let Some(place) = snippet(&self.sources, span)
+            {
+                anstream::eprintln!("[WARNING]: {}\nOrigin: {}\n", harmless(&one.message), harmless(&place));
+                continue;
+            }
             let one = Diagnostics(vec![one.clone()]);
             eprintln!("{}\n", diagnostic::rendered(&one, &self.sources, painted));
+        }
+    }
+
+    /// The place of a warning that says as much as Ansible's does, and is shown as Ansible shows it.
+    fn bare_place(&self, one: &Diagnostic) -> Option<Span> {
+        let bare = self.as_ansible && one.severity == Severity::Warning && one.help.is_none();
+        match one.labels.as_slice() {
+            [label] if bare && label.text.is_empty() => Some(label.span),
+            _ => None,
         }
     }
 

@@ -79,6 +79,11 @@ settings! {
     /// Whether it ends the run that no inventory source can be read.
     unparsed_is_failed: bool = "false", env ["ANSIBLE_INVENTORY_UNPARSED_FAILED"],
         ini ["inventory" "unparsed_is_failed"];
+    /// Whether it is warned of that no inventory source could be read.
+    unparsed_warning: bool = "true", env ["ANSIBLE_INVENTORY_UNPARSED_WARNING"],
+        ini ["inventory" "inventory_unparsed_warning"];
+    /// Whether it is warned of that there are no hosts but the implicit localhost.
+    localhost_warning: bool = "true", env ["ANSIBLE_LOCALHOST_WARNING"], ini ["defaults" "localhost_warning"];
     /// Letters of group names that no variable may have: warned of (never), passed over (ignore), or made `_` with a
     /// warning (always) or without (silently).
     force_valid_group_names: GroupNames = "never", env ["ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS"],
@@ -135,11 +140,17 @@ settings! {
     /// Where lookups of one's own are looked for.
     lookup_plugins: Vec<PathBuf> = "~/.ansible/plugins/lookup:/usr/share/ansible/plugins/lookup",
         env ["ANSIBLE_LOOKUP_PLUGINS"], ini ["defaults" "lookup_plugins"];
+    /// Where action plugins of one's own are looked for, besides beside the playbook and in roles.
+    action_plugins: Vec<PathBuf> = "~/.ansible/plugins/action:/usr/share/ansible/plugins/action",
+        env ["ANSIBLE_ACTION_PLUGINS"], ini ["defaults" "action_plugins"];
     /// Where what Python modules import is looked for, besides beside the playbook and in roles.
     module_utils: Vec<PathBuf> = "~/.ansible/plugins/module_utils:/usr/share/ansible/plugins/module_utils",
         env ["ANSIBLE_MODULE_UTILS"], ini ["defaults" "module_utils"];
     /// The directory `ansible` of the ansible-core whose modules are used, in place of the one that would be found.
     ansible_core: Option<PathBuf> = "", env ["MUSTER_ANSIBLE_CORE"], ini ["muster" "ansible_core"];
+    /// Whether a task that is certain to fail keeps the playbook from running; yes, unless called as
+    /// ansible-playbook.
+    stop_at_mistakes: Option<bool> = "", env ["MUSTER_STOP_AT_MISTAKES"], ini ["muster" "stop_at_mistakes"];
     /// The Python of targets, or auto for the first that is found there.
     interpreter_python: String = "auto", env ["ANSIBLE_PYTHON_INTERPRETER"], ini ["defaults" "interpreter_python"];
     /// How many files a Python module may have open; 0 leaves the limit as it is.
@@ -202,6 +213,12 @@ settings! {
     skip_tags: Vec<String> = "", env ["ANSIBLE_SKIP_TAGS"], ini ["tags" "skip"];
     /// The strategy of plays that name none.
     strategy: Strategy = "linear", env ["ANSIBLE_STRATEGY"], ini ["defaults" "strategy"];
+    /// Whether a person at the terminal is asked about tasks that fail.
+    enable_task_debugger: bool = "false", env ["ANSIBLE_ENABLE_TASK_DEBUGGER"],
+        ini ["defaults" "enable_task_debugger"];
+    /// Whether nobody is asked about failures that their task ignores.
+    task_debugger_ignore_errors: bool = "true", env ["ANSIBLE_TASK_DEBUGGER_IGNORE_ERRORS"],
+        ini ["defaults" "task_debugger_ignore_errors"];
     /// Whether one host's failure ends the play for all.
     any_errors_fatal: bool = "false", env ["ANSIBLE_ANY_ERRORS_FATAL"], ini ["defaults" "any_errors_fatal"];
     /// Whether an undefined variable is an error; it always is.
@@ -212,6 +229,8 @@ settings! {
     /// Whether a missing handler is an error.
     error_on_missing_handler: bool = "true", env ["ANSIBLE_ERROR_ON_MISSING_HANDLER"],
         ini ["defaults" "error_on_missing_handler"];
+    /// Whether the variables of roles that do not say `public` are their own.
+    private_role_vars: Option<bool> = "", env ["ANSIBLE_PRIVATE_ROLE_VARS"], ini ["defaults" "private_role_vars"];
     /// When facts are gathered.
     gathering: Gathering = "implicit", env ["ANSIBLE_GATHERING"], ini ["defaults" "gathering"];
     /// What a mapping with a key twice is: warn, error or ignore.
@@ -238,6 +257,11 @@ settings! {
     task_timeout: u64 = "0", env ["ANSIBLE_TASK_TIMEOUT"], ini ["defaults" "task_timeout"];
     /// Seconds between two looks at an asynchronous task.
     poll_interval: u64 = "15", env ["ANSIBLE_POLL_INTERVAL"], ini ["defaults" "poll_interval"];
+    /// What `ansible_managed` is in templates: text with `{file}`, `{host}`, `{uid}` and strftime's directives.
+    ansible_managed: Option<String> = "", env [], ini ["defaults" "ansible_managed"];
+    /// Whether conditions may be what is no boolean.
+    allow_broken_conditionals: bool = "false", env ["ANSIBLE_ALLOW_BROKEN_CONDITIONALS"],
+        ini ["defaults" "allow_broken_conditionals"];
     /// Whether results are hidden.
     no_log: bool = "false", env ["ANSIBLE_NO_LOG"], ini ["defaults" "no_log"];
     /// Whether the names of lost hosts are written to a file.
@@ -258,7 +282,7 @@ settings! {
         ini ["defaults" "display_failed_stderr"];
     /// A file to which a run's output is also written.
     log_path: Option<PathBuf> = "", env ["ANSIBLE_LOG_PATH"], ini ["defaults" "log_path"];
-    /// What lines a run shows: default, minimal, oneline or yaml.
+    /// What lines a run shows: default, debug, minimal, oneline or yaml.
     stdout_callback: String = "default", env ["ANSIBLE_STDOUT_CALLBACK"], ini ["defaults" "stdout_callback"];
     /// How results are written: json, yaml, or (ours) konvoy.
     callback_result_format: Option<ResultFormat> = "", env ["ANSIBLE_CALLBACK_RESULT_FORMAT"],
@@ -266,6 +290,9 @@ settings! {
     /// Whether results are indented.
     callback_format_pretty: Option<bool> = "", env ["ANSIBLE_CALLBACK_FORMAT_PRETTY"],
         ini ["defaults" "callback_format_pretty"];
+    /// Whether `ansible` shows results as `stdout_callback` says.
+    load_callback_plugins: bool = "false", env ["ANSIBLE_LOAD_CALLBACK_PLUGINS"],
+        ini ["defaults" "bin_ansible_callbacks"];
     /// Whether `set_stats` are shown at the end.
     show_custom_stats: bool = "false", env ["ANSIBLE_SHOW_CUSTOM_STATS"], ini ["defaults" "show_custom_stats"];
     /// Whether banners say that nothing may change.
@@ -342,8 +369,14 @@ fn setting<T: Setting>(
         (None, Some((key, text))) => (key, text, dir, file.map(|file| file.path.clone())),
         (None, None) => (entry.name, entry.default.to_string(), world.dir, None),
     };
-    match T::from_text(&text, &kinds::Base { dir, home: world.home }) {
+    // A number that is set to nothing is not set.
+    let text = if text.is_empty() && T::KIND == "integer" { entry.default.to_string() } else { text };
+    let base = kinds::Base { dir, home: world.home };
+    let default = || T::from_text(entry.default, &base).unwrap_or_default();
+    match T::from_text(&text, &base) {
         Ok(value) => value,
+        // An empty variable of the environment is as good as none where it cannot be a value.
+        Err(_) if path.is_none() && text.is_empty() => default(),
         Err(wanted) => {
             let message = format!("`{name}` is `{text}`, which is not {wanted}");
             let wrong = Diagnostic::error(Class::Usage, "muster::settings::wrong_value", message)
@@ -352,7 +385,7 @@ fn setting<T: Setting>(
                 Some(path) => wrong.file(path),
                 None => wrong,
             });
-            T::from_text(entry.default, &kinds::Base { dir, home: world.home }).unwrap_or_default()
+            default()
         }
     }
 }

@@ -9,6 +9,7 @@ use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcgetwinsi
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::pin::Pin;
+use tokio::sync::oneshot;
 
 /// Narrower than this no banner gets, as in Ansible.
 const NARROWEST: usize = 79;
@@ -65,6 +66,23 @@ pub fn ask_secret(question: &str) -> io::Result<Secret> {
     drop(silence);
     writeln!(terminal)?;
     answer.map(Secret::new)
+}
+
+/// Shows something and asks for a line of stdin, which is a terminal. The answer comes later; the thread that reads is
+/// left behind when the program ends: a read cannot be broken off.
+pub fn typed(said: &str, question: &str) -> oneshot::Receiver<Option<String>> {
+    let text = format!("{}{}", harmless(said), harmless(question));
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let mut out = io::stdout();
+        let shown = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let read = shown.and_then(|()| io::stdin().lock().read_line(&mut line));
+        let line = read.ok().filter(|count| *count > 0).map(|_| line);
+        // Nobody waits for the answer of a run that was asked to stop.
+        let _ = tell.send(line.map(|line| line.trim_end_matches(['\n', '\r']).to_string()));
+    });
+    told
 }
 
 /// The person at the terminal, as connections ask for passphrases.

@@ -17,6 +17,8 @@ mod dnsmasq;
 mod kubernetes;
 #[path = "cluster/replacing.rs"]
 mod replacing;
+#[path = "cluster/smoke.rs"]
+mod smoke;
 
 use assert_cmd::Command;
 use muster_apiserver::{Cluster, Double};

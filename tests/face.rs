@@ -3,6 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "face/actions.rs"]
+mod actions;
+#[path = "support/going.rs"]
+mod going;
+#[path = "face/terminal.rs"]
+mod terminal;
+
 use assert_cmd::Command;
 use std::path::Path;
 use tempfile::TempDir;
@@ -75,6 +82,29 @@ fn called_ansible_playbook_it_writes_ansible_s_json() {
         "{shown}"
     );
     assert_eq!(code, 2);
+}
+
+#[test]
+fn a_mistake_stops_the_playbook_but_called_ansible_playbook_only_its_task() {
+    let dir = dir("- hosts: all\n  tasks:\n  - debug: {msg: first}\n  - debug: {nosuch: 1}\n  - debug:\n");
+    let line = "-i h1, -c local p.yml";
+    let link = dir.path().join("ansible-playbook");
+    std::os::unix::fs::symlink(Command::cargo_bin("muster").unwrap().get_program(), &link).unwrap();
+    let mut as_ansible = Command::new(link);
+    as_ansible.env_clear().env("HOME", dir.path()).current_dir(dir.path()).args(line.split(' '));
+    let (code, shown, said) = out(&mut as_ansible);
+    assert!(
+        shown.contains("first") && shown.contains("ok=2    changed=0    unreachable=0    failed=1"),
+        "{shown}"
+    );
+    assert!(said.contains("warning[muster::module::unsupported]"), "{said}");
+    assert_eq!(code, 2);
+    let (code, shown, said) = out(&mut muster(dir.path(), &format!("run {line}")));
+    assert_eq!((code, shown.as_str()), (2, ""), "{said}");
+    let late = out(muster(dir.path(), &format!("run {line}")).env("MUSTER_STOP_AT_MISTAKES", "no"));
+    assert!(late.1.contains("first") && late.1.contains("failed=1"), "{}", late.1);
+    let strict = out(as_ansible.env("MUSTER_STOP_AT_MISTAKES", "yes"));
+    assert_eq!((strict.0, strict.1.as_str()), (2, ""), "{}", strict.2);
 }
 
 #[test]

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on should stop"
 )]
 
+#[path = "support/going.rs"]
+mod going;
 #[expect(dead_code, reason = "what can be done to a lab is for other tests, too")]
 #[path = "support/lab.rs"]
 mod lab;

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on should stop"
 )]
 
+#[path = "support/going.rs"]
+mod going;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]
 mod lab;
@@ -15,8 +17,9 @@ mod lab;
 #[path = "support/operator.rs"]
 mod operator;
 
+use going::Going;
 use lab::{Lab, wait_until};
-use operator::{Going, Operator};
+use operator::Operator;
 
 /// Every key with its value, from the member of a host alone.
 fn data(lab: &Lab, host: &str) -> String {

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on should stop"
 )]
 
+#[path = "support/going.rs"]
+mod going;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/lab.rs"]
 mod lab;
@@ -95,7 +97,9 @@ fn a_worker_is_replaced_alive_or_dead_and_never_in_between() {
     let (code, shown) = run.end();
     assert_eq!(code, 0, "{shown}");
     assert!(
-        shown.contains("s1 is Ready and takes pods in place of w1, with 1 labels and 1 taints of it"),
+        shown.contains(
+            "s1 is Ready, has run a pod and takes pods in place of w1, with 1 labels and 1 taints of it"
+        ),
         "{shown}"
     );
     let tokens = lab.ssh("cp1", "kubeadm token list");

@@ -111,7 +111,7 @@ impl Dice {
         let (from, to) = (one.min(other), one.max(other));
         match self.roll(7) {
             0 | 1 => text.insert_str(one, PIECES[self.roll(PIECES.len())]),
-            2 => text.replace_range(from..to.min(from + 40).max(from), ""),
+            2 => text.replace_range(from..text.floor_char_boundary(to.min(from + 40)), ""),
             3 => {
                 let part = text[from..to].to_string();
                 text.insert_str(to, &part);

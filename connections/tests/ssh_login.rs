@@ -5,11 +5,15 @@
 
 mod support;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
 use muster_connections::{Options, Prompter};
 use muster_engine::connection::{Secret, Target, Trouble};
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,6 +77,53 @@ impl Drop for Agent {
     }
 }
 
+/// Writes a key on P-256 whose number is `first`, 0x11, 0x11, ... as OpenSSH does: without zero bytes in front.
+fn key_that_begins_with(first: &[u8], dir: &Path, name: &str, words: &[&str]) {
+    let mut number = [0x11; 32];
+    number[..first.len()].copy_from_slice(first);
+    let der =
+        [b"\x30\x31\x02\x01\x01\x04\x20", &number[..], b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"];
+    let path = dir.join(name);
+    let body = STANDARD.encode(der.concat());
+    fs::write(&path, format!("-----BEGIN EC PRIVATE KEY-----\n{body}\n-----END EC PRIVATE KEY-----\n"))
+        .unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    tool("ssh-keygen", &[&["-q", "-p", "-f", path.to_str().unwrap()], words].concat());
+    let public = tool("ssh-keygen", &["-y", "-P", words[1], "-f", path.to_str().unwrap()]);
+    let mut accepted = fs::OpenOptions::new().append(true).open(dir.join("authorized_keys")).unwrap();
+    accepted.write_all(public.as_bytes()).unwrap();
+}
+
+/// A key of the server's directory logs in; one that is locked, with its passphrase.
+async fn logs_in(sshd: &Sshd, key: &str) {
+    let target = Target {
+        private_key: Some(sshd.path(key)),
+        passphrase: key.starts_with("locked").then(|| Secret::new("pass phrase")),
+        ..sshd.target_with("-o IdentitiesOnly=yes")
+    };
+    let road = sshd.connect(&target).await.unwrap_or_else(|error| panic!("{key}: {error}\n{}", sshd.log()));
+    assert_eq!(run(&road, "echo in").await.unwrap().out(), "in\n", "{key}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_on_p256_log_in_whatever_their_number_begins_with() {
+    let sshd = accepting(&[("id", &["-t", "ed25519"])], "");
+    let dir = sshd.path("");
+    key_that_begins_with(&[0x7f], &dir, "whole", &["-N", ""]);
+    key_that_begins_with(&[0, 0xff], &dir, "one", &["-N", ""]);
+    key_that_begins_with(&[0, 0, 0x7f], &dir, "two", &["-N", ""]);
+    key_that_begins_with(&[0, 0x7f], &dir, "locked", &["-N", "pass phrase", "-a", "1"]);
+    key_that_begins_with(
+        &[0, 0x7f],
+        &dir,
+        "locked_gcm",
+        &["-N", "pass phrase", "-a", "1", "-Z", "aes256-gcm@openssh.com"],
+    );
+    for key in ["whole", "one", "two", "locked", "locked_gcm"] {
+        logs_in(&sshd, key).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_key_logs_in() {
     let sshd = accepting(
@@ -93,14 +144,7 @@ async fn every_kind_of_key_logs_in() {
     for key in
         ["id", "ecdsa", "ecdsa384", "rsa", "pkcs8", "pkcs8ec", "pem", "locked", "lockedpem", "lockedpkcs8"]
     {
-        let target = Target {
-            private_key: Some(sshd.path(key)),
-            passphrase: key.starts_with("locked").then(|| Secret::new("pass phrase")),
-            ..sshd.target_with("-o IdentitiesOnly=yes")
-        };
-        let road =
-            sshd.connect(&target).await.unwrap_or_else(|error| panic!("{key}: {error}\n{}", sshd.log()));
-        assert_eq!(run(&road, "echo in").await.unwrap().out(), "in\n", "{key}");
+        logs_in(&sshd, key).await;
     }
     let target = Target {
         private_key: Some(sshd.path("locked")),

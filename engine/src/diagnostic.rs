@@ -116,14 +116,36 @@ impl Diagnostics {
         result.map_err(|diagnostic| self.push(diagnostic)).ok()
     }
 
-    /// The worst class of the errors among them; nothing if all are warnings.
+    /// Errors that do no more than fail a task become warnings: the run will show whether any task meets them.
+    pub fn forgive(&mut self) {
+        for found in &mut self.0 {
+            if found.severity == Severity::Error(Class::Undefined) {
+                found.severity = Severity::Warning;
+            }
+        }
+    }
+
+    /// The class of the error that Ansible would meet first: it looks at the command line, reads one file after the
+    /// other and only then runs a task. Nothing if all are warnings.
     #[must_use]
     pub fn class(&self) -> Option<Class> {
-        let class = |d: &Diagnostic| match d.severity {
-            Severity::Error(class) => Some(class),
+        let error = |d: &Diagnostic| match d.severity {
+            Severity::Error(class) => {
+                let place = d.labels.first().map(|label| (label.span.source, label.span.start));
+                let late = match class {
+                    Class::Usage => 0,
+                    Class::Parse | Class::Error => 1,
+                    Class::Undefined => 2,
+                };
+                Some((late, place, class))
+            }
             Severity::Warning => None,
         };
-        self.0.iter().filter_map(class).max()
+        self.0
+            .iter()
+            .filter_map(error)
+            .min_by_key(|(late, place, _)| (*late, *place))
+            .map(|(.., class)| class)
     }
 
     /// Whether nothing may run.

@@ -175,6 +175,15 @@ pub enum EventKind {
         /// How long it took.
         took: Duration,
     },
+    /// A person wants a step again on a host: how it ended does not count.
+    UnitTakenBack {
+        /// The step.
+        step: usize,
+        /// The host.
+        host: Arc<str>,
+        /// How it had ended.
+        outcome: Outcome,
+    },
     /// A `meta` task was done, or skipped, on a host.
     MetaFinished {
         /// The step.
@@ -215,6 +224,9 @@ pub enum EventKind {
     Warning {
         /// One or more sentences.
         text: String,
+        /// What it is about.
+        #[serde(skip)]
+        about: Option<Span>,
     },
     /// Something that will not work for ever.
     Deprecated {

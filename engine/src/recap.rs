@@ -54,8 +54,13 @@ impl Recap {
     pub fn record(&mut self, event: &Event) {
         match &event.kind {
             EventKind::UnitFinished { host, outcome, .. } => {
-                self.count(host, outcome);
+                self.count(host, outcome, true);
                 self.collect(host, outcome);
+            }
+            EventKind::UnitTakenBack { host, outcome, .. } => {
+                self.count(host, outcome, false);
+                let checks = checks(outcome);
+                self.findings.retain(|finding| finding.host != *host || !checks.contains(&&finding.check));
             }
             EventKind::Included { hosts, .. } => {
                 for host in hosts {
@@ -70,34 +75,42 @@ impl Recap {
         }
     }
 
-    fn count(&mut self, host: &Arc<str>, outcome: &Outcome) {
+    /// Counts an outcome, or takes it back.
+    fn count(&mut self, host: &Arc<str>, outcome: &Outcome, counts: bool) {
         let tally = self.hosts.entry(host.clone()).or_default();
+        let one = |counter: &mut u32| {
+            *counter = if counts { counter.saturating_add(1) } else { counter.saturating_sub(1) };
+        };
         let changed = outcome.result.get("changed").and_then(Json::as_bool).unwrap_or(false);
         match outcome.status {
-            Status::Ok => tally.ok += 1,
+            Status::Ok => one(&mut tally.ok),
             Status::Changed => {
-                tally.ok += 1;
-                tally.changed += 1;
+                one(&mut tally.ok);
+                one(&mut tally.changed);
             }
-            Status::Skipped => tally.skipped += 1,
+            Status::Skipped => one(&mut tally.skipped),
             Status::Failed | Status::Unreachable if outcome.ignored => {
-                tally.ok += 1;
-                tally.ignored += 1;
-                tally.changed += u32::from(changed);
+                one(&mut tally.ok);
+                one(&mut tally.ignored);
+                if changed {
+                    one(&mut tally.changed);
+                }
             }
-            Status::Failed if outcome.rescued => tally.rescued += 1,
-            Status::Failed => tally.failed += 1,
-            Status::Unreachable => tally.unreachable += 1,
+            Status::Failed if outcome.rescued => one(&mut tally.rescued),
+            Status::Failed => one(&mut tally.failed),
+            Status::Unreachable => one(&mut tally.unreachable),
         }
     }
 
     fn collect(&mut self, host: &Arc<str>, outcome: &Outcome) {
-        let items = outcome.result.get("results").and_then(Json::as_array).into_iter().flatten();
-        let single = std::iter::once(&outcome.result);
-        for result in single.chain(items.filter_map(Json::as_object)) {
-            if let Some(Json::Object(check)) = result.get("check") {
-                self.findings.push(Finding { host: host.clone(), check: check.clone() });
-            }
-        }
+        let found = checks(outcome).into_iter().cloned();
+        self.findings.extend(found.map(|check| Finding { host: host.clone(), check }));
     }
+}
+
+/// What a result and its items found.
+fn checks(outcome: &Outcome) -> Vec<&Map> {
+    let items = outcome.result.get("results").and_then(Json::as_array).into_iter().flatten();
+    let all = std::iter::once(&outcome.result).chain(items.filter_map(Json::as_object));
+    all.filter_map(|result| result.get("check").and_then(Json::as_object)).collect()
 }

@@ -1,6 +1,7 @@
 //! The works: what a task can ask for. [`builtin`] gives every module; each is one file or folder, grouped by what
 //! it is about. Modules know the engine's interfaces and nothing of plays, ssh or the terminal.
 
+mod actions;
 pub mod bridge;
 pub mod command;
 pub mod etcd;

@@ -8,7 +8,7 @@ use crate::given::Given;
 use crate::report::{Shape, harmless};
 use crate::session::Session;
 use crate::site::Prepared;
-use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics};
+use muster_engine::diagnostic::{Class, Diagnostic};
 use muster_engine::inventory::Pattern;
 use muster_engine::node::freeform;
 use muster_engine::template::from_json;
@@ -38,8 +38,12 @@ pub fn run(session: &Session, asked: &AdHoc) -> Result<Exit, Exit> {
     let text = play(session, asked).to_string();
     let prepared = Prepared::of_text(session, &dir.join(title(asked)), text, given, &options)?;
     let plan = prepared.plan(session)?;
-    let shape = if asked.one_line { Shape::OneLine } else { Shape::Minimal };
     let look = runs::look(session, &options)?;
+    let shape = match look.shape {
+        _ if asked.one_line => Shape::OneLine,
+        Shape::OneLine if session.settings.load_callback_plugins => Shape::OneLine,
+        _ => Shape::Minimal,
+    };
     let look = crate::report::Look { shape, origin: Some(origin(session, asked)), ..look };
     let (recap, interrupted) = runs::show(session, plan, look.clone(), options.show.output)?;
     Ok(Exit::of_run(&recap, &look.ignored, interrupted))
@@ -82,10 +86,10 @@ fn matching(session: &Session, given: &Given, asked: &AdHoc) -> Result<Vec<Strin
     }
     if hosts.is_empty() {
         let warn = |message: String| Diagnostic::warning("muster::inventory::pattern", message);
-        session.say(&Diagnostics(vec![
-            warn(format!("Could not match supplied host pattern, ignoring: {}", asked.pattern)),
-            warn("No hosts matched, nothing to do".into()),
-        ]));
+        let mut found = given.found.clone();
+        found.push(warn(format!("Could not match supplied host pattern, ignoring: {}", asked.pattern)));
+        found.push(warn("No hosts matched, nothing to do".into()));
+        session.say(&found);
     }
     Ok(hosts.iter().map(ToString::to_string).collect())
 }

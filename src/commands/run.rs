@@ -13,14 +13,15 @@ use crate::report::{Format, Look, Palette, Report, Shape};
 use crate::session::Session;
 use crate::site::Prepared;
 use crate::terminal;
-use muster_engine::diagnostic::Class;
+use muster_engine::diagnostic::{Class, Diagnostics};
 use muster_engine::plan::Plan;
 use muster_engine::recap::Recap;
-use muster_engine::run::Run;
-use std::io::{self, BufWriter};
+use muster_engine::run::{Happening, Question, Run};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// How often a report may show that time passes.
 const TICK: Duration = Duration::from_millis(250);
@@ -55,6 +56,11 @@ pub fn with(
         return Ok(print(&listing::listed(session, prepared, &options.select)?));
     }
     let plan = prepared.asked(session)?.plan(session)?;
+    if !io::stdin().is_terminal()
+        && let Some(found) = plan.wants_a_person()
+    {
+        session.weigh(&Diagnostics(vec![found]))?;
+    }
     let (recap, interrupted) = show(session, plan, look.clone(), options.show.output)?;
     if session.settings.retry_files_enabled {
         super::retry::write(session, playbooks, &recap);
@@ -82,19 +88,34 @@ fn begin(session: &Session, plan: Plan, report: Box<dyn Report>) -> Result<(Reca
     })
 }
 
-/// Shows every event, and stops the run when a person asks: once politely, twice now.
+/// Shows every event, asks what the run wants to know, and stops it when a person asks: once politely, twice now.
 async fn drive(plan: Plan, mut report: Box<dyn Report>) -> io::Result<(Recap, bool)> {
+    let mut asked: Option<(Question, oneshot::Receiver<Option<String>>)> = None;
     let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut run = Run::start(plan, muster_connections::builtin(crate::site::connections()));
     let (mut recap, mut interrupted, mut heard) = (Recap::default(), false, true);
     let mut ticks = tokio::time::interval(TICK);
     loop {
         tokio::select! {
-            event = run.next_event() => {
-                let Some(event) = event else { return Ok((recap, interrupted)) };
-                recap.record(&event);
-                // A reader that went away does not stop changes half way.
-                heard = heard && report.show(&event, &recap).is_ok();
+            next = run.next() => match next {
+                None => return Ok((recap, interrupted)),
+                Some(Happening::Event(event)) => {
+                    recap.record(&event);
+                    // A reader that went away does not stop changes half way.
+                    heard = heard && report.show(&event, &recap).is_ok();
+                }
+                Some(Happening::Question(question)) => {
+                    report.clear();
+                    let answer = terminal::typed(&question.said, &question.prompt);
+                    asked = Some((question, answer));
+                }
+            },
+            line = answered(&mut asked) => {
+                let Some((question, _)) = asked.take() else { continue };
+                if question.headed {
+                    heard = heard && report.heading(&question.prompt).is_ok();
+                }
+                question.answer(line);
             }
             () = stopped(&mut signals) => {
                 if interrupted {
@@ -103,8 +124,16 @@ async fn drive(plan: Plan, mut report: Box<dyn Report>) -> io::Result<(Recap, bo
                 interrupted = true;
                 run.cancel();
             }
-            _ = ticks.tick() => report.tick(),
+            _ = ticks.tick() => if asked.is_none() { report.tick() },
         }
+    }
+}
+
+/// The answer of a person who is being asked; never, if nobody is.
+async fn answered(asked: &mut Option<(Question, oneshot::Receiver<Option<String>>)>) -> Option<String> {
+    match asked {
+        Some((_, answer)) => answer.await.ok().flatten(),
+        None => std::future::pending().await,
     }
 }
 
@@ -141,10 +170,10 @@ pub fn look(session: &Session, options: &Options) -> Result<Look, Exit> {
         "minimal" => (Shape::Minimal, Format::Json),
         "oneline" => (Shape::OneLine, Format::Json),
         "yaml" | "community.general.yaml" => (Shape::Default, Format::Yaml),
+        "debug" | "ansible.posix.debug" => (Shape::Default, Format::Debug),
         _ => {
             let message = format!("there is no stdout callback `{callback}`");
-            let help =
-                "`default`, `minimal`, `oneline` and `yaml` are known; `--output json` is for programs";
+            let help = "`default`, `debug`, `minimal`, `oneline` and `yaml` are known; `--output json` is for programs";
             return Err(session.stop(Class::Error, "muster::settings::stdout_callback", message, help));
         }
     };

@@ -64,7 +64,12 @@ impl Given {
         {
             one.severity = Severity::Error(Class::Error);
         }
-        if inventory.is_empty() && !found.has_errors() {
+        if !session.settings.unparsed_warning {
+            found
+                .0
+                .retain(|one| one.code != "muster::inventory::nothing" || one.severity != Severity::Warning);
+        }
+        if inventory.is_empty() && !found.has_errors() && session.settings.localhost_warning {
             let empty = "provided hosts list is empty, only localhost is available. Note that the implicit localhost \
                          does not match 'all'";
             found.push(Diagnostic::warning("muster::inventory::empty", empty));

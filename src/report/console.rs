@@ -6,6 +6,8 @@ mod bare;
 mod messages;
 mod origin;
 
+pub use origin::snippet;
+
 use super::result::{self, cleaned, dumped, is_shown};
 use super::style::harmless;
 use super::{Colour, Look, Report, Shape, deprecation, diff, findings, recap};
@@ -320,7 +322,8 @@ impl<O: Write, E: Write> Console<O, E> {
             }
             Status::Failed => {
                 // Of a failed loop of `debug` Ansible shows the end, too.
-                let debug = self.steps.get(&step).is_some_and(|info| info.action.ends_with("debug"));
+                let debug = self.steps.get(&step).is_some_and(|info| info.action.ends_with("debug"))
+                    && !result.contains_key("censored");
                 if !looped || debug {
                     if !looped {
                         self.origin(step, outcome)?;
@@ -349,7 +352,10 @@ impl<O: Write, E: Write> Console<O, E> {
         else {
             return Ok(());
         };
-        let word = if outcome.status == Status::Failed { "FAILED" } else { "OK" };
+        // As it went before `failed_when` was asked.
+        let failed =
+            outcome.status == Status::Failed || result.contains_key("failed_when_suppressed_exception");
+        let word = if failed { "FAILED" } else { "OK" };
         let text = format!("ASYNC {word} on {}: jid={}", harmless(who.host), harmless(&id));
         self.painted(Colour::Quiet, &text)
     }
@@ -543,7 +549,7 @@ impl<O: Write, E: Write> Console<O, E> {
                 let text = format!("Notification for handler {} has been saved.", harmless(handler));
                 self.painted(Colour::Verbose, &text)
             }
-            EventKind::Warning { text } => self.warn(Colour::Warning, &format!("[WARNING]: {text}")),
+            EventKind::Warning { text, about } => self.warned(text, *about),
             EventKind::Deprecated { text } => {
                 self.warn(Colour::Deprecated, &format!("[DEPRECATION WARNING]: {text}"))
             }
@@ -558,7 +564,9 @@ impl<O: Write, E: Write> Console<O, E> {
                 .warn(Colour::Failed, "[ERROR]: User interrupted execution; press Ctrl-C again to stop now"),
             EventKind::RunFinished { stats, .. } => self.end(recap, stats),
             EventKind::UnitOutput { step, host, line } => self.spoken(*step, host, line),
-            EventKind::HandlerNotified { .. } | EventKind::HandlerSaved { .. } => Ok(()),
+            EventKind::HandlerNotified { .. }
+            | EventKind::HandlerSaved { .. }
+            | EventKind::UnitTakenBack { .. } => Ok(()),
         }
     }
 }
@@ -566,6 +574,11 @@ impl<O: Write, E: Write> Console<O, E> {
 impl<O: Write, E: Write> Report for Console<O, E> {
     fn show(&mut self, event: &Event, recap: &Recap) -> io::Result<()> {
         self.write(event, recap)?;
+        self.out.flush()
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        self.banner(text)?;
         self.out.flush()
     }
 }

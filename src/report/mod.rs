@@ -13,6 +13,7 @@ mod recap;
 mod result;
 pub mod style;
 
+pub use console::snippet;
 pub use findings::has_errors;
 pub use style::{Colour, Palette, harmless};
 
@@ -32,6 +33,8 @@ pub enum Format {
     Json,
     /// Ansible's YAML.
     Yaml,
+    /// JSON, and what was said as text behind it, as Ansible's callback `debug` shows results.
+    Debug,
 }
 
 /// What lines there are.
@@ -132,6 +135,17 @@ pub trait Report {
     /// It cannot be written.
     fn show(&mut self, event: &Event, recap: &Recap) -> io::Result<()>;
 
+    /// Shows a heading for what a person was asked.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn heading(&mut self, _text: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Called a few times a second while nothing happens.
     fn tick(&mut self) {}
+
+    /// Takes away what `tick` shows: a person is about to be asked.
+    fn clear(&mut self) {}
 }

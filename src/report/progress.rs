@@ -81,18 +81,23 @@ fn message(running: &[&str], step: &str, oldest: Duration, said: Option<&str>) -
 impl<R: Report> Report for Progress<R> {
     fn show(&mut self, event: &Event, recap: &Recap) -> io::Result<()> {
         self.follow(event);
+        self.clear();
+        self.inner.show(event, recap)
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        self.inner.heading(text)
+    }
+
+    fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        self.inner.show(event, recap)
     }
 
     fn tick(&mut self) {
         let Some(message) = self.message() else {
-            if let Some(bar) = self.bar.take() {
-                bar.finish_and_clear();
-            }
-            return;
+            return self.clear();
         };
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

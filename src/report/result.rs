@@ -3,9 +3,9 @@
 
 use super::style::{harmless, is_harmful};
 use super::{Format, Look};
-use muster_engine::module::{CAUSE, Map, NEVER_VERBOSE, VERBOSE};
+use muster_engine::module::{CAUSE, Map, NEVER_VERBOSE, VERBOSE, python_str};
 use muster_engine::node::emit::{Layout, emit};
-use muster_engine::template::Trail;
+use muster_engine::template::{Trail, from_json};
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -24,6 +24,9 @@ const BESIDE_VAR: [&str; 8] = [
 ];
 /// Keys that the konvoy block shows as plain text.
 const BLOCKS: [&str; 5] = ["module_stdout", "module_stderr", "stdout", "stderr", "msg"];
+
+/// Keys that the callback `debug` shows as plain text, in its order.
+const SECTIONS: [&str; 5] = ["stdout", "stderr", "msg", "module_stdout", "module_stderr"];
 
 /// How long a list or a mapping may be that is shown in a failure's block.
 const WIDTH: usize = 120;
@@ -68,8 +71,23 @@ pub fn dumped(result: &Map, look: &Look) -> String {
             format!("\n\n{}\n", harmless(text(&shown).unwrap_or_default()))
         }
         Format::Yaml => yaml(shown, look),
+        Format::Debug => sections(shown, look),
         Format::Json | Format::Konvoy => json(&Json::Object(shown), indent(result, look)),
     }
+}
+
+/// A result as the callback `debug` shows it: indented JSON, then what was said, each under its key.
+fn sections(mut rest: Map, look: &Look) -> String {
+    let mut said = String::new();
+    for key in SECTIONS {
+        let text =
+            rest.remove(key).filter(|value| from_json(value).is_true()).map(|value| python_str(&value));
+        rest.remove(&format!("{key}_lines"));
+        if let Some(text) = text {
+            _ = write!(said, "\n\n{}:\n\n{}\n", key.to_uppercase(), harmless(&text));
+        }
+    }
+    format!("{}{said}", json(&Json::Object(rest), look.pretty.unwrap_or(true).then_some(4)))
 }
 
 /// The text of several lines that is all there is to show: a table of `debug`'s, which JSON would make one long line of.
@@ -315,6 +333,16 @@ mod tests {
             dumped(&result, &Look { format: Format::Json, ..Look::default() }),
             r#"{"changed": true, "cmd": ["a", "b"], "e": {}, "f": 1.5, "n": 1e+20, "rc": 1, "t": "é\u001b\n\"文"}"#
         );
+    }
+
+    #[test]
+    fn the_callback_debug_shows_what_was_said_behind_the_rest() {
+        let result =
+            map(j!({"msg": "non-zero", "stdout": "a\nb", "stdout_lines": ["a", "b"], "stderr": "", "rc": 1}));
+        let look = Look { format: Format::Debug, ..Look::default() };
+        let told = "{\n    \"rc\": 1\n}\n\nSTDOUT:\n\na\nb\n\n\nMSG:\n\nnon-zero\n";
+        assert_eq!(failed(&result, &look), told);
+        assert_eq!(dumped(&map(j!({"msg": [1, null]})), &look), "{}\n\nMSG:\n\n[1, None]\n");
     }
 
     #[test]

@@ -77,7 +77,8 @@ impl Setting for bool {
     const KIND: &'static str = "boolean";
 
     fn from_text(text: &str, _: &Base<'_>) -> Result<Self, String> {
-        truth(text).ok_or_else(|| "a boolean (yes or no)".into())
+        // Set to nothing is no, as Python has it.
+        if text.is_empty() { Some(false) } else { truth(text) }.ok_or_else(|| "a boolean (yes or no)".into())
     }
 }
 
@@ -159,14 +160,15 @@ impl Setting for Vec<Text> {
 }
 
 impl Setting for Strategy {
-    const KIND: &'static str = "linear, free or host_pinned";
+    const KIND: &'static str = "linear, free, host_pinned or debug";
 
     fn from_text(text: &str, _base: &Base<'_>) -> Result<Self, String> {
         match text.trim().strip_prefix("ansible.builtin.").unwrap_or(text.trim()) {
             "linear" => Ok(Self::Linear),
             "free" => Ok(Self::Free),
             "host_pinned" => Ok(Self::HostPinned),
-            _ => Err("one of `linear`, `free` or `host_pinned`".into()),
+            "debug" => Ok(Self::Debug),
+            _ => Err("one of `linear`, `free`, `host_pinned` or `debug`".into()),
         }
     }
 }

@@ -5,13 +5,10 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 33] = [
+const HARMLESS: [&str; 26] = [
     "action_warnings",
     "agnostic_become_prompt",
-    "allow_broken_conditionals",
-    "ansible_managed",
     "become_allow_same_user",
-    "bin_ansible_callbacks",
     "callbacks_enabled",
     "command_warnings",
     "control_path",
@@ -22,17 +19,13 @@ const HARMLESS: [&str; 33] = [
     "devel_warning",
     "display_args_to_stdout",
     "home",
-    "host_pattern_mismatch",
     "internal_poll_interval",
-    "inventory_unparsed_warning",
     "jinja2_native",
     "keep_remote_files",
     "local_tmp",
-    "localhost_warning",
     "module_compression",
     "nocows",
     "pipelining",
-    "private_role_vars",
     "scp_if_ssh",
     "sftp_batch_mode",
     "special_context_filesystems",
@@ -46,13 +39,8 @@ const ELSEWHERE: [&str; 6] =
     ["galaxy", "colors", "persistent_connection", "paramiko_connection", "netconf_connection", "selinux"];
 
 /// Variables of the environment that would change what a run does, and do not.
-const CHANGING: [&str; 5] = [
-    "ANSIBLE_ACTION_PLUGINS",
-    "ANSIBLE_CONNECTION_PLUGINS",
-    "ANSIBLE_ENABLE_TASK_DEBUGGER",
-    "ANSIBLE_INVENTORY_PLUGINS",
-    "ANSIBLE_STRATEGY_PLUGINS",
-];
+const CHANGING: [&str; 3] =
+    ["ANSIBLE_CONNECTION_PLUGINS", "ANSIBLE_HOST_PATTERN_MISMATCH", "ANSIBLE_STRATEGY_PLUGINS"];
 
 /// Says what is set and has no meaning here.
 pub fn warn(world: &World<'_>, file: Option<&File>, found: &mut Diagnostics) {

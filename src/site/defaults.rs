@@ -48,15 +48,28 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         gather_subset: settings.gather_subset.clone(),
         gather_timeout: settings.gather_timeout,
         strategy: settings.strategy,
+        step: options.select.step,
+        debugger: settings.enable_task_debugger,
+        debugger_ignores_errors: settings.task_debugger_ignore_errors,
         task_timeout: i64::try_from(settings.task_timeout).ok().filter(|seconds| *seconds > 0),
         poll_interval: i64::try_from(settings.poll_interval).unwrap_or(base.poll_interval),
+        managed: settings.ansible_managed.as_deref().map(Arc::from),
+        broken_conditionals: settings.allow_broken_conditionals,
         no_log: settings.no_log,
+        deprecations: settings.deprecation_warnings,
+        stop_at_mistakes: stops_at_mistakes(session),
         inject_facts: settings.inject_facts_as_vars,
         executable: settings.executable.clone(),
         error_on_missing_handler: settings.error_on_missing_handler,
+        private_role_vars: settings.private_role_vars,
         special: special(session),
         ..base
     }
+}
+
+/// Whether a mistake that fails a task for certain stops the run before it begins.
+pub fn stops_at_mistakes(session: &Session) -> bool {
+    session.settings.stop_at_mistakes.unwrap_or(!session.as_ansible)
 }
 
 /// Where facts are kept between runs.

@@ -77,7 +77,8 @@ impl Prepared {
         let fact_cache = defaults::fact_cache(session)?;
         let scope = given.scope();
         let mut found = given.found.clone();
-        template::welcome(Box::new(guests(session)));
+        let guests = guests(session);
+        template::welcome(Box::new(guests.clone()));
         let loader = Loader::new(
             session.sources.clone(),
             given.secrets.clone(),
@@ -89,6 +90,9 @@ impl Prepared {
         for (path, read) in read(&loader, &mut found) {
             playbook.add(path, read);
         }
+        if !defaults::stops_at_mistakes(session) {
+            found.forgive();
+        }
         let passwords = if found.has_errors() {
             Passwords::default()
         } else {
@@ -96,7 +100,7 @@ impl Prepared {
             check_limit(session, &given, options)?;
             Passwords::read(session, &options.connect, &options.escalate)?
         };
-        let bridge = bridge(session);
+        let bridge = bridge(session, guests);
         let site = Site {
             loader,
             inventory: given.inventory,
@@ -178,9 +182,9 @@ fn refused(session: &Session, options: &Options) -> Result<(), Exit> {
             "files travel through the ssh session itself; --ssh-common-args says how it is made",
         ),
         (
-            options.select.step,
-            "--step",
-            "use --start-at-task and --tags to run a part, or --check --diff to see what would happen",
+            options.select.step && !io::stdin().is_terminal(),
+            "--step without a terminal",
+            "it asks before each task; --start-at-task and --tags run a part, --check --diff shows what would happen",
         ),
     ];
     for (given, name, help) in refusals {
@@ -210,7 +214,7 @@ fn check_limit(session: &Session, given: &Given, options: &Options) -> Result<()
 }
 
 /// What finds the modules that are not built in.
-fn bridge(session: &Session) -> Bridge {
+fn bridge(session: &Session, guests: Guests) -> Bridge {
     let settings = &session.settings;
     let events = ["error", "warning", "deprecated", "deprecated_value"].map(String::from);
     let asked = &settings.display_traceback;
@@ -229,10 +233,12 @@ fn bridge(session: &Session) -> Bridge {
         no_target_syslog: settings.no_target_syslog,
         open_files: settings.python_module_rlimit_nofile,
         tracebacks,
+        actions: settings.action_plugins.clone(),
     })
+    .with_actions(guests)
 }
 
-/// What runs the site's own filters, tests and lookups.
+/// What runs the site's own filters, tests, lookups and action plugins.
 fn guests(session: &Session) -> Guests {
     let settings = &session.settings;
     Guests::new(Places {

@@ -85,3 +85,21 @@ async fn where_the_new_machine_has_the_old_one_s_address_only_the_cluster_status
     assert_eq!(kept(&double, "kube-public", "cluster-info", "kubeconfig"), INFO);
     assert_eq!(shown.trim(), "kube-system/kubeadm-config: control-plane-1 is taken out of ClusterStatus");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_nobody_takes_out_is_taken_out_and_the_others_stay() {
+    let double = started().await;
+    let endpoint = |address: &str| json!({"addresses": [address], "conditions": {"ready": true}});
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "endpoints": [endpoint("10.0.0.10"), endpoint("10.0.0.11"), endpoint("10.0.0.12")],
+        "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+    });
+    double.put(slice).unwrap();
+    step(&double, "spare").await;
+    let left = double.get("endpointslices.discovery.k8s.io", "default", "kubernetes").unwrap();
+    let left: Vec<_> =
+        left["endpoints"].as_array().unwrap().iter().map(|one| one["addresses"][0].clone()).collect();
+    assert_eq!(left, ["10.0.0.10", "10.0.0.12"]);
+}

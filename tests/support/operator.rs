@@ -1,25 +1,15 @@
 //! A person at a machine of his own, with a home, an inventory of the lab and a journal there: what he runs comes back as a
 //! code and a text. A run can be begun and killed at a line of its journal, or be talked to at a terminal.
 
+use crate::going::Going;
 use crate::lab::Lab;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 /// The operator.
 pub struct Operator {
     name: String,
     dir: tempfile::TempDir,
-}
-
-/// A run that goes on.
-pub struct Going {
-    child: Child,
-    shown: PathBuf,
-    keyboard: Option<File>,
 }
 
 impl Operator {
@@ -65,31 +55,14 @@ impl Operator {
 
     /// Begins any verb.
     pub fn start(&self, words: &[&str]) -> Going {
-        let (mut command, shown) = self.command(words);
-        let out = File::create(&shown).unwrap();
-        command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
-        Going { child: command.spawn().unwrap(), shown, keyboard: None }
+        let (command, shown) = self.command(words);
+        Going::alone(command, shown)
     }
 
     /// Begins any verb at a terminal, where it can be answered.
     pub fn at_terminal(&self, words: &[&str]) -> Going {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&ours).and_then(|()| unlockpt(&ours)).unwrap();
-        let theirs = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
-        let theirs = File::options().read(true).write(true).open(theirs).unwrap();
-        let (mut command, shown) = self.command(words);
-        command.env("TERM", "xterm").stdin(theirs.try_clone().unwrap()).stderr(theirs.try_clone().unwrap());
-        let child = command.stdout(theirs).spawn().unwrap();
-        let (mut screen, keyboard) = (File::from(ours.try_clone().unwrap()), File::from(ours));
-        let mut copy = File::create(&shown).unwrap();
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            // It ends with an error, when nobody has the terminal any more.
-            while let Ok(count) = screen.read(&mut bytes) {
-                copy.write_all(&bytes[..count]).unwrap();
-            }
-        });
-        Going { child, shown, keyboard: Some(keyboard) }
+        let (command, shown) = self.command(words);
+        Going::at_terminal(command, shown)
     }
 
     fn command(&self, words: &[&str]) -> (Command, PathBuf) {
@@ -149,60 +122,4 @@ impl Operator {
 
 fn keys_of(lab: &Lab) -> String {
     format!("/run/muster-lab/{}/known_hosts", lab.name())
-}
-
-impl Going {
-    /// Its code and what it showed.
-    pub fn end(mut self) -> (i32, String) {
-        let code = self.child.wait().unwrap().code().unwrap_or(-1);
-        // What was written last may be on its way through the terminal.
-        if self.keyboard.is_some() {
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        (code, self.shown())
-    }
-
-    /// Waits until this is so; a run that ends before fails the test.
-    pub fn wait_for(&mut self, what: &str, is_so: impl Fn() -> bool) {
-        let since = Instant::now();
-        while !is_so() {
-            let ended = self.child.try_wait().unwrap().is_some();
-            assert!(!ended || is_so(), "it ended before {what}: {}", self.shown());
-            assert!(since.elapsed() < Duration::from_secs(120), "not yet: {what}: {}", self.shown());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    /// What it has shown by now.
-    pub fn shown(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.shown).unwrap()).into_owned()
-    }
-
-    /// Waits until it has shown this.
-    pub fn wait_for_words(&mut self, words: &str) {
-        let shown = self.shown.clone();
-        let is_there = || String::from_utf8_lossy(&std::fs::read(&shown).unwrap()).contains(words);
-        self.wait_for(&format!("it shows {words:?}"), is_there);
-    }
-
-    /// Waits for a question, and types the answer.
-    pub fn answer(&mut self, question: &str, answer: &str) {
-        self.wait_for_words(question);
-        writeln!(self.keyboard.as_mut().unwrap(), "{answer}").unwrap();
-    }
-
-    /// Kills it, with no time to say anything, as soon as this is so.
-    pub fn kill_when(mut self, what: &str, is_so: impl Fn() -> bool) {
-        self.wait_for(what, is_so);
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        // A test that failed leaves no run behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

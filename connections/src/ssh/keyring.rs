@@ -1,6 +1,8 @@
 //! Private keys of this run. A path comes in, a key goes out; each file is read once, and each passphrase is asked
 //! for once, however many hosts want the key at the same time. Passphrases and keys never leave but as signatures.
 
+mod short;
+
 use crate::Prompter;
 use muster_engine::connection::Secret;
 use russh::keys::ssh_key::private::KeypairData;
@@ -163,7 +165,8 @@ async fn read(path: &Path) -> Result<String, String> {
 /// Opening a key costs tens of milliseconds of computing on purpose: not on the threads that carry the network.
 async fn decode(text: String, passphrase: Option<Secret>) -> Result<PrivateKey, String> {
     tokio::task::spawn_blocking(move || {
-        decode_secret_key(&text, passphrase.as_ref().map(Secret::reveal)).map_err(|error| error.to_string())
+        decode_secret_key(&text, passphrase.as_ref().map(Secret::reveal))
+            .or_else(|error| short::decode(&text, passphrase.as_ref()).map_err(|_| error.to_string()))
     })
     .await
     .map_err(|error| error.to_string())?

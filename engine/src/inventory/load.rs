@@ -152,7 +152,10 @@ impl Loader<'_> {
         let path = Path::new(input);
         let exists = path.exists();
         if input.contains(',') && !exists {
-            return self.list(input);
+            let before = self.inventory.len();
+            self.list(input);
+            // A list is in no directory, for which Ansible has this word.
+            return put_origin(&mut self.inventory, before, Value::from(input), Value::from("None"));
         }
         let dir = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
         let dir = VarsDir::new(dir, self.sources.clone(), self.options.secrets.clone());
@@ -425,17 +428,23 @@ impl Loader<'_> {
     }
 }
 
-/// Tells the hosts a file added where they come from.
+/// Tells the hosts that a file added where they come from.
 fn stamp(inventory: &mut Inventory, before: usize, path: &Path) {
     let path: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let text = |path: &Path| Variable::Known(Value::from(path.to_string_lossy().into_owned()));
-    let (file, dir) = (text(&path), text(path.parent().unwrap_or(Path::new("/"))));
-    let (file_key, dir_key): (Arc<str>, Arc<str>) = (Arc::from("inventory_file"), Arc::from("inventory_dir"));
+    let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
+    put_origin(inventory, before, text(&path), text(path.parent().unwrap_or(Path::new("/"))));
+}
+
+/// Tells hosts that are new which source they come from, and its directory, unless they know.
+fn put_origin(inventory: &mut Inventory, before: usize, file: Value, dir: Value) {
+    let origin =
+        [("inventory_file", file), ("inventory_dir", dir)].map(|(key, value)| (Arc::from(key), value));
     for host in inventory.state_mut().hosts.values_mut().skip(before) {
-        let host = Arc::make_mut(host);
-        let vars = Arc::make_mut(&mut host.vars);
-        vars.0.entry(file_key.clone()).or_insert_with(|| file.clone());
-        vars.0.entry(dir_key.clone()).or_insert_with(|| dir.clone());
+        let vars = Arc::make_mut(&mut Arc::make_mut(host).vars);
+        for (key, value) in &origin {
+            let key: &Arc<str> = key;
+            vars.0.entry(key.clone()).or_insert_with(|| Variable::Known(value.clone()));
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a module may use: its host's connection (opened when first asked for), rendering, files beside the playbook,
 //! and how the task wants commands run. Everything a module does to a host goes through here.
 
-use super::{Failure, Jobs, Live};
+use super::{Errand, Failure, Jobs, Live, Map};
 use crate::connection::{Command, Completed, Connection, ConnectionError, Escalation, Target};
-use crate::node::Node;
-use crate::template::Scope;
+use crate::node::{Mapping, Node};
+use crate::template::{Fault, Scope, to_json};
 use futures_util::future::BoxFuture;
+use indexmap::IndexMap;
+use serde_json::Value as Json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub trait Opens: Send + Sync {
 }
 
 /// One run of a module on one host.
+#[derive(Clone)]
 pub struct Context {
     /// `inventory_hostname`.
     pub host: Arc<str>,
@@ -45,18 +48,24 @@ pub struct Context {
     pub no_log: bool,
     /// How many `-v`.
     pub verbosity: u8,
+    /// Whether its result says how the module was called: at `-vvv`, and as one of many that are registered.
+    pub invocation: bool,
     /// What names mean here, for the few modules that own a template or an expression.
     pub scope: Scope,
     /// What names mean for the host that the work is done on: another one's when the task is delegated.
     pub there: Scope,
     /// The arguments as written, for places in messages.
     pub written: Node,
+    /// `module_defaults`, outermost first, for modules that have others do their work.
+    pub module_defaults: Vec<Node>,
     /// The directory of the playbook.
     pub playbook_dir: PathBuf,
     /// Tasks in the background.
     pub jobs: Arc<Jobs>,
     /// Where it says what is going on while it works.
     pub live: Live,
+    /// The task that asked for it.
+    pub errand: Arc<dyn Errand>,
 }
 
 impl Context {
@@ -89,6 +98,15 @@ impl Context {
         Ok(self.connection().await?.exec(&command).await?)
     }
 
+    /// What `module_defaults` says of a module of ansible.builtin by its name, `systemd`, rendered.
+    ///
+    /// # Errors
+    /// A template fails.
+    pub fn defaults_of(&self, name: &str) -> Result<Map, Failure> {
+        let full = format!("ansible.builtin.{name}");
+        Ok(defaults_of(&self.module_defaults, &self.scope, |key| is_called(&full, key))?)
+    }
+
     /// Finds a file that an argument names: absolute, or in `folder` (`files`, `templates`, `vars`) of the role, or
     /// beside it, or beside the playbook.
     ///
@@ -119,6 +137,40 @@ impl Context {
         Err(Failure::new(format!(
             "Could not find or access '{name}'{heading}{searched} on the Ansible Controller.\n\
              If you are using a module and expect the file to exist on the remote, see the remote_src option"
-        )))
+        ))
+        .raised_again())
     }
+}
+
+/// What `module_defaults` says, outermost first, under the keys that mean a module, rendered. What an inner level says
+/// under a key stands in the place of what outer ones say there, and groups give way to the module's own name.
+///
+/// # Errors
+/// A template fails.
+pub(crate) fn defaults_of(
+    written: &[Node],
+    scope: &Scope,
+    means: impl Fn(&str) -> bool,
+) -> Result<Map, Fault> {
+    let (mut groups, mut own) = (IndexMap::new(), None);
+    for (key, node) in written.iter().filter_map(Node::as_map).flat_map(Mapping::iter) {
+        match key.as_str().filter(|key| means(key)) {
+            Some(group) if group.starts_with("group/") => _ = groups.insert(group, node),
+            Some(_) => own = Some(node),
+            None => {}
+        }
+    }
+    let mut all = Map::new();
+    for node in groups.into_values().chain(own) {
+        if let Json::Object(more) = to_json(&scope.render(node)?)? {
+            all.extend(more);
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a module with that full name may be called so.
+pub(crate) fn is_called(full: &str, name: &str) -> bool {
+    let short = full.rsplit('.').next().unwrap_or(full);
+    name == full || name == short || name.strip_prefix("ansible.legacy.") == Some(short)
 }

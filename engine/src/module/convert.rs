@@ -45,7 +45,13 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
     together(spec, &args)?;
     nested(spec.options, &mut args, &[], &mut unsupported)?;
     match unsupported.message() {
-        Some(message) => Err(format!("Unsupported parameters for ({module}) module: {message}")),
+        Some(message) => {
+            let (module, message) = match spec.manners.works {
+                Some((works, takes)) => (works, worded(&message, takes)),
+                None => (module, message),
+            };
+            Err(format!("Unsupported parameters for ({module}) module: {message}"))
+        }
         None => {
             tidy(spec.options, &mut args);
             Ok(args)
@@ -55,7 +61,7 @@ pub(super) fn convert(spec: &Spec, module: &str, mut args: Map) -> Result<Map, S
 
 /// Puts values under the first names of their options; a value under another name wins. The other names stay for now,
 /// since rules may name them.
-fn rename(options: &[Opt], args: &mut Map) {
+pub(super) fn rename(options: &[Opt], args: &mut Map) {
     for option in options {
         for alias in option.aliases {
             if let Some(value) = args.get(*alias).cloned() {
@@ -118,6 +124,17 @@ impl Unsupported {
     }
 }
 
+/// The same message, but for a module that takes something else; with nothing told, what it says stands.
+fn worded(message: &str, takes: &[&str]) -> String {
+    match message.split_once(". Supported parameters include: ") {
+        Some((names, rest)) if !takes.is_empty() => {
+            let aliases = rest.find(" (").and_then(|at| rest.get(at..)).unwrap_or(".");
+            format!("{names}. Supported parameters include: {}{aliases}", takes.join(", "))
+        }
+        _ => message.to_string(),
+    }
+}
+
 pub(super) fn find<'a>(options: &'a [Opt], name: &str) -> Option<&'a Opt> {
     options.iter().find(|option| option.name == name || option.aliases.contains(&name))
 }
@@ -141,7 +158,7 @@ fn exclusive(groups: &[&[&str]], args: &Map) -> Result<(), String> {
     Err(format!("parameters are mutually exclusive: {}", broken.join(", ")))
 }
 
-fn default(options: &[Opt], args: &mut Map) {
+pub(super) fn default(options: &[Opt], args: &mut Map) {
     for option in options {
         if let Some(text) = option.default
             && !args.contains_key(option.name)
@@ -152,7 +169,7 @@ fn default(options: &[Opt], args: &mut Map) {
 }
 
 /// A default as a value.
-fn yaml(text: &str) -> Value {
+pub(super) fn yaml(text: &str) -> Value {
     let sources = Sources::default();
     let source = sources.add("<default>", text);
     let nodes = parse(&sources, source, Limits::default(), &mut Diagnostics::default());

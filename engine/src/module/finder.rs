@@ -13,6 +13,8 @@ pub struct Nearby {
     pub playbook: PathBuf,
     /// Those of every role that was read, in that order.
     pub roles: Vec<PathBuf>,
+    /// Whether a plugin of the site may stand before a module.
+    pub actions: bool,
 }
 
 /// What a search came to.

@@ -4,6 +4,7 @@
 mod any;
 mod context;
 mod convert;
+mod errand;
 mod finder;
 mod jobs;
 mod live;
@@ -16,11 +17,13 @@ mod written;
 
 pub use any::AnyModule;
 pub use context::{Context, Opens};
+pub(crate) use context::{defaults_of, is_called};
+pub use errand::{About, Errand, Nobodys};
 pub use finder::{Finder, Found, Nearby, Nothing};
 pub use jobs::Jobs;
 pub use live::{Live, Said};
-pub use output::{CAUSE, EXHAUSTED, Failure, NEVER_VERBOSE, Output, Reason, VERBOSE};
-pub use python::{ascii as ascii_json, str as python_str};
+pub use output::{CALLED, CAUSE, Failure, JUDGED, NEVER_VERBOSE, Output, PASSED_OVER, Reason, SAID, VERBOSE};
+pub use python::{ascii as ascii_json, str as python_str, type_name as python_type};
 pub use registry::Registry;
 pub use spec::{Kind, Manners, Opt, Side, Spec};
 

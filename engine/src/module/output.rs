@@ -24,6 +24,13 @@ impl Output {
         Self::default().with("changed", changed)
     }
 
+    /// An answer that nothing was to be done, given before anything was asked of the host: it does not even say that it
+    /// did not fail.
+    #[must_use]
+    pub fn passed_over(message: impl Into<String>) -> Self {
+        Self::new(false).with("skipped", true).with("msg", message.into()).with(PASSED_OVER, true)
+    }
+
     /// With a result key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Json>) -> Self {
@@ -55,10 +62,15 @@ pub enum Reason {
     Failed,
     /// The host cannot be reached.
     Unreachable,
+    /// The task broke off: its result says all, and no condition is asked of it.
+    Raised,
 }
 
 /// What lies under a failure's `msg`, for a report to say behind it: no key of the result that a playbook sees.
 pub const CAUSE: &str = "_ansible_cause";
+
+/// What a report says of a failure in place of what its `msg` gives: as little a key that a playbook sees.
+pub const SAID: &str = "_ansible_said";
 
 /// Says that a result is shown however quiet the run is.
 pub const VERBOSE: &str = "_ansible_verbose_always";
@@ -66,8 +78,14 @@ pub const VERBOSE: &str = "_ansible_verbose_always";
 /// Says that a result is not shown, however verbose the run is.
 pub const NEVER_VERBOSE: &str = "_ansible_verbose_override";
 
-/// Says that a result was well until its task's attempts were exhausted: as little a key that a playbook sees.
-pub const EXHAUSTED: &str = "_ansible_exhausted";
+/// Says that a module was well, and that a condition of its task said otherwise: as little a key that a playbook sees.
+pub const JUDGED: &str = "_ansible_judged";
+
+/// Says that a result has nothing to say of failing: never a key of what comes out of a run.
+pub const PASSED_OVER: &str = "_ansible_passed_over";
+
+/// What a module made of arguments that were not given: told of its call, and no key of what comes out of a run.
+pub const CALLED: &str = "_ansible_called";
 
 /// A bad answer.
 #[derive(Clone, Debug)]
@@ -98,6 +116,48 @@ impl Failure {
     #[must_use]
     pub fn caused_by(self, cause: impl Into<String>) -> Self {
         self.with(CAUSE, Json::String(cause.into()))
+    }
+
+    /// With other words for a report than `msg`.
+    #[must_use]
+    pub fn said(self, words: impl Into<String>) -> Self {
+        self.with(SAID, Json::String(words.into()))
+    }
+
+    /// As of an action that ends before its module is asked: nobody is said to have failed but the task.
+    #[must_use]
+    pub fn raised(self) -> Self {
+        let lead = if self.message().starts_with("Task failed: ") { "" } else { "Task failed: " };
+        let words = format!("{lead}{}", self.message());
+        self.said(words)
+    }
+
+    /// As [`Self::raised`], for another error's sake, which is told again as the cause.
+    #[must_use]
+    pub fn raised_again(self) -> Self {
+        let again = json!([[self.message(), {"nowhere": true}]]);
+        self.raised().with(Trail::KEY, again)
+    }
+
+    /// Whether the action ended before it had a result: no condition of the task is asked about it, and no attempt follows.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        if self.reason == Reason::Raised {
+            return true;
+        }
+        let said = self.result.get(SAID).and_then(Json::as_str);
+        let words = said.unwrap_or_else(|| self.message());
+        let rest = words.strip_prefix("Task failed: ");
+        said.is_none() && self.result.contains_key(Trail::KEY)
+            || rest
+                .is_some_and(|rest| !rest.starts_with("Action failed") && !rest.starts_with("Module failed"))
+    }
+
+    /// As of an action that is wrong before its module is asked and says so.
+    #[must_use]
+    pub fn acted(self) -> Self {
+        let words = format!("Task failed: Action failed: {}", self.message());
+        self.said(words)
     }
 
     /// The message.

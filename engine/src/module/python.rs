@@ -4,7 +4,8 @@
 use serde_json::{Map, Value};
 
 /// The name of a value's type.
-pub(super) fn type_name(value: &Value) -> &'static str {
+#[must_use]
+pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "NoneType",
         Value::Bool(_) => "bool",

@@ -61,6 +61,10 @@ impl AnyModule for Renamed {
         self.1.spec()
     }
 
+    fn is_built_in(&self) -> bool {
+        self.1.is_built_in()
+    }
+
     fn run<'a>(&'a self, args: Map, cx: &'a Context) -> BoxFuture<'a, Result<Output, Failure>> {
         self.1.run(args, cx)
     }

@@ -51,6 +51,8 @@ pub struct Opt {
     pub elements: Option<Kind>,
     /// The options of a mapping (or of each mapping of a list).
     pub options: &'static [Opt],
+    /// What counts where nothing else says so, the host included: what a call is told with. As YAML text.
+    pub usual: Option<&'static str>,
     /// Whether its value is a secret.
     pub no_log: bool,
     /// One or two sentences.
@@ -70,6 +72,7 @@ impl Opt {
             choices: &[],
             elements: None,
             options: &[],
+            usual: None,
             no_log: false,
             doc,
         }
@@ -117,6 +120,13 @@ impl Opt {
         self
     }
 
+    /// With what counts where neither the task nor the host says anything, as YAML text.
+    #[must_use]
+    pub const fn usual(mut self, usual: &'static str) -> Self {
+        self.usual = Some(usual);
+        self
+    }
+
     /// Whose value is a secret.
     #[must_use]
     pub const fn no_log(mut self) -> Self {
@@ -148,11 +158,26 @@ pub struct Manners {
     pub missing: Option<&'static str>,
     /// An option of its kin's that it does not have, which it tells before anything else and without naming those it has.
     pub lacks: Option<&'static str>,
+    /// The module that does its work on the host, and what that one takes, where an action calls it: what it says of
+    /// options that nobody takes.
+    pub works: Option<(&'static str, &'static [&'static str])>,
+    /// Where it answers by itself, it tells its arguments as they were given, but for what these are.
+    pub given: Option<&'static [&'static str]>,
+    /// What Ansible calls it with that no task can give: names, and values as YAML text.
+    pub told: &'static [(&'static str, &'static str)],
 }
 
 impl Manners {
     /// As most modules speak.
-    pub const USUAL: Self = Self { short: false, names_first: false, missing: None, lacks: None };
+    pub const USUAL: Self = Self {
+        short: false,
+        names_first: false,
+        missing: None,
+        lacks: None,
+        works: None,
+        given: None,
+        told: &[],
+    };
 }
 
 /// What a module takes.
@@ -292,15 +317,46 @@ impl Spec {
         super::convert::convert(self, module, args)
     }
 
-    /// How a module was called, for results at `-vvv`: every option, secrets hidden.
+    /// How a module was called: every option, secrets hidden, and the other names under which some were given.
     #[must_use]
-    pub fn invocation(&self, args: &Map) -> serde_json::Value {
+    pub fn invocation(&self, given: &Map, args: &Map) -> serde_json::Value {
         let mut shown = args.clone();
+        for (name, value) in given.iter().filter(|(name, _)| !args.contains_key(*name)) {
+            match self.option(name) {
+                Some(option) if option.name == name => {}
+                Some(option) if option.no_log => {}
+                Some(_) => _ = shown.insert(name.clone(), value.clone()),
+                None => {}
+            }
+        }
+        for (name, value) in self.manners.told {
+            shown.insert((*name).into(), super::convert::yaml(value));
+        }
+        for option in self.options {
+            if let (None, Some(usual)) = (shown.get(option.name), option.usual) {
+                shown.insert(option.name.into(), super::convert::yaml(usual));
+            }
+        }
         for option in self.options {
             shown.entry(option.name).or_insert(serde_json::Value::Null);
         }
         hide(self.options, &mut shown);
+        for name in self.manners.given.unwrap_or_default() {
+            if let Some(value) = shown.get_mut(*name).filter(|value| !value.is_null()) {
+                *value = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER".into();
+            }
+        }
         serde_json::json!({ "module_args": shown })
+    }
+
+    /// How a module was called that takes no such arguments: what it knows of them, as they were given.
+    #[must_use]
+    pub fn refusal(&self, given: &Map) -> serde_json::Value {
+        let mut args = given.clone();
+        args.retain(|name, _| self.option(name).is_some());
+        super::convert::rename(self.options, &mut args);
+        super::convert::default(self.options, &mut args);
+        self.invocation(given, &args)
     }
 
     /// Reports what is certainly wrong with arguments as written: unknown and missing options, values without a

@@ -42,7 +42,10 @@ impl<'a> Draw<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Drawing {
         let strategy = play.strategy.unwrap_or(site.defaults.strategy);
-        let wait = if strategy == Strategy::Linear { Wait::AllHosts } else { Wait::SameHost };
+        let wait = match strategy {
+            Strategy::Linear | Strategy::Debug => Wait::AllHosts,
+            Strategy::Free | Strategy::HostPinned => Wait::SameHost,
+        };
         let mut drawing = Drawing::new(wait);
         let draw = Draw {
             site,
@@ -62,7 +65,8 @@ impl<'a> Draw<'a> {
         let play = self.play;
         // The play's own variables are weaker than a role's: they are layers of the play, not inherited.
         let keywords = playbook::Keywords { vars: vec![], ..play.keywords.clone() };
-        let around = Around { keywords, ..Around::default() };
+        let guarded = self.site.defaults.debugs(play);
+        let around = Around { keywords, guarded, ..Around::default() };
         let mut steps = vec![];
         if self.gathers_facts(&around) {
             let task = Arc::new(super::facts::gathering(play, &self.site.defaults));
@@ -127,7 +131,8 @@ impl<'a> Draw<'a> {
     pub(super) fn scope(&self, around: &Around) -> Scope {
         let names = Layers::around(&self.site.extra, self.play, self.play_layers, around);
         let search = Arc::from(self.search(around, &self.play.dir));
-        names.scope(Surroundings { search, secrets: self.site.loader.secrets.clone(), sources: None })
+        let secrets = self.site.loader.secrets.clone();
+        names.scope(Surroundings { search, secrets, ..Surroundings::default() })
     }
 
     pub(super) fn search(&self, around: &Around, dir: &Path) -> Vec<PathBuf> {
@@ -240,8 +245,12 @@ impl<'a> Draw<'a> {
         let keywords = task.keywords.within(&around.keywords);
         let module = match &task.action {
             // A module whose name is a template is known to the run alone.
-            Action::Module { name, .. } if is_template(name) => None,
-            Action::Module { name, span, .. } => self.module(name, *span, around, &keywords.collections),
+            Action::Module { .. } if is_template(&task.called) => None,
+            Action::Module { span, late, .. } => {
+                let found =
+                    self.site.search(&task.called, around, &keywords.collections, &self.play.dir, true);
+                self.module(found, &task.called, *span, *late)
+            }
             _ => None,
         };
         let role = around.role.as_deref();
@@ -302,7 +311,7 @@ impl<'a> Draw<'a> {
 
     /// The file of tasks that a name means: beside the file that names it, in the role's `tasks`, beside the play.
     fn file(&mut self, name: &str, dir: &Path, around: &Around, span: Span) -> Option<PathBuf> {
-        match find_tasks(name, dir, around, &self.play.dir) {
+        match find_tasks(name, dir, around, &self.play.dir, true) {
             Ok(path) => Some(path),
             Err(searched) => {
                 let listed = searched.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -338,22 +347,26 @@ impl<'a> Draw<'a> {
     }
 }
 
-/// The file of tasks that a name means.
+/// The file of tasks that a name means: beside the file that names it, in the role, beside the play. What is included
+/// in a role while it runs is that of its `tasks` first.
 ///
 /// # Errors
 /// There is none: where it was looked for.
-pub fn find_tasks(name: &str, dir: &Path, around: &Around, play_dir: &Path) -> Result<PathBuf, Vec<PathBuf>> {
+pub fn find_tasks(
+    name: &str,
+    dir: &Path,
+    around: &Around,
+    play_dir: &Path,
+    import: bool,
+) -> Result<PathBuf, Vec<PathBuf>> {
     let mut tried = vec![dir.join(name)];
     if let Some(role) = &around.role {
-        tried.push(role.role.dir.join(if around.handler { "handlers" } else { "tasks" }).join(name));
+        let (role, part) = (&role.role.dir, if around.handler { "handlers" } else { "tasks" });
+        tried.insert(usize::from(import), role.join(part).join(name));
+        tried.push(role.join("tasks").join(name));
+        tried.push(role.join(name));
+        tried.push(play_dir.join(part).join(name));
     }
-    if let Some(role) = around.role.as_ref().filter(|_| around.handler) {
-        tried.push(role.role.dir.join("tasks").join(name));
-    }
-    if let Some(role) = &around.role {
-        tried.push(role.role.dir.join(name));
-    }
-    tried.push(play_dir.join("tasks").join(name));
     tried.push(play_dir.join(name));
     tried.dedup();
     tried.iter().find(|path| path.is_file()).cloned().ok_or(tried)

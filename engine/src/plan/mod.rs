@@ -30,7 +30,7 @@ pub use step::{
 use crate::diagnostic::{Class, Diagnostic, Diagnostics};
 use crate::inventory::{Inventory, Pattern};
 use crate::node::Node;
-use crate::playbook::{Order, Play, Playbook};
+use crate::playbook::{Order, Play, Playbook, Setting};
 use crate::template::{Layer, Surroundings, Vars, is_template, to_json};
 use serde_json::Value as Json;
 use std::path::PathBuf;
@@ -108,11 +108,41 @@ impl Plan {
         site.start_at(&plays, &mut diagnostics);
         undefined::check(&site, &plays, &mut diagnostics);
         diagnostics.0.dedup();
+        if !site.defaults.stop_at_mistakes {
+            diagnostics.forgive();
+        }
         if diagnostics.has_errors() {
             Err(diagnostics)
         } else {
             Ok((Self { site, given: playbook.given.clone(), plays }, diagnostics))
         }
+    }
+}
+
+impl Plan {
+    /// Why a person has to be at the terminal: some task would be asked about.
+    #[must_use]
+    pub fn wants_a_person(&self) -> Option<Diagnostic> {
+        let defaults = &self.site.defaults;
+        let error = |message: &str| Diagnostic::error(Class::Error, "muster::plan::debugger", message);
+        let help = "run it at a terminal, or do without: `debugger: never`";
+        let everywhere =
+            defaults.debugger.then(|| error("`enable_task_debugger` needs a terminal").help(help));
+        let of_play = |play: &PlannedPlay| {
+            if defaults.debugs(&play.play) {
+                return Some(error("`strategy: debug` needs a terminal").at(play.play.span, "").help(help));
+            }
+            let steps = play.drawing.order.iter().filter_map(|id| play.drawing.step(*id).task());
+            let handlers = play.drawing.handlers.iter().map(|handler| &handler.task);
+            let mut tasks = steps.chain(handlers);
+            let task = tasks.find(|task| task.keywords.debugger.as_ref().is_some_and(Setting::asks))?;
+            Some(
+                error("`debugger` needs a terminal")
+                    .at(task.task.span, "this task would be asked about")
+                    .help(help),
+            )
+        };
+        everywhere.or_else(|| self.plays.iter().find_map(of_play))
     }
 }
 
@@ -177,9 +207,9 @@ impl PlannedPlay {
         let drawing = Draw::play(site, play, &layers, &mut identities, diagnostics);
         let names = Layers::around(&site.extra, play, &layers, &Around::default());
         let scope = names.with_groups(&site.inventory).scope(Surroundings {
-            sources: None,
             search: Arc::from([play.dir.to_path_buf()]),
             secrets: site.loader.secrets.clone(),
+            ..Surroundings::default()
         });
         let text = |node: &Node| scope.text(node).ok();
         let chosen = match pattern(play, &scope) {
@@ -339,9 +369,9 @@ fn needs(play: &Play, before: &[PlannedPlay], diagnostics: &mut Diagnostics) -> 
 /// `vars_files`: the first of each list of alternatives that is there, the last entry the strongest.
 fn vars_files(site: &Site, play: &Play, vars: &[Layer], diagnostics: &mut Diagnostics) -> Vec<VarsFile> {
     let scope = Layers::around(&site.extra, play, vars, &Around::default()).scope(Surroundings {
-        sources: None,
         search: Arc::from([play.dir.to_path_buf()]),
         secrets: site.loader.secrets.clone(),
+        ..Surroundings::default()
     });
     let mut files = vec![];
     for entry in &play.vars_files {

@@ -50,7 +50,7 @@ impl Draw<'_> {
         out: &mut Vec<Step>,
     ) {
         if let Some(found) = self.find(written, around, &[], &RoleFrom::default(), Use::Listed) {
-            if is_fixed(&written.public, true) {
+            if is_fixed(&written.public, self.site.defaults.private_role_vars != Some(true)) {
                 self.drawing.public.push(found.instance.clone());
             }
             self.lay_role(&found, place, outermost, out);
@@ -96,7 +96,7 @@ impl Draw<'_> {
         };
         let parents = ancestors(around);
         if let Some(found) = self.find(written, around, &parents, &from, Use::Asked) {
-            if is_fixed(&written.public, true) {
+            if is_fixed(&written.public, self.site.defaults.private_role_vars != Some(true)) {
                 self.drawing.public.push(found.instance.clone());
             }
             self.define_found(&found);
@@ -185,6 +185,7 @@ impl Draw<'_> {
         if let Some(apply) = &written.apply {
             keywords = apply.within(&keywords);
         }
+        keywords.collections.clear();
         let mut chain =
             vec![Ancestor { role: role.clone(), params: written.params.clone(), includes: false }];
         chain.extend_from_slice(parents);
@@ -195,7 +196,7 @@ impl Draw<'_> {
             dependencies.extend(self.find(dependency, &base, &chain, &RoleFrom::default(), Use::Listed));
         }
         self.importing.pop();
-        let listing = self.listing(&role, written, from, by);
+        let listing = self.listing(&role, written, from, by, around);
         let instance = Arc::new(RoleInstance {
             role,
             params: written.params.clone(),
@@ -203,12 +204,20 @@ impl Draw<'_> {
             parents: parents.to_vec(),
             dependencies: dependencies.iter().map(|found| found.instance.clone()).collect(),
         });
-        let around = Around { role: Some(instance.clone()), listing: Some(listing), ..base };
+        let mut around = Around { role: Some(instance.clone()), listing: Some(listing), ..base };
+        around.keywords.collections.clone_from(&instance.role.collections);
         Some(Found { instance, around, dependencies, validate: is_fixed(&written.rolespec_validate, true) })
     }
 
     /// A role in use: its id is the same for a use that is the same in every way.
-    fn listing(&mut self, role: &Role, written: &RoleUse, from: &RoleFrom, by: Use) -> RoleListing {
+    fn listing(
+        &mut self,
+        role: &Role,
+        written: &RoleUse,
+        from: &RoleFrom,
+        by: Use,
+        around: &Around,
+    ) -> RoleListing {
         let params: Vec<String> =
             written.params.0.iter().map(|(name, var)| format!("{name}={}", plain(var))).collect();
         let vars = written.keywords.vars.iter().flat_map(|layer| layer.0.iter());
@@ -219,7 +228,9 @@ impl Draw<'_> {
             format!("{by:?}|{}|{from:?}|{params:?}|{vars:?}|{when:?}|{tags:?}", role.dir.display());
         let again = match &written.allow_duplicates {
             Some(Setting::Fixed(again)) => *again,
-            Some(Setting::Template { .. }) => true,
+            Some(Setting::Template { node, .. }) => {
+                self.scope(around).render(node).map_or(true, |value| value.is_true())
+            }
             None => by == Use::Asked || role.allow_duplicates,
         };
         let id = self.identities.iter().position(|known| *known == identity).unwrap_or_else(|| {

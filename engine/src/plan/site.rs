@@ -4,7 +4,7 @@
 use crate::connection::Secret;
 use crate::inventory::{Inventory, LoadOptions};
 use crate::module::{Finder, Registry};
-use crate::playbook::{Loader, Strategy};
+use crate::playbook::{Keywords, Loader, Play, Setting, Strategy};
 use crate::template::{Layer, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,20 +103,51 @@ pub struct Defaults {
     pub fact_path: Option<String>,
     /// `strategy` of plays that name none.
     pub strategy: Strategy,
+    /// `--step`.
+    pub step: bool,
+    /// `enable_task_debugger`.
+    pub debugger: bool,
+    /// `task_debugger_ignore_errors`.
+    pub debugger_ignores_errors: bool,
     /// `task_timeout`, in seconds.
     pub task_timeout: Option<i64>,
     /// `poll_interval`, in seconds; 0 does not wait for tasks in the background.
     pub poll_interval: i64,
+    /// `ansible_managed` where no variable says it.
+    pub managed: Option<Arc<str>>,
+    /// Whether conditions may be what is no boolean.
+    pub broken_conditionals: bool,
     /// `no_log` where nothing says so.
     pub no_log: bool,
+    /// Whether results say what in their task will go in later releases of Ansible.
+    pub deprecations: bool,
+    /// Whether a task that is certain to fail, and not meant to, keeps the playbook from running.
+    pub stop_at_mistakes: bool,
     /// `inject_facts_as_vars`.
     pub inject_facts: bool,
     /// `executable`: the shell of targets.
     pub executable: String,
     /// Whether a notification of a handler that is not there is an error.
     pub error_on_missing_handler: bool,
+    /// Whether variables of roles that do not say `public` stay their own; unless it is said, those of included roles
+    /// do.
+    pub private_role_vars: Option<bool>,
     /// Values of special variables that only the face knows: `ansible_version`, `ansible_config_file`, ...
     pub special: Vec<(Arc<str>, Value)>,
+}
+
+impl Defaults {
+    /// Whether a person is asked about whatever fails in a play.
+    #[must_use]
+    pub fn debugs(&self, play: &Play) -> bool {
+        self.debugger || play.strategy.unwrap_or(self.strategy) == Strategy::Debug
+    }
+
+    /// Whether a person may be asked about a task of a play.
+    #[must_use]
+    pub fn asks(&self, play: &Play, task: &Keywords) -> bool {
+        self.debugs(play) || task.debugger.as_ref().is_some_and(Setting::asks)
+    }
 }
 
 impl Default for Defaults {
@@ -149,12 +180,20 @@ impl Default for Defaults {
             gather_timeout: None,
             fact_path: None,
             strategy: Strategy::Linear,
+            step: false,
+            debugger: false,
+            debugger_ignores_errors: true,
             task_timeout: None,
             poll_interval: 15,
+            managed: None,
+            broken_conditionals: false,
             no_log: false,
+            deprecations: true,
+            stop_at_mistakes: true,
             inject_facts: true,
             executable: "/bin/sh".into(),
             error_on_missing_handler: true,
+            private_role_vars: None,
             special: vec![],
         }
     }

@@ -149,14 +149,7 @@ impl PlannedTask {
     /// The module or action as written.
     #[must_use]
     pub fn action(&self) -> &str {
-        match &self.task.action {
-            Action::Module { name, .. } => name,
-            Action::ImportTasks(_) => "import_tasks",
-            Action::IncludeTasks(_) => "include_tasks",
-            Action::ImportRole(_) => "import_role",
-            Action::IncludeRole(_) => "include_role",
-            Action::Meta { .. } => "meta",
-        }
+        &self.task.called
     }
 }
 

@@ -7,7 +7,7 @@ use super::place::{Blocks, Place};
 use super::site::Site;
 use super::step::{Around, Gate, PlannedTask, Step};
 use super::{PlannedPlay, VarsFile, role_defaults, role_params, role_vars};
-use crate::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
+use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity, nearest};
 use crate::inventory::VarsDir;
 use crate::module::Kind;
 use crate::node::{Mapping, Node};
@@ -99,11 +99,19 @@ pub fn check(site: &Site, plays: &[PlannedPlay], diagnostics: &mut Diagnostics) 
     for play in plays.iter().filter(|play| !play.hosts.is_empty()) {
         for id in &play.drawing.order {
             let step = play.drawing.step(*id);
-            let Some(task) = step.task().filter(|_| is_certain(step, &play.drawing.blocks)) else { continue };
-            for read in certain_reads(task) {
+            let Some(task) = step.task() else { continue };
+            let mut tell = |read: &Use, severity: Severity| {
                 if known.is_unknown(&read.name) && told.insert(read.span) {
-                    diagnostics.push(known.mistake(&read));
+                    diagnostics.push(Diagnostic { severity, ..known.mistake(read) });
                 }
+            };
+            // Tags are read before it is known whether the task runs, and no rescue helps.
+            for read in task.keywords.tags.iter().flat_map(strict) {
+                tell(&read, Severity::Error(Class::Error));
+            }
+            if is_certain(step, &play.drawing.blocks) {
+                let reads = certain_reads(task);
+                reads.iter().for_each(|read| tell(read, Severity::Error(Class::Undefined)));
             }
         }
     }
@@ -140,7 +148,7 @@ fn certain_reads(task: &PlannedTask) -> Vec<Use> {
         return if plain { strict(items) } else { vec![] };
     }
     let Some(module) = &task.module else { return vec![] };
-    let Args { named, raw, spread: None } = args else { return vec![] };
+    let Args { named, raw, spread: None, .. } = args else { return vec![] };
     let quiet = named.as_map().is_some_and(|map| map.get("verbosity").is_some());
     if quiet || module.name().ends_with(".validate_argument_spec") {
         return vec![];
@@ -231,7 +239,7 @@ impl Known<'_> {
             }
         }
         match &task.action {
-            Action::Module { name, args, .. } => self.module(name, args, task, around, play_dir),
+            Action::Module { args, .. } => self.module(&task.called, args, task, around, play_dir),
             Action::IncludeTasks(include) | Action::ImportTasks(include) => {
                 self.include(include, task, around, play_dir);
             }
@@ -298,7 +306,8 @@ impl Known<'_> {
             self.keywords(apply);
         }
         let name = include.file.as_str().filter(|name| !is_template(name));
-        let path = name.and_then(|name| find_tasks(name, &task.dir, around, play_dir).ok());
+        let import = matches!(task.action, Action::ImportTasks(_));
+        let path = name.and_then(|name| find_tasks(name, &task.dir, around, play_dir, import).ok());
         let Some(path) = path else { return self.open = true };
         if !self.seen.insert(path.clone()) {
             return;

@@ -5,8 +5,9 @@ use super::site::Site;
 use super::step::{Around, PlannedTask};
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity, nearest};
 use crate::module::{AnyModule, Found, Nearby};
-use crate::playbook::{Action, Args, collection_of};
+use crate::playbook::{Action, Args, Setting, collection_around, collection_of};
 use crate::source::Span;
+use crate::template::is_template;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,31 +15,34 @@ use std::sync::Arc;
 const MOVES: usize = 10;
 
 impl Draw<'_> {
-    /// The module of a name: beside the playbook or in a role's `library`, built in, or installed.
+    /// The module that a search found; the missing of one that is needed only when its task runs is for [`Self::judge`].
     pub(super) fn module(
         &mut self,
+        found: Found,
         name: &str,
         span: Span,
-        around: &Around,
-        collections: &[String],
+        late: bool,
     ) -> Option<Arc<dyn AnyModule>> {
-        match self.site.search(name, around, collections, &self.play.dir) {
+        match found {
             Found::Module(module) => return Some(module),
             Found::Refused(why, help) => {
                 let diagnostic = Diagnostic::parse("muster::plan::module", why);
                 self.diagnostics.push(diagnostic.at(span, "cannot run").help(help));
             }
-            Found::Nowhere(searched) if !self.growing => self.unknown(name, span, &searched),
+            Found::Nowhere(searched) if !late => {
+                let unknown = self.unknown(Class::Parse, name, span, &searched);
+                self.diagnostics.push(unknown);
+            }
             Found::Nowhere(_) | Found::Moved(_) => {}
         }
         None
     }
 
-    fn unknown(&mut self, name: &str, span: Span, searched: &[String]) {
+    fn unknown(&self, class: Class, name: &str, span: Span, searched: &[String]) -> Diagnostic {
         let known: Vec<&str> =
             self.site.modules.iter().map(|m| m.name().rsplit('.').next().unwrap_or_default()).collect();
         let message = format!("no module is called `{name}`");
-        let diagnostic = Diagnostic::parse("muster::plan::unknown_module", message)
+        let diagnostic = Diagnostic::error(class, "muster::plan::unknown_module", message)
             .at(span, "not a module, and not a task keyword");
         let short = name.rsplit('.').next().unwrap_or(name);
         let help = match nearest(short, known) {
@@ -52,13 +56,22 @@ impl Draw<'_> {
                 searched.join(", ")
             ),
         };
-        self.diagnostics.push(diagnostic.help(help));
+        diagnostic.help(help)
     }
 
-    /// Reports what is certain to fail a task. Where its author may expect that, the run will show it, and nothing is
-    /// refused: the module and the templates fail as they would have.
+    /// Reports what is certain to fail a task. Where its author may expect that, or mistakes are to stop nothing, the
+    /// run will show it, and nothing is refused: the module and the templates fail as they would have.
     pub(super) fn judge(&mut self, planned: &PlannedTask) {
         let mut found = Diagnostics(planned.keywords.flaws.clone());
+        let name = planned.action();
+        if let (None, Action::Module { span, late: true, .. }) = (&planned.module, &planned.task.action)
+            && !is_template(name)
+            && let (around, collections) = (&planned.around, &planned.keywords.collections)
+            && let Found::Nowhere(searched) =
+                self.site.search(name, around, collections, &self.play.dir, true)
+        {
+            found.push(self.unknown(Class::Undefined, name, *span, &searched));
+        }
         if let (Some(module), Action::Module { args, .. }) = (&planned.module, &planned.task.action)
             && planned.keywords.module_defaults.is_empty()
             && args.spread.is_none()
@@ -88,6 +101,7 @@ impl PlannedTask {
             || !self.task.failed_when.is_empty()
             || !keywords.when.is_empty()
             || keywords.ignore_errors.is_some()
+            || keywords.debugger.as_ref().is_some_and(Setting::asks)
     }
 }
 
@@ -95,16 +109,32 @@ impl Site {
     /// The module that a name means around a task.
     #[must_use]
     pub fn module(&self, name: &str, around: &Around, play_dir: &Path) -> Option<Arc<dyn AnyModule>> {
-        match self.search(name, around, &around.keywords.collections, play_dir) {
+        match self.search(name, around, &around.keywords.collections, play_dir, true) {
             Found::Module(module) => Some(module),
             _ => None,
         }
     }
 
-    fn search(&self, name: &str, around: &Around, collections: &[String], play_dir: &Path) -> Found {
-        let near = Nearby { playbook: play_dir.to_path_buf(), roles: self.loader.role_dirs() };
+    /// The same, whatever plugins of the site stand before modules.
+    #[must_use]
+    pub fn module_itself(&self, name: &str, around: &Around, play_dir: &Path) -> Option<Arc<dyn AnyModule>> {
+        match self.search(name, around, &around.keywords.collections, play_dir, false) {
+            Found::Module(module) => Some(module),
+            _ => None,
+        }
+    }
+
+    pub(super) fn search(
+        &self,
+        name: &str,
+        around: &Around,
+        collections: &[String],
+        play_dir: &Path,
+        actions: bool,
+    ) -> Found {
+        let near = Nearby { playbook: play_dir.to_path_buf(), roles: self.loader.role_dirs(), actions };
         let mut searched = vec![];
-        for candidate in candidates(name, around, collections) {
+        for candidate in candidates(name, around, collections, play_dir) {
             match self.named(candidate, &near) {
                 Found::Nowhere(dirs) => searched.extend(dirs.into_iter().filter(|dir| !dir.is_empty())),
                 found => return found,
@@ -145,13 +175,14 @@ impl Site {
 }
 
 /// The full names that a name may mean, the first the likeliest.
-fn candidates(name: &str, around: &Around, collections: &[String]) -> Vec<String> {
+fn candidates(name: &str, around: &Around, collections: &[String], play_dir: &Path) -> Vec<String> {
     if name.contains('.') {
         return vec![name.to_string()];
     }
     let own = around.role.as_ref().and_then(|role| collection_of(&role.role.dir));
     let own = own.map(|(_, collection)| collection);
-    let collections = own.iter().chain(collections);
+    let playbooks = collection_around(play_dir);
+    let collections = own.iter().chain(&playbooks).chain(collections);
     let mut all: Vec<String> = collections.map(|collection| format!("{collection}.{name}")).collect();
     all.push(format!("ansible.legacy.{name}"));
     all

@@ -36,6 +36,44 @@ impl<T: Clone> Setting<T> {
     }
 }
 
+/// When a person at the terminal is asked about a task: `debugger`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debugger {
+    /// Whenever it ran.
+    Always,
+    /// When it failed.
+    OnFailed,
+    /// When the host could not be reached.
+    OnUnreachable,
+    /// When it was skipped.
+    OnSkipped,
+    /// Not even where all failed tasks are asked about.
+    Never,
+}
+
+impl Debugger {
+    /// What a word means.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "always" => Some(Self::Always),
+            "on_failed" => Some(Self::OnFailed),
+            "on_unreachable" => Some(Self::OnUnreachable),
+            "on_skipped" => Some(Self::OnSkipped),
+            "never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+}
+
+impl Setting<Debugger> {
+    /// Whether a person may be asked.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        !matches!(self, Self::Fixed(Debugger::Never))
+    }
+}
+
 /// Keywords of one level, or of a level with all around it ([`Keywords::within`]).
 #[derive(Clone, Debug, Default)]
 pub struct Keywords {
@@ -49,7 +87,7 @@ pub struct Keywords {
     pub environment: Vec<Node>,
     /// `module_defaults`, outermost first.
     pub module_defaults: Vec<Node>,
-    /// `collections`, innermost first.
+    /// `collections`: the innermost that says any.
     pub collections: Vec<String>,
     /// `connection`.
     pub connection: Option<Setting<String>>,
@@ -85,6 +123,8 @@ pub struct Keywords {
     pub throttle: Option<Setting<i64>>,
     /// `timeout`, in seconds.
     pub timeout: Option<Setting<i64>>,
+    /// `debugger`.
+    pub debugger: Option<Setting<Debugger>>,
     /// `delegate_to` (blocks and tasks).
     pub delegate_to: Option<Node>,
     /// `delegate_facts` (blocks and tasks).
@@ -114,7 +154,10 @@ impl Keywords {
             vars: joined(&self.vars, &outer.vars),
             environment: joined(&outer.environment, &self.environment),
             module_defaults: joined(&outer.module_defaults, &self.module_defaults),
-            collections: joined(&self.collections, &outer.collections),
+            collections: match self.collections.as_slice() {
+                [] => outer.collections.clone(),
+                own => own.to_vec(),
+            },
             connection: or(&self.connection, &outer.connection),
             port: or(&self.port, &outer.port),
             remote_user: or(&self.remote_user, &outer.remote_user),
@@ -132,6 +175,7 @@ impl Keywords {
             diff: or(&self.diff, &outer.diff),
             throttle: or(&self.throttle, &outer.throttle),
             timeout: or(&self.timeout, &outer.timeout),
+            debugger: or(&self.debugger, &outer.debugger),
             delegate_to: self.delegate_to.as_ref().or(outer.delegate_to.as_ref()).cloned(),
             delegate_facts: or(&self.delegate_facts, &outer.delegate_facts),
             notify: joined(&outer.notify, &self.notify),

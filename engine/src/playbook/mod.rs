@@ -6,13 +6,15 @@ mod keywords;
 mod load;
 mod play;
 mod read;
+mod reserved;
 mod role;
 mod table;
 mod task;
 
-pub use keywords::{Keywords, Setting};
-pub use load::{Loader, RoleFrom, collection_of};
+pub use keywords::{Debugger, Keywords, Setting};
+pub use load::{Loader, NO_TASKS, RoleFrom, collection_around, collection_of};
 pub use play::{Order, Play, Playbook, Prompt, Show, Strategy};
+pub use reserved::{RESERVED, is_reserved, reserved};
 pub use role::{Argspec, Role, RoleUse};
 pub use table::{Keyword, Place, Takes, keyword, keywords};
 pub use task::{Action, Args, Block, Entry, Include, Loop, LoopControl, Loops, Task};

@@ -39,6 +39,8 @@ pub enum Strategy {
     Free,
     /// As free, but a host finishes the play before another begins.
     HostPinned,
+    /// As linear, and a person is asked about what fails.
+    Debug,
 }
 
 /// The order of a play's hosts.

@@ -66,6 +66,8 @@ pub struct Role {
     pub dependencies: Vec<Arc<RoleUse>>,
     /// `allow_duplicates` of `meta/main.yml`.
     pub allow_duplicates: bool,
+    /// `collections` of `meta/main.yml`: those of plays do not reach into roles.
+    pub collections: Vec<String>,
     /// The argument spec of the entry point used, if there is one.
     pub argspec: Option<Argspec>,
 }

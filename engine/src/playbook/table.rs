@@ -160,7 +160,12 @@ const KEYWORDS: &[Keyword] = &[
     ),
     row("collections", EVERYWHERE, Words, "Collections searched for names without a prefix."),
     row("connection", EVERYWHERE, Text, "How hosts are reached: `ssh`, `local`."),
-    row("debugger", EVERYWHERE, Text, "Only `never`: there is no debugger."),
+    row(
+        "debugger",
+        EVERYWHERE,
+        Text,
+        "When a person at the terminal is asked about the task: `always`, `on_failed`, `on_unreachable`, `on_skipped`, `never`.",
+    ),
     row("delay", TASK, Number, "Seconds between two tries of `until`."),
     row(
         "delegate_facts",
@@ -222,7 +227,12 @@ const KEYWORDS: &[Keyword] = &[
         "What is shown: `tasks` as they end, only what its checks found, `findings`, or only what it says, `messages`.",
     ),
     row("stage", &[Play], Text, "The heading the play stands under."),
-    row("strategy", &[Play], Text, "How hosts wait for each other: `linear`, `free`, `host_pinned`."),
+    row(
+        "strategy",
+        &[Play],
+        Text,
+        "How hosts wait for each other: `linear`, `free`, `host_pinned`, `debug`.",
+    ),
     row("tags", NAMED, Words, "Words by which `--tags` and `--skip-tags` choose."),
     row("tasks", &[Play], Tasks, "What the play does."),
     row("throttle", EVERYWHERE, Integer, "How many hosts may do it at the same time."),

@@ -42,6 +42,8 @@ pub struct Task {
     pub name: Option<Node>,
     /// Its keywords.
     pub keywords: Keywords,
+    /// The module or action as written.
+    pub called: Arc<str>,
     /// What it asks for.
     pub action: Action,
     /// `loop`, `with_*`.
@@ -72,12 +74,13 @@ impl Task {
     /// A task of the engine's own: a module with arguments, and nothing else.
     #[must_use]
     pub fn of_module(span: Span, name: Option<Node>, module: &str, named: Node, dir: Arc<Path>) -> Self {
-        let args = Args { named, raw: None, spread: None };
+        let args = Args { named, raw: None, spread: None, line: None };
         Self {
             span,
             name,
             keywords: Keywords::default(),
-            action: Action::Module { name: Arc::from(module), span, args },
+            called: Arc::from(module),
+            action: Action::Module { span, args, late: false },
             repeat: None,
             register: None,
             changed_when: vec![],
@@ -98,12 +101,12 @@ impl Task {
 pub enum Action {
     /// A module.
     Module {
-        /// Its name as written.
-        name: Arc<str>,
-        /// The name's place.
+        /// The place of its name.
         span: Span,
         /// Its arguments.
         args: Args,
+        /// Whether `action` or `local_action` names it, which Ansible looks for when the task runs.
+        late: bool,
     },
     /// `import_tasks`.
     ImportTasks(Include),
@@ -131,6 +134,8 @@ pub struct Args {
     pub raw: Option<Node>,
     /// A template that gives a mapping of further arguments (`args: "{{ more }}"`).
     pub spread: Option<Node>,
+    /// The line on which arguments are written as `key=value`.
+    pub line: Option<Span>,
 }
 
 /// A file of tasks to import or include.

@@ -1,20 +1,27 @@
 //! Running a module once or until it will do: delegation, escalation and arguments are settled, then each attempt runs
 //! it and weighs its result by `failed_when`, `changed_when` and `until`.
 
+use super::background::{Limit, is_attended, left_behind};
+use super::errand::TaskErrand;
 use super::hostvars::Variables;
 use super::names::HostNames;
 use super::pool::Road;
-use super::result::{self, registered, says};
+use super::result::{self, NO_TRACEBACK, registered, says};
 use super::target::{Sight, flag, number, setting};
 use super::unit::Unit;
 use crate::connection::{Escalation, Target};
 use crate::event::EventKind;
-use crate::module::{AnyModule, Context, EXHAUSTED, Failure, Jobs, Kind, Live, Map, Output, Reason};
+use crate::module::{
+    AnyModule, Context, Failure, JUDGED, Jobs, Kind, Live, Map, Output, PASSED_OVER, Reason, SAID, Side,
+    defaults_of, is_called,
+};
 use crate::node::Mapping;
 use crate::plan::PlannedTask;
 use crate::playbook::{Action, Args};
 use crate::source::Span;
-use crate::template::{Expr, Fault, Scope, Value, Variable, from_json, is_template, text_of, to_json};
+use crate::template::{
+    Expr, Fault, Scope, Value, Variable, from_json, is_template, is_whole_template, text_of, to_json,
+};
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
 use serde_json::{Value as Json, json};
@@ -30,6 +37,8 @@ pub struct Done {
     pub delegate: Option<Arc<str>>,
     /// The host that its facts are for, where that is another one.
     pub facts_for: Option<Arc<str>>,
+    /// The arguments, rendered, where a person may be asked about the task.
+    pub args: Option<Map>,
     /// Variables as a person wrote them (`include_vars`).
     pub vars: Option<Arc<Mapping>>,
     /// Handlers to notify if something changed.
@@ -42,34 +51,6 @@ pub struct Done {
     pub no_log: bool,
     /// Whether differences are to be shown.
     pub diff: bool,
-}
-
-/// Whether Ansible runs an action on the controller, from where it cannot go to the background.
-fn is_attended(module: &str) -> bool {
-    const ATTENDED: [&str; 21] = [
-        "add_host",
-        "assemble",
-        "assert",
-        "async_status",
-        "copy",
-        "debug",
-        "fail",
-        "fetch",
-        "gather_facts",
-        "group_by",
-        "include_vars",
-        "pause",
-        "raw",
-        "reboot",
-        "script",
-        "set_fact",
-        "set_stats",
-        "template",
-        "unarchive",
-        "validate_argument_spec",
-        "wait_for_connection",
-    ];
-    module.strip_prefix("ansible.builtin.").is_some_and(|name| ATTENDED.contains(&name))
 }
 
 /// Whether a module gathers the facts that `environment` may speak of.
@@ -174,31 +155,38 @@ impl Attempts<'_> {
         let module = self.module()?;
         let environment = sight.environment(scope, gathers_facts(module.name()))?;
         let args = self.arguments(module.as_ref())?;
-        let cx = self.context(target, escalation, environment, there.clone())?;
+        let errand = TaskErrand::new(unit, scope.clone(), delegate.clone());
+        let cx = self.context(target, escalation, environment, there.clone(), errand)?;
         let facts_for = match flag(keywords.delegate_facts.as_ref(), scope)? {
             Some(true) => delegate.clone(),
             _ => None,
         };
         let background = number(task.task.background.as_ref(), scope)?.filter(|seconds| *seconds > 0);
-        if background.is_some() && is_attended(module.name()) {
+        let minds = module.minds_background();
+        if background.is_some() && !minds && is_attended(module.name()) {
             let message = format!("This action ({}) does not support async.", self.unit.task.action());
             let mut done = Done { delegate, ..Done::default() };
             self.settle(&mut done, Err(Failure::new(message)), None);
             return Ok(done);
         }
+        let poll = number(task.task.poll.as_ref(), scope)?.unwrap_or(defaults.poll_interval);
         if let Some(seconds) = background
-            && number(task.task.poll.as_ref(), scope)?.unwrap_or(defaults.poll_interval) == 0
+            && poll == 0
             && !cx.check_mode
+            && !minds
         {
             let limit = Duration::from_secs(seconds.unsigned_abs());
-            let id = unit.world.jobs.begin(limit, async move { module.run(args, &cx).await });
-            let mut done = Done { delegate, ..Done::of(Jobs::about(&id, false)) };
-            done.result.insert("changed".into(), json!(true));
+            let place = Jobs::place(&cx).await;
+            let id = unit.world.jobs.begin(limit, place.clone(), async move { module.run(args, &cx).await });
+            let mut done = Done { delegate, ..Done::default() };
             done.result.insert("failed".into(), json!(false));
+            done.result.extend(Jobs::about(&id, &place, false));
+            done.result.insert("changed".into(), json!(true));
             done.notify = self.notified(&done.result)?;
             return Ok(done);
         }
-        let limit = Limit { timeout, background };
+        let limit = Limit { timeout, background: background.filter(|_| !minds) };
+        let left = background.filter(|_| minds && poll > 0);
         let attempts = match number(task.task.retries.as_ref(), scope)? {
             Some(retries) => retries.max(0) + 1,
             None if !task.task.until.is_empty() => 4,
@@ -207,12 +195,18 @@ impl Attempts<'_> {
         let delay =
             setting(task.task.delay.as_ref(), scope, "float", |text| text.trim().parse::<f64>().ok())?;
         let delay = Duration::from_secs_f64(delay.map_or(5.0, |delay| if delay < 0.0 { 1.0 } else { delay }));
-        let mut done = Done { delegate, facts_for, diff: cx.diff, ..Done::default() };
+        let shown = defaults.asks(&unit.scene.play, &unit.task.keywords).then(|| args.clone());
+        let mut done = Done { delegate, facts_for, diff: cx.diff, args: shown, ..Done::default() };
         for attempt in 1..=attempts {
             let output = limit.run(module.as_ref(), args.clone(), &cx).await;
             let output = output.map_err(|failure| self.as_written(module.name(), failure));
-            self.settle(&mut done, output, (attempts > 1).then_some(attempt));
-            if attempts == 1 || says(&done.result, "unreachable") {
+            let output = match left {
+                Some(seconds) => left_behind(output, &unit.world.jobs, seconds).await,
+                None => output,
+            };
+            let raised = output.as_ref().is_err_and(Failure::is_raised);
+            self.settle(&mut done, output, (attempts > 1 && !raised).then_some(attempt));
+            if attempts == 1 || raised || says(&done.result, "unreachable") {
                 break;
             }
             let after = self.after(&done.result);
@@ -228,7 +222,7 @@ impl Attempts<'_> {
                 done.result.insert("attempts".into(), json!(attempts - 1));
                 let failed = done.result.insert("failed".into(), json!(true));
                 if failed != Some(json!(true)) {
-                    done.result.insert(EXHAUSTED.into(), json!(true));
+                    done.result.insert(JUDGED.into(), json!(true));
                 }
                 break;
             }
@@ -242,6 +236,9 @@ impl Attempts<'_> {
                 result: shown,
             });
             tokio::time::sleep(delay).await;
+        }
+        if says(&done.result, "failed") {
+            done.result.entry("msg").or_insert_with(|| json!("Task failed: Action failed: Unknown error."));
         }
         if let (Some(host), Ok(Some(address))) = (&done.delegate, there.get("ansible_host"))
             && address.as_str().is_some_and(|address| *address != **host)
@@ -262,30 +259,54 @@ impl Attempts<'_> {
 
     fn module(&self) -> Result<Arc<dyn AnyModule>, Fault> {
         let missing = || {
-            let message = format!(
-                "couldn't resolve module/action '{}'. This often indicates a misspelling, missing collection, or \
-                 incorrect module path.",
-                self.unit.task.action()
-            );
-            Fault::new(message, None)
+            let message = format!("Cannot resolve '{}' to an action or module.", self.unit.task.action());
+            let place = match &self.unit.task.task.action {
+                Action::Module { span, .. } => Some(*span),
+                _ => None,
+            };
+            Fault::new(message, place)
         };
         self.unit.task.module.clone().ok_or_else(missing)
+    }
+
+    /// The arguments, rendered.
+    ///
+    /// # Errors
+    /// There is no such module, or a template fails.
+    pub fn rendered(&self) -> Result<Map, Fault> {
+        self.arguments(self.module()?.as_ref())
     }
 
     /// The arguments, rendered, with `module_defaults` under them.
     fn arguments(&self, module: &dyn AnyModule) -> Result<Map, Fault> {
         let Action::Module { args, span, .. } = &self.unit.task.task.action else { return Ok(Map::new()) };
+        let edit = &self.unit.edit;
+        if let Some(rendered) = &edit.rendered {
+            let mut all = rendered.clone();
+            edit.apply(&mut all);
+            return Ok(all);
+        }
         let mut all = self.defaults(module)?;
         let spec = module.spec();
         let name = module.name();
+        let Args { named, raw, spread, line } = args;
+        // What is written as `key=value` is one text to Ansible: it tells where that begins.
         let finalize = |key: &str, at: Span, fault: Fault| {
             fault
                 .within(format!("Error while resolving value for '{key}'"), at)
+                .on_line(*line)
                 .within(format!("Finalization of task args for '{name}' failed"), *span)
         };
-        let Args { named, raw, spread } = args;
-        if let Some(spread) = spread {
-            let value = self.scope.render(spread).map_err(|fault| finalize("args", spread.span, fault))?;
+        let texts = raw.iter().filter(|raw| raw.as_str().is_none_or(|text| !text.trim().is_empty()));
+        let raw = texts.clone().next().filter(|_| spec.free_form.is_some());
+        // A template in the place of free text gives arguments of a module that takes no text.
+        let given = texts.filter(|_| raw.is_none()).map(|text| (text, "_raw_params"));
+        for (spread, key) in spread.iter().map(|spread| (spread, "args")).chain(given) {
+            if key != "args" && !spread.as_str().is_some_and(is_whole_template) {
+                let message = format!("Action '{name}' does not support raw params.");
+                return Err(Fault::new(message, None));
+            }
+            let value = self.scope.render(spread).map_err(|fault| finalize(key, spread.span, fault))?;
             let given = if Scope::is_omit(&value) { Json::Null } else { to_json(&value)? };
             let kind = match given {
                 Json::Object(more) => {
@@ -293,6 +314,10 @@ impl Attempts<'_> {
                     None
                 }
                 Json::Null => None,
+                given if spec.open && spec.free_form.is_some() => {
+                    all.extend(spec.free_form.map(|option| (option.to_string(), given)));
+                    None
+                }
                 Json::String(_) => Some("str"),
                 Json::Array(_) => Some("list"),
                 Json::Number(_) => Some("int"),
@@ -304,11 +329,9 @@ impl Attempts<'_> {
                 return Err(Fault::new(message, Some(spread.span)));
             }
         }
-        if raw.is_some() && spec.free_form.is_none() && !spec.open {
-            let message = format!("Action '{name}' does not support raw params.");
-            return Err(Fault::new(message, None));
-        }
-        if let (Some(raw), Some(option)) = (raw, spec.free_form) {
+        if let (Some(raw), Some(option)) = (raw, spec.free_form)
+            && !edit.has_arg(option)
+        {
             let text = self.scope.text(raw).map_err(|fault| finalize(option, raw.span, fault))?;
             all.insert(option.to_string(), Json::String(text));
         }
@@ -321,6 +344,9 @@ impl Attempts<'_> {
                 Some(text) => text.to_string(),
                 None => key.to_json().to_string(),
             };
+            if edit.has_arg(&key) {
+                continue;
+            }
             if spec.option(&key).is_some_and(|option| option.kind == Kind::Expr) {
                 let omitted = node.as_str().is_some_and(is_template)
                     && self.scope.render(node).is_ok_and(|value| Scope::is_omit(&value));
@@ -339,42 +365,30 @@ impl Attempts<'_> {
                 all.insert(key, json);
             }
         }
+        edit.apply(&mut all);
         Ok(all)
     }
 
     /// A failure that calls the module as the task does.
     fn as_written(&self, full: &str, mut failure: Failure) -> Failure {
         let lead = |name: &str| format!("Unsupported parameters for ({name}) module");
-        if let Some(Json::String(message)) = failure.result.get_mut("msg")
-            && let Some(rest) = message.strip_prefix(&lead(full))
-        {
-            *message = format!("{}{rest}", lead(self.unit.task.action()));
+        for key in ["msg", SAID] {
+            if let Some(Json::String(words)) = failure.result.get_mut(key) {
+                *words = words.replacen(&lead(full), &lead(self.unit.task.action()), 1);
+            }
         }
         failure
     }
 
     fn defaults(&self, module: &dyn AnyModule) -> Result<Map, Fault> {
-        let mut all = Map::new();
-        let full = module.name();
-        let short = full.rsplit('.').next().unwrap_or(full);
-        for node in &self.unit.task.keywords.module_defaults {
-            let Some(map) = node.as_map() else { continue };
-            for (key, node) in map.iter() {
-                let Some(key) = key.as_str() else { continue };
-                let meant = match key.strip_prefix("group/") {
-                    Some(group) => {
-                        let unit = self.unit;
-                        let members = unit.world.site.loader.action_group(group, &unit.scene.play.dir);
-                        members.iter().any(|member| member == full)
-                    }
-                    None => key == full || key == short || key.strip_prefix("ansible.legacy.") == Some(short),
-                };
-                if meant && let Json::Object(more) = to_json(&self.scope.render(node)?)? {
-                    all.extend(more);
-                }
+        let (unit, full) = (self.unit, module.name());
+        defaults_of(&unit.task.keywords.module_defaults, self.scope, |key| match key.strip_prefix("group/") {
+            Some(group) => {
+                let members = unit.world.site.loader.action_group(group, &unit.scene.play.dir);
+                members.iter().any(|member| member == full)
             }
-        }
-        Ok(all)
+            None => is_called(full, key),
+        })
     }
 
     fn context(
@@ -383,6 +397,7 @@ impl Attempts<'_> {
         escalation: Option<Escalation>,
         environment: Vec<(String, String)>,
         there: Scope,
+        errand: TaskErrand,
     ) -> Result<Context, Fault> {
         let (unit, keywords) = (self.unit, &self.unit.task.keywords);
         let defaults = &unit.world.site.defaults;
@@ -390,8 +405,7 @@ impl Attempts<'_> {
             Action::Module { args, .. } => args.named.clone(),
             _ => crate::node::Node { span: unit.task.task.span, kind: crate::node::Kind::Null },
         };
-        let no_log =
-            flag(keywords.no_log.as_ref(), self.scope).unwrap_or(Some(true)).unwrap_or(defaults.no_log);
+        let no_log = flag(keywords.no_log.as_ref(), self.scope)?.unwrap_or(defaults.no_log);
         Ok(Context {
             host: unit.host.clone(),
             road: Arc::new(Road { pool: unit.pool.clone(), target }),
@@ -402,18 +416,25 @@ impl Attempts<'_> {
             diff: flag(keywords.diff.as_ref(), self.scope)?.unwrap_or(defaults.diff),
             no_log,
             verbosity: defaults.verbosity,
+            invocation: defaults.verbosity > 2
+                || (unit.task.task.repeat.is_some() && unit.task.task.register.is_some()),
             scope: self.scope.clone(),
             there,
             written,
+            module_defaults: keywords.module_defaults.clone(),
             playbook_dir: unit.scene.play.dir.to_path_buf(),
             jobs: unit.world.jobs.clone(),
             live: if no_log { Live::default() } else { unit.live() },
+            errand: Arc::new(errand),
         })
     }
 
     /// Weighs an answer.
     fn settle(&self, done: &mut Done, output: Result<Output, Failure>, attempt: Option<i64>) {
         let task = &self.unit.task.task;
+        let raised = output.as_ref().is_err_and(Failure::is_raised);
+        let of_host = self.unit.task.module.as_ref().is_some_and(|module| module.spec().side == Side::Host);
+        let broke = output.is_err() && of_host;
         let mut result = match output {
             Ok(mut output) => {
                 // What was read is told as it was written: templates in it belong to the variables, not to the result.
@@ -424,10 +445,17 @@ impl Attempts<'_> {
                 done.vars = output.vars;
                 output.result
             }
+            Err(Failure { reason: Reason::Raised, mut result }) => {
+                result.entry("changed").or_insert(json!(false));
+                *done = Done { result, vars: None, ..std::mem::take(done) };
+                return;
+            }
             Err(failure) => {
                 let mut result = failure.result;
                 let key = if failure.reason == Reason::Unreachable { "unreachable" } else { "failed" };
-                result.insert(key.into(), json!(true));
+                // That it failed stands before why.
+                let at = result.keys().position(|key| key == "msg").unwrap_or(result.len());
+                result.shift_insert(at, key.into(), json!(true));
                 done.vars = None;
                 result
             }
@@ -437,15 +465,16 @@ impl Attempts<'_> {
             done.result = result;
             return;
         }
-        if !result.contains_key("failed") {
+        if result.shift_remove(PASSED_OVER).is_none() && !result.contains_key("failed") {
             let rc = result.get("rc").is_some_and(|rc| rc.as_i64().is_some_and(|rc| rc != 0));
             result.insert("failed".into(), json!(rc));
         }
+        let well = !says(&result, "failed");
         if let Some(attempt) = attempt {
             result.insert("attempts".into(), json!(attempt));
         }
         result.entry("changed").or_insert(json!(false));
-        if !result.contains_key("skipped") {
+        if !raised && !result.contains_key("skipped") {
             let mut judge = |what: &str, conditions: &[Expr]| -> Result<(), (String, Fault)> {
                 if conditions.is_empty() {
                     return Ok(());
@@ -463,6 +492,11 @@ impl Attempts<'_> {
             if let Err((what, fault)) = judged {
                 result.insert("failed".into(), json!(true));
                 result.insert(format!("{what}_when_result"), json!(fault.message));
+            }
+            match (well, says(&result, "failed")) {
+                (true, true) => _ = result.insert(JUDGED.into(), json!(true)),
+                (false, false) => pardon(&mut result, broke),
+                _ => {}
             }
         }
         done.result = result;
@@ -485,13 +519,20 @@ impl Attempts<'_> {
     /// Handlers a changed result notifies, rendered.
     fn notified(&self, result: &Map) -> Result<Vec<String>, Fault> {
         let nodes = &self.unit.task.keywords.notify;
-        if nodes.is_empty() || !says(result, "changed") {
+        // What lets the inventory grow is known to have changed it only when it is too late to notify.
+        let grows = result.contains_key("add_host") || result.contains_key("add_group");
+        if nodes.is_empty() || grows || !says(result, "changed") {
             return Ok(vec![]);
         }
         let scope = self.after(result);
         let mut names = vec![];
         for node in nodes {
-            match to_json(&scope.render(node)?)? {
+            let failed = |fault: Fault| fault.within("Error processing keyword 'notify'", node.span);
+            let value = scope.render(node).map_err(failed)?;
+            if Scope::is_omit(&value) {
+                continue;
+            }
+            match to_json(&value)? {
                 Json::Array(list) => names.extend(list.iter().filter_map(Json::as_str).map(str::to_string)),
                 Json::String(name) => names.push(name),
                 Json::Null => {}
@@ -502,41 +543,16 @@ impl Attempts<'_> {
     }
 }
 
-/// What Ansible says in the place of where a module was when its time was over.
-const TRACEBACK: &str = "Configure `DISPLAY_TRACEBACK` to see a traceback on timeout errors.";
-
-/// How long a module may run: `timeout`, and `async` with a `poll`.
-struct Limit {
-    timeout: Option<i64>,
-    background: Option<i64>,
-}
-
-impl Limit {
-    async fn run(&self, module: &dyn AnyModule, args: Map, cx: &Context) -> Result<Output, Failure> {
-        let limit = self.timeout.into_iter().chain(self.background).min();
-        let Some(seconds) = limit else { return module.run(args, cx).await };
-        let over =
-            tokio::time::timeout(Duration::from_secs(seconds.unsigned_abs()), module.run(args, cx)).await;
-        match (over, self.background) {
-            (Ok(Ok(mut output)), Some(_)) => {
-                output.result.extend(Jobs::about(&Jobs::new_id(), true));
-                Ok(output)
-            }
-            (Ok(Err(mut failure)), Some(_)) if failure.reason == Reason::Failed => {
-                failure.result.extend(Jobs::about(&Jobs::new_id(), true));
-                Err(failure)
-            }
-            (Ok(answer), _) => answer,
-            (Err(_), Some(limit)) if self.timeout.is_none_or(|timeout| limit <= timeout) => {
-                let message = format!("async task did not complete within the requested time - {limit}s");
-                Err(Failure::new(message)
-                    .with("async_result", Json::Object(Jobs::about(&Jobs::new_id(), false)))
-                    .with("changed", false))
-            }
-            (Err(_), _) => Err(Failure::new(format!("Task failed: Timed out after {seconds} second(s)."))
-                .with("timedout", json!({"frame": TRACEBACK, "period": seconds}))),
-        }
+/// What a failure that `failed_when` took back says of itself: `broke` is one that a module had on its host.
+fn pardon(result: &mut Map, broke: bool) {
+    let words = result.get("msg").and_then(Json::as_str).unwrap_or("");
+    // Such words are the report's, of a failure that says nothing itself.
+    if words.starts_with("Task failed: ") {
+        result.shift_remove("msg");
     }
+    let traceback = result.shift_remove("exception");
+    let traceback = traceback.or_else(|| (broke && !result.contains_key(SAID)).then(|| json!(NO_TRACEBACK)));
+    result.extend(traceback.map(|text| ("failed_when_suppressed_exception".into(), text)));
 }
 
 /// Whether every condition holds.

@@ -1,21 +1,28 @@
 //! The one loop: it begins plays whose needs are met, sends units off, takes their answers, applies what they teach and
 //! tells it all as one stream of events. It alone owns what changes.
 
-use super::batch::{Answer, Begin, Notice, Verdict};
+mod asking;
+mod metas;
+mod notices;
+mod reserved;
+
+use super::batch::{Answer, Begin, Verdict};
+use super::edit::Edit;
 use super::lesson::Lesson;
-use super::meta;
 use super::names::HostNames;
 use super::play::PlayRun;
 use super::pool::Pool;
+use super::question::Question;
 use super::standing::{Next, Standing};
 use super::unit::{Finished, Unit};
 use super::world::World;
 use crate::connection::Connector;
 use crate::event::{Event, EventKind, Outcome, Status};
 use crate::module::Map;
-use crate::plan::{Act, Gathering, Meta, Plan, StepId, Wait, matches_start};
+use crate::plan::{Act, Gathering, Plan, StepId, Wait, matches_start};
 use crate::playbook::{Action, Setting};
 use crate::template::{Trail, from_json};
+use asking::Ended;
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -57,7 +64,14 @@ pub struct Conductor {
     numbers: HashMap<(usize, StepId), usize>,
     items: (mpsc::UnboundedSender<EventKind>, mpsc::UnboundedReceiver<EventKind>),
     stopped: bool,
-    fatal: bool,
+    fatal: Option<u8>,
+    /// A person ended it.
+    quitted: bool,
+    questions: mpsc::Sender<Question>,
+    /// `--step`, until a person has seen enough.
+    stepping: bool,
+    /// Steps that a person does not want.
+    declined: HashSet<usize>,
     /// Still looking for `--start-at-task`.
     seeking: bool,
     exits: Vec<u8>,
@@ -70,10 +84,12 @@ impl Conductor {
         plan: Plan,
         connectors: Vec<Arc<dyn Connector>>,
         say: mpsc::Sender<Event>,
+        questions: mpsc::Sender<Question>,
         cancelled: watch::Receiver<bool>,
     ) -> Self {
         let world = Arc::new(World::new(plan.site.clone()));
         let plays = plan.plays.iter().map(|_| State::Waiting).collect();
+        let stepping = plan.site.defaults.step;
         let seeking = plan.site.selection.start_at.is_some();
         Self {
             plan,
@@ -92,7 +108,11 @@ impl Conductor {
             numbers: HashMap::new(),
             items: mpsc::unbounded_channel(),
             stopped: false,
-            fatal: false,
+            fatal: None,
+            quitted: false,
+            questions,
+            stepping,
+            declined: HashSet::new(),
             seeking,
             exits: vec![],
         }
@@ -107,7 +127,7 @@ impl Conductor {
         loop {
             self.begin_plays().await;
             self.send_off().await;
-            if self.fatal {
+            if self.fatal.is_some() || self.quitted {
                 break;
             }
             self.close_batches().await;
@@ -153,8 +173,8 @@ impl Conductor {
     fn exit(&self) -> u8 {
         let by_side = self.plan.plays.iter().any(|play| play.play.needs.is_some());
         let code = if by_side { self.exits.iter().copied().max().unwrap_or(0) } else { self.standing.exit };
-        match (self.fatal, *self.cancelled.borrow()) {
-            (true, _) => 1,
+        match (self.fatal, self.quitted || *self.cancelled.borrow()) {
+            (Some(exit), _) => exit,
             (_, true) => 99,
             _ => code,
         }
@@ -189,7 +209,7 @@ impl Conductor {
             let stage = planned.stage.clone();
             let warnings = if planned.may_gain_hosts { chosen.warnings } else { vec![] };
             for text in warnings {
-                self.tell(EventKind::Warning { text }).await;
+                self.tell(EventKind::Warning { text, about: None }).await;
             }
             if stage.is_some() && stage != self.stage {
                 self.tell(EventKind::StageStarted { name: stage.clone().unwrap_or_default() }).await;
@@ -228,7 +248,7 @@ impl Conductor {
 
     /// Sends off every unit that may begin.
     async fn send_off(&mut self) {
-        if self.fatal {
+        if self.fatal.is_some() || self.quitted {
             return;
         }
         let forks = self.plan.site.defaults.forks.max(1);
@@ -238,7 +258,7 @@ impl Conductor {
                 let begin = run.next(forks);
                 self.report(index).await;
                 let Some(begin) = begin else { break };
-                if self.fatal {
+                if self.fatal.is_some() || self.quitted {
                     return;
                 }
                 self.begin(index, begin).await;
@@ -284,29 +304,65 @@ impl Conductor {
             }
             self.seeking = !found;
         }
-        *run.running.entry(begin.step).or_default() += 1;
-        let unit = Unit {
-            world: self.world.clone(),
-            scene: run.advisor.scene.clone(),
-            pool: self.pool.clone(),
-            host: host.clone(),
-            task,
-            act: act.clone(),
-            step: number,
-            say: self.items.0.clone(),
-        };
         let key = Key { play: index, step: begin.step, host: begin.host, number };
-        if matches!(act, Act::Meta(..) | Act::Flush(_)) {
+        let silent = matches!(act, Act::Meta(..) | Act::Flush(_));
+        if run.batch.drawing.wait != Wait::AllHosts
+            && let Some(task) = step_task(&act)
+        {
+            run.weigh_alone(task);
+            if run.advisor.fatal.is_some() {
+                return self.report(index).await;
+            }
+        }
+        let apart = (run.batch.drawing.wait != Wait::AllHosts).then(|| host.clone());
+        if !silent && !self.is_wanted(&info, fresh, apart.as_deref()).await {
+            let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
+            run.batch.answer(begin.step, begin.host, Answer::new(Verdict::Skipped), &mut run.advisor);
+            return;
+        }
+        let Some(unit) = self.unit_of(&key) else { return };
+        if silent {
             // Nobody outside is asked, and hosts are told of in their order.
+            self.count_running(&key);
             let finished = unit.run().await;
             return self.taken(key, finished).await;
         }
-        let handle = self.units.spawn(unit.run());
-        self.keys.insert(handle.id(), key);
         if fresh {
             self.tell(EventKind::StepStarted(info)).await;
         }
-        self.tell(EventKind::UnitStarted { step: number, host }).await;
+        self.start(key, unit).await;
+    }
+
+    /// A task on a host, ready to run.
+    fn unit_of(&self, key: &Key) -> Option<Unit> {
+        let Some(State::Running(run)) = self.plays.get(key.play) else { return None };
+        let step = run.batch.drawing.step(key.step);
+        Some(Unit {
+            world: self.world.clone(),
+            scene: run.advisor.scene.clone(),
+            pool: self.pool.clone(),
+            host: run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from("")),
+            task: step.task()?.clone(),
+            act: step.act.clone(),
+            step: key.number,
+            say: self.items.0.clone(),
+            edit: Edit::default(),
+        })
+    }
+
+    fn count_running(&mut self, key: &Key) {
+        if let Some(State::Running(run)) = self.plays.get_mut(key.play) {
+            *run.running.entry(key.step).or_default() += 1;
+        }
+    }
+
+    /// Sends a unit off.
+    async fn start(&mut self, key: Key, unit: Unit) {
+        self.count_running(&key);
+        let (step, host) = (key.number, unit.host.clone());
+        let handle = self.units.spawn(unit.run());
+        self.keys.insert(handle.id(), key);
+        self.tell(EventKind::UnitStarted { step, host }).await;
     }
 
     /// Tells what units have said.
@@ -365,6 +421,7 @@ impl Conductor {
                 learn(&finished.registered_again());
             }
         }
+        let debugged = self.is_debugged(&key, &finished);
         let Some(State::Running(run)) = self.plays.get_mut(key.play) else { return };
         if let Some(count) = run.running.get_mut(&key.step) {
             *count = count.saturating_sub(1);
@@ -372,10 +429,11 @@ impl Conductor {
         let step = run.batch.drawing.step(key.step);
         let (act, host) =
             (step.act.clone(), run.batch.hosts.get(key.host).cloned().unwrap_or_else(|| Arc::from("")));
+        let before = debugged.then(|| (run.batch.clone(), finished.outcome.clone()));
         let included = !finished.answer.inclusions.is_empty();
         let failed = !matches!(finished.answer.verdict, Verdict::Ok | Verdict::Changed | Verdict::Skipped);
         run.fell |= failed || matches!(act, Act::Meta(..));
-        let rescued = run.batch.answer(key.step, key.host, finished.answer.clone(), &mut run.advisor);
+        let rescued = run.batch.answer(key.step, key.host, finished.answer, &mut run.advisor);
         if run.advisor.fatal.is_some() {
             return self.report(key.play).await;
         }
@@ -391,8 +449,11 @@ impl Conductor {
                 learned.set.insert(Arc::from("ansible_failed_task"), from_json(&about));
             });
         }
+        for (text, about) in reserved::warnings(&finished.lessons, step_task(&act)) {
+            self.tell(EventKind::Warning { text, about }).await;
+        }
         for text in &finished.warnings {
-            self.tell(EventKind::Warning { text: text.clone() }).await;
+            self.tell(EventKind::Warning { text: text.clone(), about: None }).await;
         }
         match &act {
             Act::Meta(..) | Act::Flush(_) if !failed => {
@@ -419,39 +480,9 @@ impl Conductor {
             }
         }
         self.report(key.play).await;
-    }
-
-    async fn tell_meta(&mut self, play: usize, step: StepId, host: &Arc<str>, skipped: bool) {
-        let numbered = *self.numbers.entry((play, step)).or_insert_with(|| {
-            self.steps += 1;
-            self.steps - 1
-        });
-        let Some(State::Running(run)) = self.plays.get_mut(play) else { return };
-        let Some(task) = run.batch.drawing.step(step).task().cloned() else { return };
-        let word = match &task.task.action {
-            Action::Meta { word, .. } => word.clone(),
-            _ => return,
-        };
-        let (world, scene) = (self.world.clone(), run.advisor.scene.clone());
-        let scope = || HostNames::new(world, scene, host.clone(), Some(task.clone())).scope();
-        let info = run.info(step, (play, numbered), &self.world, scope);
-        let linear = run.batch.drawing.wait == Wait::AllHosts;
-        let role = task.around.role.as_ref().map_or("", |role| &role.role.name);
-        let skipped = skipped.then(|| meta::skipped(&word, host, role));
-        let reason = skipped.as_ref().and_then(|result| result.get("skip_reason")).and_then(Json::as_str);
-        let said = reason.map_or_else(|| meta::done(&word, host, role), str::to_string);
-        self.tell(EventKind::MetaFinished { step: info, host: host.clone(), linear, said, skipped }).await;
-    }
-
-    fn meta(&mut self, play: usize, meta: Meta, host: &Arc<str>) {
-        match meta {
-            Meta::ClearFacts => {
-                let Some(State::Running(run)) = self.plays.get(play) else { return };
-                run.all.iter().for_each(|host| self.world.forget_facts(host));
-            }
-            Meta::RefreshInventory => self.world.refresh_inventory(),
-            Meta::ResetConnection => self.pool.forget_host(host),
-            _ => {}
+        if let Some((batch, outcome)) = before {
+            let outcome = Outcome { rescued, ..outcome };
+            self.reconsider(key, Ended { outcome, args: finished.args, edit: finished.edit }, batch).await;
         }
     }
 
@@ -473,58 +504,6 @@ impl Conductor {
         let up = |host: &&Arc<str>| if here.contains(*host) { !down.contains(*host) } else { !gone(host) };
         let hosts: Arc<[Arc<str>]> = run.advisor.scene.all().iter().filter(up).cloned().collect();
         run.advisor.scene.set_standing(hosts);
-    }
-
-    /// Tells what the rules said meanwhile.
-    async fn report(&mut self, index: usize) {
-        let Some(State::Running(run)) = self.plays.get_mut(index) else { return };
-        let notices = std::mem::take(&mut run.advisor.notices);
-        let warnings = std::mem::take(&mut run.advisor.warnings);
-        let fatal = run.advisor.fatal.take();
-        if notices.is_empty() && warnings.is_empty() && fatal.is_none() {
-            return;
-        }
-        let hosts = run.batch.hosts.clone();
-        let host = |i: &usize| hosts.get(*i).cloned().unwrap_or_else(|| Arc::from(""));
-        let numbers = self.numbers.clone();
-        for notice in notices {
-            match notice {
-                Notice::Included { file, hosts, label } => {
-                    let hosts = hosts.iter().map(host).collect();
-                    self.tell(EventKind::Included { file, hosts, label }).await;
-                }
-                Notice::NotIncluded { step, hosts, reason } => {
-                    let number = numbers.get(&(index, step)).copied().unwrap_or_default();
-                    for host in hosts.iter().map(host) {
-                        let mut result = Map::new();
-                        result.insert("changed".into(), json!(false));
-                        result.insert("reason".into(), json!(reason));
-                        let outcome =
-                            Outcome { status: Status::Failed, ignored: false, rescued: false, result };
-                        let (delegate, looped, took) = (None, false, Duration::ZERO);
-                        let kind =
-                            EventKind::UnitFinished { step: number, host, delegate, looped, outcome, took };
-                        self.tell(kind).await;
-                    }
-                }
-                Notice::Saved { handler } => self.tell(EventKind::HandlerSaved { handler }).await,
-                Notice::Notified { host: i, handler } => {
-                    self.tell(EventKind::HandlerNotified { host: host(&i), handler }).await;
-                }
-                Notice::Meta { step, host: i } => {
-                    let name = host(&i);
-                    Box::pin(self.tell_meta(index, step, &name, false)).await;
-                }
-                Notice::NoMoreHosts => self.tell(EventKind::NoMoreHosts).await,
-            }
-        }
-        for text in warnings {
-            self.tell(EventKind::Warning { text }).await;
-        }
-        if let Some(text) = fatal {
-            self.tell(EventKind::RunFailed { text }).await;
-            self.fatal = true;
-        }
     }
 
     /// Goes on from batches that are through.
@@ -587,5 +566,7 @@ fn panicked() -> Finished {
         looped: false,
         took: Duration::ZERO,
         warnings: vec![],
+        args: None,
+        edit: Edit::default(),
     }
 }

@@ -6,14 +6,30 @@ use super::names::HostNames;
 use super::scene::Scene;
 use super::target::flag;
 use super::world::World;
-use crate::diagnostic::{Diagnostics, Severity};
+use crate::diagnostic::{Class, Diagnostics, Severity};
 use crate::node::{Kind, Node};
 use crate::plan::{Act, Around, Draw, Drawing, Gate, HandlerId, PlannedTask, Step, StepId};
-use crate::playbook::{Keywords, RoleFrom, RoleUse, Setting};
+use crate::playbook::{Keywords, NO_TASKS, RESERVED, RoleFrom, RoleUse, Setting};
+use crate::source::Span;
 use crate::template::Scope;
 use fixedbitset::FixedBitSet;
 use std::path::Path;
 use std::sync::Arc;
+
+/// What ends the run at once, as an error of Ansible's that nothing answers.
+#[derive(Debug)]
+pub struct Fatal {
+    /// What happened.
+    pub said: String,
+    /// The run's exit code.
+    pub exit: u8,
+}
+
+impl From<String> for Fatal {
+    fn from(said: String) -> Self {
+        Self { said, exit: 1 }
+    }
+}
 
 /// One batch's advisor.
 pub struct Advisor {
@@ -27,10 +43,10 @@ pub struct Advisor {
     pub handler_names: Vec<Vec<String>>,
     /// What was said and not yet reported.
     pub notices: Vec<Notice>,
-    /// Warnings not yet reported.
-    pub warnings: Vec<String>,
-    /// A handler nobody has: the run ends.
-    pub fatal: Option<String>,
+    /// Warnings not yet reported, with what each is about.
+    pub warnings: Vec<(String, Option<Span>)>,
+    /// What ends the run.
+    pub fatal: Option<Fatal>,
 }
 
 impl Advisor {
@@ -47,11 +63,25 @@ impl Advisor {
         }
     }
 
-    fn names_of(&self, task: &Arc<PlannedTask>) -> Vec<String> {
+    /// The names a handler goes by: none, where its name cannot be rendered.
+    fn names_of(&mut self, task: &Arc<PlannedTask>) -> Vec<String> {
         let scope = self.scope(0, Some(task));
         let mut names = vec![];
         if let Some(node) = &task.task.name {
-            let name = scope.text(node).unwrap_or_else(|_| node.as_str().unwrap_or_default().to_string());
+            let name = match scope.text(node) {
+                Ok(name) => name,
+                Err(fault) if task.task.listen.is_empty() => {
+                    let text = format!(
+                        "Handler '{}' is unusable because it has no listen topics and the name could not be \
+                         templated (host-specific variables are not supported in handler names). The error: {}",
+                        node.as_str().unwrap_or_default(),
+                        fault.message
+                    );
+                    self.warnings.push((text, None));
+                    return vec![];
+                }
+                Err(_) => return vec![],
+            };
             if let Some(role) = &task.around.role {
                 names.push(format!("{} : {name}", role.role.name));
                 names.push(format!("{} : {name}", role.role.short_name()));
@@ -81,9 +111,7 @@ impl Consult for Advisor {
     fn run_once(&mut self, step: &Step, host: usize) -> bool {
         let Some(task) = step.task() else { return false };
         // Modules that speak for all hosts at once.
-        let speaks = task.module.as_ref().is_some_and(|module| {
-            matches!(module.name(), "ansible.builtin.pause" | "ansible.builtin.add_host")
-        });
+        let speaks = task.module.as_ref().is_some_and(|module| module.speaks_for_all());
         speaks || self.yes(task.keywords.run_once.as_ref(), step, host)
     }
 
@@ -127,7 +155,7 @@ impl Consult for Advisor {
         id: StepId,
         inclusion: &Inclusion,
         hosts: &FixedBitSet,
-    ) -> Result<Vec<Step>, String> {
+    ) -> Result<Vec<Step>, Option<String>> {
         let step = drawing.step(id).clone();
         let Some(task) = step.task().cloned() else { return Ok(vec![]) };
         let world = self.world.clone();
@@ -138,8 +166,18 @@ impl Consult for Advisor {
         vars.extend(task.around.include_vars.iter().cloned());
         let first = hosts.ones().next().unwrap_or(0);
         let public = match &step.act {
-            Act::IncludeRole(_, role) => self.yes(role.public.as_ref(), &step, first),
+            Act::IncludeRole(_, role) => match &role.public {
+                None => world.site.defaults.private_role_vars == Some(false),
+                said => self.yes(said.as_ref(), &step, first),
+            },
             _ => false,
+        };
+        let settled = match &step.act {
+            Act::IncludeRole(_, role) => [&role.rolespec_validate, &role.allow_duplicates].map(|setting| {
+                let known = setting.as_ref()?;
+                Some(Setting::Fixed(self.yes(Some(known), &step, first)))
+            }),
+            _ => [None, None],
         };
         let mut around = Around { include_vars: vars, ..(*task.around).clone() };
         let mut diagnostics = Diagnostics::default();
@@ -148,7 +186,12 @@ impl Consult for Advisor {
                 let path = Path::new(&inclusion.file);
                 if !path.is_file() {
                     let file = &inclusion.file;
-                    return Err(format!("Could not find or access '{file}' on the Ansible Controller."));
+                    return Err(Some(format!(
+                        "Could not find or access '{file}' on the Ansible Controller: Unable to retrieve file contents.\n\
+                         Could not find or access '{file}' on the Ansible Controller.\n\
+                         If you are using a module and expect the file to exist on the remote, see the remote_src option: \
+                         [Errno 2] No such file or directory: '{file}'"
+                    )));
                 }
                 world.site.loader.tasks(path, around.handler, &mut diagnostics)
             }
@@ -166,12 +209,14 @@ impl Consult for Advisor {
             Act::IncludeRole(_, role) => {
                 let [tasks, vars, defaults, handlers] = inclusion.from.clone();
                 let name = Node { span: role.name.span, kind: Kind::Str(Arc::from(inclusion.file.as_str())) };
-                let known = RoleUse { name, ..(**role).clone() };
+                let [rolespec_validate, allow_duplicates] = settled;
+                let known = RoleUse { name, rolespec_validate, allow_duplicates, ..(**role).clone() };
                 let from = RoleFrom { tasks, vars, defaults, handlers };
                 draw.included_role(&known, &from, public, &around, step.place)
             }
             _ => vec![],
         };
+        diagnostics.forgive();
         if diagnostics.has_errors() {
             let said = diagnostics.0.iter().filter(|d| matches!(d.severity, Severity::Error(_)));
             let place = |d: &crate::diagnostic::Diagnostic| {
@@ -182,8 +227,18 @@ impl Consult for Advisor {
                 let label = d.labels.first().map(|label| world.site.loader.sources.place(label.span));
                 label.map(|place| format!(" ({place})")).unwrap_or_default()
             };
-            return Err(said.map(|d| format!("{}{}", d.message, place(d))).collect::<Vec<_>>().join("; "));
+            let all = said.map(|d| format!("{}{}", d.message, place(d))).collect::<Vec<_>>().join("; ");
+            if diagnostics.0.iter().any(|d| d.code == NO_TASKS) {
+                return Err(Some("included task files must contain a list of tasks".into()));
+            }
+            if diagnostics.class() != Some(Class::Parse) {
+                return Err(Some(all));
+            }
+            self.fatal.get_or_insert(Fatal { said: all, exit: 4 });
+            return Err(None);
         }
+        let reserved = diagnostics.0.into_iter().filter(|d| d.code == RESERVED);
+        self.warnings.extend(reserved.map(|d| (d.message, d.labels.first().map(|label| label.span))));
         for grown in &mut steps {
             grown.hosts = Some(hosts.clone());
             if let Gate::Notified { flush, .. } | Gate::During { flush } = step.gate {
@@ -204,9 +259,9 @@ impl Consult for Advisor {
              handlers list"
         );
         if self.world.site.defaults.error_on_missing_handler {
-            self.fatal.get_or_insert(message);
+            self.fatal.get_or_insert(Fatal::from(message));
         } else {
-            self.warnings.push(message);
+            self.warnings.push((message, None));
         }
     }
 

@@ -5,7 +5,8 @@ use super::names::HostNames;
 use super::road;
 use super::scene::Scene;
 use super::world::World;
-use crate::template::{Names, Scope, Value};
+use crate::template::{Names, Scope, Value, Variable};
+use indexmap::{IndexMap, IndexSet};
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind};
 use std::sync::Arc;
@@ -67,6 +68,7 @@ impl Object for HostVariables {
 pub struct Variables {
     names: HostNames,
     scope: Scope,
+    front: Vec<Arc<str>>,
 }
 
 impl Variables {
@@ -74,7 +76,14 @@ impl Variables {
     #[must_use]
     pub fn new(names: HostNames) -> Self {
         let scope = names.clone().scope();
-        Self { names, scope }
+        Self { names, scope, front: vec![] }
+    }
+
+    /// The same with some that are not what they were.
+    #[must_use]
+    pub fn changed(names: HostNames, front: IndexMap<Arc<str>, Variable>) -> Self {
+        let changed = front.keys().cloned().collect();
+        Self { scope: names.clone().scope().with(front), names, front: changed }
     }
 }
 
@@ -101,7 +110,8 @@ impl Object for Variables {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         // `vars` and `hostvars` would lead back here for ever.
         let shown = |name: &Arc<str>| !matches!(&**name, "vars" | "hostvars");
-        let names = self.names.clone().without_a_road().names();
+        let mut names: IndexSet<Arc<str>> = self.names.clone().without_a_road().names().into_iter().collect();
+        names.extend(self.front.iter().cloned());
         Enumerator::Values(names.iter().filter(|n| shown(n)).map(|n| Value::from(&**n)).collect())
     }
 }

@@ -4,8 +4,9 @@ use super::attempt::Done;
 use super::result::says;
 use super::target::{flag, setting};
 use crate::module::Map;
+use crate::node::{Kind, Mapping, Node};
 use crate::plan::PlannedTask;
-use crate::playbook::{Action, LoopControl, Loops};
+use crate::playbook::{LoopControl, Loops};
 use crate::template::{Expr, Fault, Scope, Value, Variable, lookup, to_json};
 use indexmap::IndexMap;
 use minijinja::value::ValueKind;
@@ -24,7 +25,11 @@ pub fn of(task: &PlannedTask, scope: &Scope) -> Result<Option<Vec<Value>>, Fault
         let items = value.try_iter().map_err(|error| wrong(error.to_string()))?;
         items.checked().collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
     };
-    let rendered = scope.render(&repeat.items)?;
+    let omits = matches!(&repeat.loops, Loops::With(name) if name.ends_with("first_found"));
+    let rendered = match omits {
+        true => scope.render(&known(&repeat.items, scope)),
+        false => scope.render(&repeat.items),
+    }?;
     if Scope::is_omit(&rendered) {
         return Err(wrong("A template was resolved to an Omit scalar.".into()));
     }
@@ -41,18 +46,40 @@ pub fn of(task: &PlannedTask, scope: &Scope) -> Result<Option<Vec<Value>>, Fault
                 ValueKind::Seq | ValueKind::Iterable => list(&rendered)?,
                 _ => vec![rendered],
             };
-            let found = lookup(scope, name, terms.into(), folder(&task.task.action))?;
+            let found = lookup(scope, name, terms.into(), folder(task.action()))?;
             list(&found).map(Some)
         }
     }
 }
 
+/// What is written, without the items and values that are undefined: `with_first_found` passes over them.
+fn known(node: &Node, scope: &Scope) -> Node {
+    let stays = |inner: &Node| !scope.render(inner).is_err_and(|fault| fault.undefined);
+    let kind = match &node.kind {
+        Kind::Seq(items) => Kind::Seq(items.iter().map(|item| known(item, scope)).filter(stays).collect()),
+        Kind::Map(map) => {
+            let pairs = map.iter().map(|(key, value)| (key.clone(), known(value, scope)));
+            Kind::Map(Arc::new(Mapping(pairs.filter(|(_, value)| stays(value)).collect())))
+        }
+        other => other.clone(),
+    };
+    Node { span: node.span, kind }
+}
+
 /// Where `with_first_found` looks for what the task names.
-fn folder(action: &Action) -> &'static str {
+fn folder(action: &str) -> &'static str {
     match action {
-        Action::Module { name, .. } if name.contains("template") => "templates",
-        Action::Module { name, .. } if name.contains("var") => "vars",
+        template if template.contains("template") => "templates",
+        var if var.contains("var") => "vars",
         _ => "files",
+    }
+}
+
+/// What stands for an item that has no label.
+pub fn plain(item: &Value) -> String {
+    match item.as_str() {
+        Some(text) => text.to_string(),
+        None => crate::template::text_of(item).unwrap_or_default(),
     }
 }
 
@@ -102,6 +129,19 @@ impl<'a> Frame<'a> {
         })
     }
 
+    /// What to say where the item's name is another variable's already.
+    #[must_use]
+    pub fn in_use(&self, scope: &Scope) -> Option<String> {
+        let used = scope.has(&self.loop_var);
+        used.then(|| {
+            format!(
+                "The loop variable '{}' is already in use. You should set the `loop_var` value in the `loop_control` \
+                 option for the task to something else to avoid variable collisions and unexpected behavior.",
+                self.loop_var
+            )
+        })
+    }
+
     /// The names an item brings.
     #[must_use]
     pub fn front(&self, index: usize, list: &[Value]) -> IndexMap<Arc<str>, Variable> {
@@ -147,20 +187,26 @@ impl<'a> Frame<'a> {
     pub fn label(&self, item: &Value, scope: &Scope) -> Result<String, Fault> {
         match self.control.and_then(|control| control.label.as_ref()) {
             Some(label) => scope.text(label),
-            None => Ok(match item.as_str() {
-                Some(text) => text.to_string(),
-                None => crate::template::text_of(item).unwrap_or_default(),
-            }),
+            None => Ok(plain(item)),
+        }
+    }
+
+    /// Whether a label names its item where a file is included: one that Python takes for false does not.
+    #[must_use]
+    pub fn names(&self, item: &Value, label: &str) -> bool {
+        match self.control.and_then(|control| control.label.as_ref()) {
+            Some(_) => !label.is_empty(),
+            None => item.is_true(),
         }
     }
 
     /// Adds what an item's result says of its item.
     pub fn describe(&self, result: &mut Map, index: usize, item: &Value, list: &[Value]) {
-        result.insert("ansible_loop_var".into(), json!(*self.loop_var));
         result.insert(self.loop_var.to_string(), to_json(item).unwrap_or_default());
+        result.insert("ansible_loop_var".into(), json!(*self.loop_var));
         if let Some(name) = &self.index_var {
-            result.insert("ansible_index_var".into(), json!(**name));
             result.insert(name.to_string(), json!(index));
+            result.insert("ansible_index_var".into(), json!(**name));
         }
         if self.extended {
             result.insert("ansible_loop".into(), to_json(&self.extended(index, list)).unwrap_or_default());
@@ -211,7 +257,7 @@ pub fn summary(all: Vec<Done>) -> Done {
     let mut warnings = vec![];
     let mut results = vec![];
     for mut done in all {
-        if let Some(Json::Array(list)) = done.result.remove("warnings") {
+        if let Some(Json::Array(list)) = done.result.shift_remove("warnings") {
             warnings.extend(list);
         }
         results.push(Json::Object(done.result));

@@ -18,6 +18,8 @@ pub enum Lesson {
     FactsOf(Arc<str>, Map),
     /// `set_fact`, `register`.
     Set(Arc<str>, Value),
+    /// `set_fact` for another host: `delegate_facts`.
+    SetOf(Arc<str>, Arc<str>, Value),
     /// `include_vars`.
     Included(Arc<Mapping>),
     /// `add_host`.
@@ -59,6 +61,9 @@ impl Lesson {
                         });
                     }
                 }
+                Self::SetOf(host, name, value) => world.learn(host, |learned| {
+                    learned.set.insert(name.clone(), value.clone());
+                }),
                 Self::Included(map) => {
                     let vars = Vars::written(map);
                     for host in hosts {
@@ -85,6 +90,16 @@ impl Lesson {
         grown
     }
 
+    /// The names that it gives to variables.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Facts(facts) | Self::FactsOf(_, facts) => facts.keys().cloned().collect(),
+            Self::Set(name, _) | Self::SetOf(_, name, _) => vec![name.to_string()],
+            Self::Included(map) => map.iter().map(|(name, _)| name.to_key()).collect(),
+            Self::AddHost(_) | Self::AddGroup(_) | Self::Stats(_) => vec![],
+        }
+    }
+
     /// Lets the inventory grow; whether it did.
     pub fn grow(&self, world: &World, own: &str) -> bool {
         match self {
@@ -103,6 +118,9 @@ fn host_name(host: &Map) -> Option<&str> {
 /// `set_stats`, of a host or of the whole run (`_run`): values are replaced, or joined with `aggregate`.
 fn merge_stats(all: &mut Map, host: &str, stats: &Map) {
     let of_host = stats.get("per_host").and_then(Json::as_bool).unwrap_or(false);
+    if stats.get("data").and_then(Json::as_object).is_none_or(Map::is_empty) {
+        return;
+    }
     let entry = all.entry(if of_host { host } else { "_run" }).or_insert_with(|| Json::Object(Map::new()));
     let Json::Object(all) = entry else { return };
     let aggregate = stats.get("aggregate").and_then(Json::as_bool).unwrap_or(true);

@@ -21,6 +21,8 @@ pub struct HostNames {
     pub host: Arc<str>,
     /// The task.
     pub task: Option<Arc<PlannedTask>>,
+    /// Whom the task is delegated to: the road there is the one that it knows.
+    pub delegate: Option<Arc<str>>,
     outside: bool,
     roadless: bool,
     learned: Arc<Learned>,
@@ -34,13 +36,20 @@ impl HostNames {
     pub fn new(world: Arc<World>, scene: Arc<Scene>, host: Arc<str>, task: Option<Arc<PlannedTask>>) -> Self {
         let learned = world.learned(&host);
         let (inventory, per_host) = (Arc::default(), Arc::default());
-        Self { world, scene, host, task, outside: false, roadless: false, learned, inventory, per_host }
+        let (delegate, outside, roadless) = (None, false, false);
+        Self { world, scene, host, task, delegate, outside, roadless, learned, inventory, per_host }
     }
 
     /// As `hostvars` sees them: without what the play and its roles say.
     #[must_use]
     pub fn outside_the_play(self) -> Self {
         Self { outside: true, ..self }
+    }
+
+    /// Of a task that is delegated.
+    #[must_use]
+    pub fn delegated(self, to: Arc<str>) -> Self {
+        Self { delegate: Some(to), ..self }
     }
 
     /// Without what only a task knows of its connection.
@@ -62,7 +71,10 @@ impl HostNames {
     fn scope_in(self, search: Arc<[PathBuf]>) -> Scope {
         let secrets = self.world.site.loader.secrets.clone();
         let sources = Some(self.world.site.loader.sources.clone());
-        Scope::new(Arc::new(self), Surroundings { search, secrets, sources })
+        let defaults = &self.world.site.defaults;
+        let (managed, broken_conditionals) = (defaults.managed.clone(), defaults.broken_conditionals);
+        let around = Surroundings { search, secrets, sources, managed, broken_conditionals };
+        Scope::new(Arc::new(self), around)
     }
 
     fn inventory(&self) -> &[Layer] {

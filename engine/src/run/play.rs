@@ -1,7 +1,7 @@
 //! One play under way: its batches in turn, the rules of the one that runs, and who may begin now.
 
 use super::batch::{Batch, Begin};
-use super::consult::Advisor;
+use super::consult::{Advisor, Fatal};
 use super::scene::Scene;
 use super::standing::Standing;
 use super::world::World;
@@ -119,6 +119,35 @@ impl PlayRun {
         true
     }
 
+    /// What a task means to do once cannot be done once where hosts do not wait for each other.
+    pub fn weigh_alone(&mut self, task: &PlannedTask) {
+        const MODULES: [&str; 2] = ["ansible.builtin.add_host", "ansible.builtin.pause"];
+        if task.module.as_ref().is_some_and(|module| MODULES.contains(&module.name())) {
+            self.advisor.fatal.get_or_insert_with(|| {
+                Fatal::from(format!(
+                    "The '{}' module bypasses the host loop, which is currently not supported in the free strategy and \
+                     would instead execute for every host in the inventory list.",
+                    task.action()
+                ))
+            });
+        }
+        let mut warn = |setting: &Option<Setting<bool>>, text: &str| {
+            if setting.as_ref().is_some_and(|setting| !matches!(setting, Setting::Fixed(false))) {
+                self.advisor.warnings.push((text.to_string(), None));
+            }
+        };
+        warn(
+            &task.keywords.run_once,
+            "Using run_once with the free strategy is not currently supported. This task will still be executed for \
+             every host in the inventory list.",
+        );
+        warn(
+            &task.keywords.any_errors_fatal,
+            "Using any_errors_fatal with the free strategy is not supported, as tasks are executed independently on \
+             each host",
+        );
+    }
+
     /// `throttle`, for the host that begins. One that is no number ends the run.
     fn throttle(&mut self, begin: Begin) -> Option<i64> {
         let task = self.batch.drawing.step(begin.step).task()?.clone();
@@ -137,7 +166,7 @@ impl PlayRun {
                         .map_err(|_| format!("{lead}: invalid literal for int() with base 10: '{text}'")),
                     Err(fault) => Err(format!("{lead}: {}", fault.message)),
                 };
-                limit.map_err(|said| self.advisor.fatal.get_or_insert(said).clone()).ok()
+                limit.map_err(|said| _ = self.advisor.fatal.get_or_insert(Fatal::from(said))).ok()
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::{CAUSE, EXHAUSTED, Map, NEVER_VERBOSE, VERBOSE};
-use crate::template::{Fault, Trail};
+use crate::module::{CAUSE, JUDGED, Map, NEVER_VERBOSE, SAID, VERBOSE};
+use crate::template::{Expr, Fault, Scope, Trail};
 use serde_json::{Value as Json, json};
 
 /// Whether a key of a result says yes.
@@ -76,19 +76,31 @@ pub fn fault(fault: &Fault) -> Map {
 
 /// A task that a condition skipped.
 #[must_use]
-pub fn skipped(condition: &str) -> Map {
+pub fn skipped(condition: &Expr) -> Map {
     let mut result = Map::new();
     result.insert("changed".into(), json!(false));
-    result.insert(
-        "false_condition".into(),
-        match condition {
-            "False" | "false" => json!(false),
-            text => json!(text),
-        },
-    );
-    result.insert("skip_reason".into(), json!("Conditional result was False"));
     result.insert("skipped".into(), json!(true));
+    result.insert("skip_reason".into(), json!("Conditional result was False"));
+    let written = if condition.is_literal() { json!(false) } else { json!(condition.text) };
+    result.insert("false_condition".into(), written);
     result
+}
+
+/// Says beside a result that conditions in template delimiters will go, as far as conditions were looked at.
+pub fn braced(result: &mut Map, conditions: &[Expr], scope: &Scope) {
+    let words = "Conditionals should not be surrounded by templating delimiters such as {{ }} or {% %}.";
+    for condition in conditions {
+        if scope.is_braced(condition) {
+            let by = json!({"resolved_name": "ansible.builtin", "type": null});
+            let said = json!({"msg": words, "version": "2.23", "collection_name": "ansible.builtin", "deprecator": by});
+            if let Json::Array(all) = result.entry("deprecations").or_insert_with(|| json!([])) {
+                all.push(said);
+            }
+            if !scope.holds(condition).unwrap_or(false) {
+                return;
+            }
+        }
+    }
 }
 
 /// What a variable registers: no internal keys, lines beside text.
@@ -99,6 +111,7 @@ pub fn registered(result: &Map) -> Map {
         .filter(|(key, _)| !key.starts_with("_ansible_") && *key != "invocation")
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
+    clean.values_mut().for_each(without_internal);
     for (text, lines) in [("stdout", "stdout_lines"), ("stderr", "stderr_lines")] {
         if let Some(Json::String(content)) = clean.get(text)
             && !clean.contains_key(lines)
@@ -116,22 +129,31 @@ pub fn registered(result: &Map) -> Map {
     }
     if let Some(Json::Array(items)) = clean.get_mut("results") {
         for item in items.iter_mut().filter_map(Json::as_object_mut) {
-            item.shift_remove(DELEGATED);
             excuse(item);
         }
     }
     clean
 }
 
-/// Says beside a failure that there is no traceback of it; beside one that `failed_when` took back, under another name.
-fn excuse(result: &mut Map) {
-    const NONE: &str = "(traceback unavailable)";
+/// Takes internal keys out, at every depth.
+fn without_internal(value: &mut Json) {
+    match value {
+        Json::Object(map) => {
+            map.retain(|key, _| !key.starts_with("_ansible_"));
+            map.values_mut().for_each(without_internal);
+        }
+        Json::Array(items) => items.iter_mut().for_each(without_internal),
+        _ => {}
+    }
+}
+
+/// What is said where Ansible has a traceback.
+pub const NO_TRACEBACK: &str = "(traceback unavailable)";
+
+/// Says beside a failure that there is no traceback of it.
+pub fn excuse(result: &mut Map) {
     if has_failed(result) {
-        result.entry("exception").or_insert_with(|| json!(NONE));
-    } else if result.contains_key("failed_when_result")
-        && result.get("rc").and_then(Json::as_i64).is_some_and(|rc| rc != 0)
-    {
-        result.entry("failed_when_suppressed_exception").or_insert_with(|| json!(NONE));
+        result.entry("exception").or_insert_with(|| json!(NO_TRACEBACK));
     }
 }
 
@@ -159,7 +181,10 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
             matches!(key, "failed" | "skipped" | EXCEPTION)
                 || (key == "diff" && !diff)
                 || (key.starts_with("_ansible_")
-                    && !matches!(key, VERBOSE | NEVER_VERBOSE | CAUSE | EXHAUSTED | DELEGATED | Trail::KEY))
+                    && !matches!(
+                        key,
+                        VERBOSE | NEVER_VERBOSE | CAUSE | SAID | JUDGED | DELEGATED | Trail::KEY
+                    ))
         };
         let mut all: Map =
             result.iter().filter(|(key, _)| !said(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -182,4 +207,19 @@ pub fn shown(result: &Map, no_log: bool, diff: bool) -> Map {
         censored.insert("results".into(), items.collect());
     }
     censored
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_internal_is_registered_at_no_depth() {
+        let Json::Object(result) =
+            json!({"a": [{"_ansible_b": 1, "c": {"_ansible_d": 2, "e": 3}}], "_ansible_f": 4})
+        else {
+            unreachable!()
+        };
+        assert_eq!(registered(&result)["a"], json!([{"c": {"e": 3}}]));
+    }
 }

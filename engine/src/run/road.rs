@@ -40,6 +40,10 @@ pub(super) fn value(names: &HostNames, name: &str) -> Option<Variable> {
     if let Some(said) = alike.iter().find_map(|other| below.get(other)) {
         return Some(said);
     }
+    if let Some(to) = &names.delegate {
+        let there = HostNames::new(names.world.clone(), names.scene.clone(), to.clone(), names.task.clone());
+        return value(&there, name);
+    }
     let (defaults, keywords) = (&names.world.site.defaults, &task.keywords);
     let scope = below.scope();
     let word = |keyword: Option<&Setting<String>>| {

@@ -78,8 +78,12 @@ impl Broken {
         let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_string);
         let delimiters = mode == Mode::Condition && (source.contains("{{") || source.contains("{%"));
         let got = error.range().and_then(|range| source.get(range)).unwrap_or("");
+        let at = error.range().map(|range| range.start);
+        let own = at.and_then(|at| fault::unlexed(&detail, source, at)).or_else(|| {
+            at.filter(|_| mode == Mode::Condition).and_then(|at| fault::unended(&detail, source, at))
+        });
         Self {
-            message: fault::syntax(&detail, got),
+            message: own.unwrap_or_else(|| fault::syntax(&detail, got)),
             lookup: false,
             at: error.range(),
             help: delimiters

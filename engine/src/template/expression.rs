@@ -64,6 +64,12 @@ impl Expr {
             Kind::Float(value) => return Ok(Self::literal(*value, node.span)),
             Kind::Str(text) => text.clone(),
             Kind::Null => return Err(empty(node.span)),
+            Kind::Unsafe(inner) if inner.as_str().is_some() => {
+                let said = "Encountered untrusted template or expression.";
+                let message = "what is marked `!unsafe` is never an expression";
+                let found = Diagnostic::parse("muster::template::untrusted", message).at(node.span, "");
+                return Err(Unread { found: Box::new(found), said: said.into() });
+            }
             _ => {
                 let message = format!("a conditional expression must be a string, not {}", node.describe());
                 let found = Diagnostic::parse("muster::template::syntax", message).at(node.span, "");
@@ -97,6 +103,12 @@ impl Expr {
     pub fn literal(value: impl Into<Value>, span: Span) -> Self {
         let value = value.into();
         Self { text: super::python::repr(&value).into(), span, code: Code::Literal(value) }
+    }
+
+    /// Whether it is written as a value, not as text.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        matches!(self.code, Code::Literal(_))
     }
 
     /// The variables that it reads.

@@ -111,7 +111,7 @@ pub fn one(core: &Arc<Core>, text: &str) -> Option<Value> {
 }
 
 /// Whether nothing of a template is in a text: it stays as it is, its ends of lines too.
-fn is_plain(text: &str, options: &FileOptions) -> bool {
+pub fn is_plain(text: &str, options: &FileOptions) -> bool {
     let start = |pair: &Option<(String, String)>, usual: &str| {
         text.contains(pair.as_ref().map_or(usual, |(start, _)| start.as_str()))
     };

@@ -29,6 +29,10 @@ impl fmt::Debug for Core {
 
 /// Deepest chain of variables that are templates of one another.
 const DEEPEST: usize = 150;
+/// Deepest collection inside of collections: more than can be written, so that only one that holds itself gets there.
+const INNERMOST: usize = 220;
+
+const ENDLESS: &str = "Recursive loop detected in template: maximum recursion depth exceeded";
 
 thread_local! {
     /// The scopes being evaluated, innermost last.
@@ -85,7 +89,14 @@ impl Core {
     pub fn value(self: &Arc<Self>, node: &Node) -> Value {
         match &node.kind {
             Kind::Str(text) if is_template(text) => {
-                self.render(node, text).unwrap_or_else(|fault| Value::from(minijinja::Error::from(fault)))
+                self.render(node, text).unwrap_or_else(|fault| match fault.undefined {
+                    // As undefined as what it lacks: `default` and `is defined` may ask.
+                    true => {
+                        fault::remember_fault(fault);
+                        Value::UNDEFINED
+                    }
+                    false => Value::from(minijinja::Error::from(fault)),
+                })
             }
             Kind::Vault(text) => match vault::decrypt(&self.around, text) {
                 Ok(plain) => self.value(&Node { span: node.span, kind: Kind::Str(plain.into()) }),
@@ -97,13 +108,15 @@ impl Core {
             Kind::Seq(items) => Value::from_object(List {
                 items: items.clone(),
                 core: self.me.clone(),
-                memo: Mutex::default(),
+                memo: Memo::default(),
+                depth: 0,
             }),
             Kind::Map(map) => Value::from_object(Map {
                 map: map.clone(),
                 core: self.me.clone(),
-                memo: Mutex::default(),
-                index: OnceLock::new(),
+                memo: Memo::default(),
+                depth: 0,
+                index: Arc::default(),
             }),
             _ => constant(node),
         }
@@ -121,7 +134,7 @@ impl Core {
             looped
         });
         if looped {
-            return Err(fail("Recursive loop detected in template: maximum recursion depth exceeded".into()));
+            return Err(fail(ENDLESS.into()));
         }
         let _leave = Leave(&RENDERING);
         let compiled = compile(text, Mode::Playbook).map_err(|broken| {
@@ -233,9 +246,10 @@ impl Object for Root {
 }
 
 /// Children that were rendered, by their place.
-type Memo = Mutex<HashMap<usize, Value>>;
+type Memo = Arc<Mutex<HashMap<usize, Value>>>;
 
-fn child(core: &Weak<Core>, memo: &Memo, index: usize, node: &Node) -> Value {
+/// The child of a collection that lies `depth` collections deep.
+fn child(core: &Weak<Core>, memo: &Memo, depth: usize, index: usize, node: &Node) -> Value {
     let Some(core) = core.upgrade() else {
         return Value::from(fault::error("a variable outlived the task that rendered it"));
     };
@@ -243,9 +257,9 @@ fn child(core: &Weak<Core>, memo: &Memo, index: usize, node: &Node) -> Value {
         return core.value(node);
     }
     if let Some(value) = memo.lock().unwrap_or_else(PoisonError::into_inner).get(&index) {
-        return value.clone();
+        return sunk(value.clone(), depth + 1);
     }
-    let value = core.value(node);
+    let value = sunk(core.value(node), depth + 1);
     // An undefined value is looked at again, so that an error can name what was undefined.
     if !value.is_undefined() {
         memo.lock().unwrap_or_else(PoisonError::into_inner).insert(index, value.clone());
@@ -253,11 +267,25 @@ fn child(core: &Weak<Core>, memo: &Memo, index: usize, node: &Node) -> Value {
     value
 }
 
+/// The same collection, `depth` collections deep: one that holds itself would be walked for ever.
+fn sunk(value: Value, depth: usize) -> Value {
+    let list = value.downcast_object_ref::<List>().filter(|list| list.depth != depth);
+    let map = value.downcast_object_ref::<Map>().filter(|map| map.depth != depth);
+    match (list, map) {
+        (None, None) => value,
+        _ if depth > INNERMOST => Value::from(fault::error(ENDLESS)),
+        (Some(list), _) => Value::from_object(List { depth, ..list.clone() }),
+        (_, Some(map)) => Value::from_object(Map { depth, ..map.clone() }),
+    }
+}
+
 /// A list whose items are rendered when touched.
+#[derive(Clone)]
 pub struct List {
     items: Arc<[Node]>,
     core: Weak<Core>,
     memo: Memo,
+    depth: usize,
 }
 
 impl fmt::Debug for List {
@@ -273,7 +301,7 @@ impl Object for List {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let index = key.as_usize()?;
-        Some(child(&self.core, &self.memo, index, self.items.get(index)?))
+        Some(child(&self.core, &self.memo, self.depth, index, self.items.get(index)?))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -286,11 +314,13 @@ impl Object for List {
 }
 
 /// A mapping whose values are rendered when touched; its keys never are.
+#[derive(Clone)]
 pub struct Map {
     map: Arc<Mapping>,
     core: Weak<Core>,
     memo: Memo,
-    index: OnceLock<HashMap<Value, usize>>,
+    depth: usize,
+    index: Arc<OnceLock<HashMap<Value, usize>>>,
 }
 
 impl fmt::Debug for Map {
@@ -316,7 +346,7 @@ impl Map {
 
     fn at(&self, index: usize) -> Option<Value> {
         let (_, node) = self.map.0.get(index)?;
-        Some(child(&self.core, &self.memo, index, node))
+        Some(child(&self.core, &self.memo, self.depth, index, node))
     }
 }
 

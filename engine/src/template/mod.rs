@@ -7,6 +7,7 @@ use crate::source::Span;
 use std::fmt;
 use std::sync::Arc;
 
+pub use about::{about, managed};
 pub use minijinja::Value;
 
 /// A variable before anybody looked at it.
@@ -48,6 +49,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+mod about;
 mod arguments;
 mod compile;
 mod environment;
@@ -78,11 +80,13 @@ mod vault;
 
 pub use environment::knows;
 pub use expression::Expr;
+pub(crate) use filters::paths::normal;
+pub(crate) use filters::pretty::pretty;
 pub(crate) use guests::beside;
-pub use guests::{Guests, Kind as GuestKind, welcome};
+pub use guests::{Guests, Kind as GuestKind, answer as answer_guest, welcome};
 pub use json::{from_json, to_json};
 pub use lookups::{lookup, names as lookups};
-pub use python::text as text_of;
+pub use python::{repr, text as text_of};
 pub use reads::{Use, reads, syntax};
 pub use scope::{FileOptions, Scope};
 pub use surroundings::Surroundings;
@@ -93,6 +97,13 @@ pub use vars::{Layer, Vars};
 #[must_use]
 pub fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// Whether a text looks like one template and nothing else.
+#[must_use]
+pub fn is_whole_template(text: &str) -> bool {
+    let text = text.trim();
+    (text.starts_with("{{") && text.ends_with("}}")) || (text.starts_with("{%") && text.ends_with("%}"))
 }
 
 #[cfg(test)]

@@ -36,6 +36,13 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// Whether a mapping is the variables of a host, or of all: rendered when they are touched.
+pub fn is_of_hosts(value: &Value) -> bool {
+    let ours = ["::HostVars", "::HostVariables", "::Variables"];
+    let name = value.as_object().map(minijinja::value::DynObject::type_name);
+    name.is_some_and(|name| ours.iter().any(|own| name.ends_with(own)))
+}
+
 /// `str(value)`.
 pub fn text(value: &Value) -> Result<String, Error> {
     match value.kind() {

@@ -156,6 +156,13 @@ impl Scope {
         })
     }
 
+    /// Whether a condition is a template that gives its answer itself: conditions are expressions, and this will go.
+    #[must_use]
+    pub fn is_braced(&self, expr: &Expr) -> bool {
+        let answers = |(value, _): (Value, _)| value.kind() == ValueKind::Bool;
+        matches!(expr.code, Code::Embedded(..)) && self.raw(expr).is_ok_and(answers)
+    }
+
     fn weighed(&self, expr: &Expr) -> Result<bool, Fault> {
         let fail = |message: String| Err(Fault::new(message, Some(expr.span)).of(expr.span));
         let (value, compiled) = self.raw(expr)?;
@@ -177,11 +184,16 @@ impl Scope {
                 return fail("Empty conditional expressions are not allowed.".into());
             }
             // What a template gives is an expression only if a person wrote it as one.
-            let Some(span) = sources.written(text).filter(|_| !super::is_template(text)) else {
+            let quoted = |quote: char| expr.text.contains(&format!("{quote}{text}{quote}"));
+            let made = super::is_template(text) || quoted('\'') || quoted('"');
+            let Some(span) = sources.written(text).filter(|_| !made) else {
                 return fail("Encountered untrusted template or expression.".into());
             };
             let node = Node { span, kind: Kind::Str(text.into()) };
             return self.weighed(&Expr::parse_anyway(&node).0);
+        }
+        if self.core.around.broken_conditionals {
+            return Ok(value.is_true());
         }
         let truth = if value.is_true() { "True" } else { "False" };
         let kind = python::type_name(&value);
@@ -194,6 +206,19 @@ impl Scope {
         fail(format!(
             "Conditional result ({truth}) was derived from value of type '{kind}'{place}. Conditionals must have a boolean result."
         ))
+    }
+
+    /// What the settings say that `ansible_managed` is.
+    #[must_use]
+    pub fn managed(&self) -> Option<&str> {
+        self.core.around.managed.as_deref()
+    }
+
+    /// Whether somebody wrote this text as a value of its own: no other text is an expression.
+    #[must_use]
+    pub fn is_written(&self, text: &str) -> bool {
+        let sources = self.core.around.sources.as_ref();
+        sources.is_none_or(|sources| sources.written(text.trim()).is_some())
     }
 
     /// Where the value of an expression is written: where its variable is, if it is nothing but one.
@@ -247,6 +272,12 @@ impl Scope {
         finished.map(Some).map_err(|error| fault::plain(&error))
     }
 
+    /// Whether there is a variable of that name, whatever its value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.core.names.get(name).is_some()
+    }
+
     /// Renders the text of a template file, as the `template` module does.
     ///
     /// # Errors
@@ -262,7 +293,14 @@ impl Scope {
     /// As [`Scope::file`].
     pub fn file_value(&self, name: &str, text: &str, options: &FileOptions) -> Result<Value, Fault> {
         let one = (*options == FileOptions::default()).then(|| files::one(&self.core, text)).flatten();
-        one.map_or_else(|| self.file(name, text, options).map(Value::from), Ok)
+        match one {
+            Some(value) => Ok(value),
+            // A template that comes to nothing is no text at all.
+            None => self.file(name, text, options).map(|rendered| match rendered.is_empty() {
+                true if !files::is_plain(text, options) => Value::from(()),
+                _ => Value::from(rendered),
+            }),
+        }
     }
 
     /// Whether a rendered value is `omit`.

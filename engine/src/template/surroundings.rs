@@ -15,4 +15,8 @@ pub struct Surroundings {
     pub secrets: Arc<Secrets>,
     /// The texts that places are in; without them no place is told.
     pub sources: Option<Arc<Sources>>,
+    /// What `ansible_managed` is in a template where no variable says it (`ansible_managed` of the settings).
+    pub managed: Option<Arc<str>>,
+    /// Whether conditions may be what is no boolean (`allow_broken_conditionals`).
+    pub broken_conditionals: bool,
 }

@@ -66,7 +66,7 @@ pub fn scope(vars: &serde_json::Value) -> Scope {
 fn vars() -> Scope {
     scope(&serde_json::json!({
         "x": 5, "s": "hello", "d": {"a": 1, "k": "{{ nope }}"}, "l": [1, 2], "lazy": "{{ x + 1 }}", "t": true,
-        "rec": "{{ rec2 }}", "rec2": "{{ rec }}", "dd": {"a": "{{ omit }}", "b": 1}, "nul": null, "cs": "x == 5",
+        "other": "{{ d.zz | default([]) }}", "rec": "{{ rec2 }}", "rec2": "{{ rec }}", "dd": {"a": "{{ omit }}", "b": 1}, "nul": null, "cs": "x == 5",
     }))
 }
 
@@ -105,6 +105,8 @@ fn results_keep_their_type_and_errors_their_words() {
         ("{{ 'a' + 1 }}", "Error rendering template: can only concatenate str (not \"int\") to str"),
         ("{{ 1/0 }}", "Error rendering template: division by zero"),
         ("{{ undef(hint='do it') }}", "do it"),
+        // What else the template speaks of is looked at when the error is described.
+        ("{{ 1 in other if d.a == 2 else undef(hint='do it') }}", "do it"),
         ("{{ nof(1) }}", "'nof' is undefined"),
         ("{{ l.foo() }}", "object of type 'list' has no attribute 'foo'"),
         ("{{ x | nofil }}", "Syntax error in template: No filter named 'nofil'."),
@@ -340,4 +342,57 @@ fn what_a_template_made_it_may_change() {
     ] {
         assert_eq!(shown(&scope, template), want, "{template}");
     }
+}
+
+#[test]
+fn collections_that_hold_themselves_end_in_an_error() {
+    let scope = scope(&serde_json::json!({
+        "a": [1, "{{ a }}"], "b": {"c": "{{ d }}"}, "d": [{"b": "{{ b }}"}], "own": ["{{ own[0] }}"], "len": ["{{ len | length }}"],
+    }));
+    for template in [
+        "{{ a }}",
+        "x {{ a }}",
+        "{{ b | to_json }}",
+        "{{ d == [1] }}{{ d }}",
+        "{{ a | flatten }}",
+        "{{ own }}",
+    ] {
+        let said = shown(&scope, template);
+        assert!(said.contains("Recursive loop detected in template"), "{template}: {said}");
+    }
+    assert_eq!(shown(&scope, "{{ a[1][1][0] }}"), "1");
+    assert_eq!(shown(&scope, "{{ len }}"), "[1]");
+}
+
+#[test]
+fn a_variable_is_as_undefined_as_what_its_template_lacks() {
+    let scope = scope(&serde_json::json!({
+        "sum": "{{ nope + 1 }}", "each": "{% for x in nope %}{{ x }}{% endfor %}", "d": {"k": "{{ nope | upper }}"}, "one": 1,
+        "wrong": "{{ one | from_json }}",
+    }));
+    for (template, want) in [
+        ("{{ sum | default('x') }}", "'x'"),
+        ("{{ each | default('x') }}{{ d.k | default('y') }}", "'xy'"),
+        ("{{ sum is defined or d.k is defined }}", "False"),
+        ("{{ sum }}", "'nope' is undefined"),
+        ("{{ sum | default(1) }}{{ other }}", "'other' is undefined"),
+        ("{{ each | upper }}", "'nope' is undefined"),
+        ("{{ d }}", "'nope' is undefined"),
+        ("{{ d.k ~ 'x' }}", "'nope' is undefined"),
+        ("{{ d.k is defined }}{{ d.zz }}", "object of type 'dict' has no attribute 'zz'"),
+    ] {
+        assert_eq!(shown(&scope, template), want, "{template}");
+    }
+    assert!(shown(&scope, "{{ wrong | default('x') }}").contains("from_json"));
+}
+
+#[test]
+fn conditions_that_are_no_boolean_count_where_the_settings_allow_it() {
+    let around = Surroundings { broken_conditionals: true, ..Surroundings::default() };
+    let table = IndexMap::from([("word".into(), Variable::Known(Value::from("yes")))]);
+    let lax = Scope::new(Arc::new(Table(table)), around);
+    assert_eq!(lax.holds(&Expr::parse(&text("word")).unwrap()), Ok(true));
+    assert_eq!(lax.holds(&Expr::parse(&text("word | length > 9")).unwrap()), Ok(false));
+    let strict = vars().holds(&Expr::parse(&text("s")).unwrap()).unwrap_err();
+    assert!(strict.message.contains("derived from value of type 'str'"), "{}", strict.message);
 }

@@ -14,6 +14,8 @@ pub enum Spot {
     File(String, Option<usize>),
     /// Nowhere: the value itself is shown.
     Value(String),
+    /// Where what is around it is.
+    Around,
 }
 
 /// What stands around a fault.
@@ -71,6 +73,23 @@ impl Fault {
         self.while_at(said, Some(Spot::Written(span)))
     }
 
+    /// The same with each place on a line of arguments shown as that line.
+    #[must_use]
+    pub fn on_line(mut self, line: Option<Span>) -> Self {
+        let Some(line) = line else { return self };
+        let within =
+            |span: &Span| span.source == line.source && line.start <= span.start && span.end <= line.end;
+        let around = self.trail.around.iter_mut().filter_map(|(_, spot)| spot.as_mut());
+        for spot in around.chain(self.trail.origin.as_mut()) {
+            if let Spot::Written(span) = spot
+                && within(span)
+            {
+                *span = line;
+            }
+        }
+        self
+    }
+
     /// All of it for a report: what was being done from outside to inside, then the message itself.
     #[must_use]
     pub fn causes(&self) -> Json {
@@ -78,6 +97,7 @@ impl Fault {
             Some(Spot::Written(span)) => json!({"span": span}),
             Some(Spot::File(path, line)) => json!({"file": path, "line": line}),
             Some(Spot::Value(text)) => json!({"value": text}),
+            Some(Spot::Around) => Json::Null,
             None => match self.span {
                 Some(span) => json!({"span": span}),
                 None => Json::Null,

@@ -211,7 +211,7 @@ fn failure(result: &mut Map) {
         Json::Null => false,
         other => other.as_f64() != Some(0.0),
     });
-    let exception = result.remove("exception").unwrap_or_default();
+    let exception = result.shift_remove("exception").unwrap_or_default();
     let unknown = || json!("Unknown error.");
     let (message, traceback) = match &exception {
         Json::Object(error) => (

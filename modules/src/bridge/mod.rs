@@ -47,6 +47,8 @@ pub struct Ways {
     pub open_files: u64,
     /// `display_traceback`: for what modules give tracebacks.
     pub tracebacks: Vec<String>,
+    /// `action_plugins`.
+    pub actions: Vec<PathBuf>,
 }
 
 impl Default for Ways {
@@ -62,6 +64,7 @@ impl Default for Ways {
             no_target_syslog: false,
             open_files: 0,
             tracebacks: vec![],
+            actions: vec![],
         }
     }
 }

@@ -62,6 +62,12 @@ impl Routes {
         self.entry(kind, name)?.get("redirect")?.as_str()
     }
 
+    /// The action plugin of a module, where it has another name than the module.
+    pub(crate) fn action(&self, name: &str) -> Option<&str> {
+        let of_module = || self.entry("modules", name)?.get("action_plugin")?.as_str();
+        of_module().or_else(|| self.redirect("action", name))
+    }
+
     /// Where a part of `module_utils` lies now, as Python names it.
     pub(crate) fn util(&self, parts: &[String]) -> Option<String> {
         let target = self.redirect("module_utils", &parts.join("."))?;

@@ -1,11 +1,14 @@
 //! Where modules that are not built in lie. A name comes in; the first file of that name goes out as a module, in
 //! Ansible's order: beside the playbook, in roles, in configured directories; a collection beside the playbook, on the
-//! collections path, installed with ansible-core; ansible-core's own. What cannot run is refused by name.
+//! collections path, installed with ansible-core; ansible-core's own. An action plugin stands before the module of its
+//! name. What cannot run is refused by name.
 
 use super::own::Own;
 use super::routing::Routes;
 use super::style::Style;
 use super::{House, Ways};
+use crate::actions::Action;
+use crate::guests::Guests;
 use muster_engine::module::{AnyModule, Finder, Found, Nearby};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +25,7 @@ type Names = Arc<HashMap<String, PathBuf>>;
 pub struct Bridge {
     house: Arc<House>,
     listed: Arc<Mutex<HashMap<PathBuf, Names>>>,
+    guests: Option<Guests>,
 }
 
 impl Bridge {
@@ -36,7 +40,13 @@ impl Bridge {
             packed: Mutex::default(),
             discovered: super::Discovered::default(),
         };
-        Self { house: Arc::new(house), listed: Arc::default() }
+        Self { house: Arc::new(house), listed: Arc::default(), guests: None }
+    }
+
+    /// With what runs action plugins.
+    #[must_use]
+    pub fn with_actions(self, guests: Guests) -> Self {
+        Self { guests: Some(guests), ..self }
     }
 
     /// The modules in configured directories, and in directories in these; where two have the same name the first
@@ -75,6 +85,10 @@ impl Bridge {
                     names.entry(name.to_string()).or_insert(path);
                 }
             }
+            // One whose file is named as one that will go is still found by its name.
+            let going = names.iter().filter_map(|(name, path)| Some((name.strip_prefix('_')?, path)));
+            let going: Vec<_> = going.map(|(name, path)| (name.to_string(), path.clone())).collect();
+            going.into_iter().for_each(|(name, path)| _ = names.entry(name).or_insert(path));
             Arc::new(names)
         };
         listed.entry(dir.to_path_buf()).or_insert_with(read).clone()
@@ -82,9 +96,7 @@ impl Bridge {
 
     fn own(&self, name: &str, called: &str, path: &Path, near: &Nearby) -> Own {
         let ways = &self.house.ways;
-        let beside =
-            std::iter::once(&near.playbook).filter(|dir| !dir.as_os_str().is_empty()).chain(&near.roles);
-        let utils = beside.map(|dir| dir.join("module_utils")).filter(|dir| dir.is_dir());
+        let utils = around(near).map(|dir| dir.join("module_utils")).filter(|dir| dir.is_dir());
         Own {
             name: name.to_string(),
             called: called.to_string(),
@@ -124,6 +136,30 @@ impl Bridge {
         }
     }
 
+    /// The file of an action plugin of a short name.
+    fn action_beside(&self, name: &str, near: &Nearby) -> Option<PathBuf> {
+        let configured = self.house.ways.actions.iter().flat_map(|dir| {
+            let below = walkdir::WalkDir::new(dir).min_depth(1).max_depth(1).sort_by_file_name();
+            let below = below.into_iter().flatten().filter(|entry| entry.file_type().is_dir());
+            std::iter::once(dir.clone()).chain(below.map(walkdir::DirEntry::into_path))
+        });
+        let mut dirs = around(near).map(|dir| dir.join("action_plugins")).chain(configured);
+        dirs.find_map(|dir| self.names(&dir).get(name).filter(|path| is_python(path)).cloned())
+    }
+
+    /// An action plugin, or why it cannot run.
+    fn action(&self, name: &str, file: &str) -> Found {
+        match (&self.guests, self.house.tree()) {
+            (Some(guests), Some(_)) => Found::Module(Arc::new(Action::new(name, file, guests.clone()))),
+            _ => Found::Refused(
+                format!(
+                    "`{name}` needs its action plugin, Python that runs on this machine ({file}), and no ansible-core was found here"
+                ),
+                "install ansible-core here (`pip install ansible-core`), or name its directory with `MUSTER_ANSIBLE_CORE`".into(),
+            ),
+        }
+    }
+
     /// A module of a collection or of ansible-core, whose modules lie in `dir` and plugins in `plugins`.
     fn routed(
         &self,
@@ -141,15 +177,16 @@ impl Bridge {
         if let Some(target) = routes.redirect("modules", name) {
             return Some(Found::Moved(target.to_string()));
         }
+        let full = format!("{}.{name}", routes.collection);
+        let action = plugins.join("action").join(format!("{}.py", name.replace('.', "/")));
+        let elsewhere = routes.action(name).map(str::to_string);
+        let action = elsewhere.or_else(|| action.is_file().then(|| action.display().to_string()));
+        if let Some(file) = action.filter(|_| near.actions) {
+            return Some(self.action(&full, &file));
+        }
         let short = name.rsplit('.').next().unwrap_or(name);
         let folder = name.rsplit_once('.').map(|(folder, _)| dir.join(folder.replace('.', "/")));
         let path = self.names(&folder.unwrap_or_else(|| dir.to_path_buf())).get(short)?.clone();
-        let full = format!("{}.{name}", routes.collection);
-        let action = plugins.join("action").join(format!("{}.py", name.replace('.', "/")));
-        let elsewhere = routes.redirect("action", name).map(str::to_string);
-        if let Some(action) = elsewhere.or_else(|| action.is_file().then(|| action.display().to_string())) {
-            return Some(needs_action(&full, &action));
-        }
         let mut own = self.own(&full, &full, &path, near);
         own.notice = routes.going(name);
         Some(self.module(own))
@@ -158,27 +195,18 @@ impl Bridge {
 
 impl Finder for Bridge {
     fn beside(&self, name: &str, near: &Nearby) -> Found {
+        if let Some(file) = self.action_beside(name, near).filter(|_| near.actions) {
+            return self.action(name, &file.display().to_string());
+        }
         let mut searched = vec![];
-        let playbook = std::iter::once(&near.playbook).filter(|dir| !dir.as_os_str().is_empty());
-        for dir in playbook.clone().chain(&near.roles) {
+        for dir in around(near) {
             let library = dir.join("library");
-            let Some(path) = self.names(&library).get(name).cloned() else {
-                searched.extend(library.is_dir().then(|| library.display().to_string()));
-                continue;
-            };
-            let actions =
-                playbook.chain(&near.roles).map(|dir| dir.join("action_plugins").join(format!("{name}.py")));
-            if let Some(action) = actions.into_iter().find(|action| action.is_file()) {
-                return needs_action(name, &action.display().to_string());
+            match self.names(&library).get(name) {
+                Some(path) => return self.module(self.own(name, name, path, near)),
+                None => searched.extend(library.is_dir().then(|| library.display().to_string())),
             }
-            return self.module(self.own(name, name, &path, near));
         }
-        let mut actions =
-            playbook.chain(&near.roles).map(|dir| dir.join("action_plugins").join(format!("{name}.py")));
-        match actions.find(|action| action.is_file()) {
-            Some(action) => needs_action(name, &action.display().to_string()),
-            None => Found::Nowhere(searched),
-        }
+        Found::Nowhere(searched)
     }
 
     fn installed(&self, name: &str, near: &Nearby) -> Found {
@@ -214,6 +242,10 @@ impl Finder for Bridge {
     }
 }
 
+fn is_python(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "py")
+}
+
 fn is_module(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.is_file()
@@ -222,12 +254,7 @@ fn is_module(path: &Path) -> bool {
         && !IDLE.iter().chain(&YAML).any(|ending| name.ends_with(ending))
 }
 
-/// That a module does its work on the controller, in Python.
-fn needs_action(name: &str, action: &str) -> Found {
-    Found::Refused(
-        format!(
-            "`{name}` needs its action plugin, Python that runs on the controller ({action}), which cannot run here"
-        ),
-        "use another module for it, or run this part with ansible-playbook".into(),
-    )
+/// The playbook's directory and those of roles.
+fn around(near: &Nearby) -> impl Iterator<Item = &PathBuf> {
+    std::iter::once(&near.playbook).filter(|dir| !dir.as_os_str().is_empty()).chain(&near.roles)
 }

@@ -1,7 +1,7 @@
 //! `ansible.builtin.async_status`: how far a task in the background is. A job's id comes in; its result goes out once
 //! the job has ended.
 
-use muster_engine::module::{Check, Context, Failure, Jobs, Kind, Map, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Jobs, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ impl Module for AsyncStatus {
         &[
             Opt::new("jid", Kind::Str, "The job: `ansible_job_id` of what the task registered.").required(),
             Opt::new("mode", Kind::Str, "`status` to ask, `cleanup` to forget the result.")
-                .choices(&["cleanup", "status"])
+                .choices(&["status", "cleanup"])
                 .default("status"),
         ],
     )
@@ -35,38 +35,33 @@ impl Module for AsyncStatus {
     type Change = Infallible;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let lines = |mut result: Map| {
-            for (key, lines) in [("stderr", "stderr_lines"), ("stdout", "stdout_lines")] {
-                if !result.contains_key(key) {
-                    result.insert(key.into(), json!(""));
-                    result.insert(lines.into(), json!([]));
-                }
-            }
-            result
-        };
+        let told = |result| Output { result: Jobs::told(result), vars: None };
         if args.mode == "cleanup" {
-            cx.jobs.forget(&args.jid);
-            let mut result = Jobs::about(&args.jid, false);
-            let file = result.remove("results_file");
+            let known = cx.jobs.forget(&args.jid);
+            let mut result = Jobs::about(&args.jid, &Jobs::place(cx).await, !known);
+            let file = result.shift_remove("results_file");
             result.insert("erased".into(), file.unwrap_or_default());
-            result.insert("started".into(), json!(false));
-            return Ok(Check::Done(Output { result: lines(result), vars: None }));
+            if known {
+                result.insert("started".into(), json!(false));
+                return Ok(Check::Done(told(result)));
+            }
+            let mut failure = Failure::new("could not find job");
+            failure.result.extend(Jobs::told(result));
+            return Err(failure);
         }
         match cx.jobs.look(&args.jid) {
             None => {
                 let mut failure = Failure::new("could not find job");
-                failure.result.extend(lines(Jobs::about(&args.jid, true)));
+                failure.result.extend(Jobs::told(Jobs::about(&args.jid, &Jobs::place(cx).await, true)));
                 Err(failure)
             }
-            Some(None) => {
-                Ok(Check::Done(Output { result: lines(Jobs::about(&args.jid, false)), vars: None }))
-            }
+            Some(None) => Ok(Check::Done(told(Jobs::about(&args.jid, &Jobs::place(cx).await, false)))),
             Some(Some(result)) if result.get("failed") == Some(&Json::Bool(true)) => {
                 let mut failure = Failure::new("");
-                failure.result = lines(result);
+                failure.result = Jobs::told(result);
                 Err(failure)
             }
-            Some(Some(result)) => Ok(Check::Done(Output { result: lines(result), vars: None })),
+            Some(Some(result)) => Ok(Check::Done(told(result))),
         }
     }
 

@@ -48,7 +48,9 @@ impl Program {
             let seen = cx.sh(look).await?;
             if seen.rc == NO_DIRECTORY {
                 let result = self.result("Unable to change directory before execution.", "", Json::Null);
-                return Err(Failure { reason: Reason::Failed, result });
+                let path = words::bytes_repr(self.chdir.as_deref().unwrap_or_default());
+                return Err(Failure { reason: Reason::Failed, result }
+                    .caused_by(format!("[Errno 2] No such file or directory: {path}")));
             }
             let seen = seen.out();
             let did = if cx.check_mode { "Would" } else { "Did" };

@@ -19,8 +19,11 @@ pub use script::Script;
 pub use shell::Shell;
 
 use exec::{Asked, Program};
-use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Registry, Spec};
+use muster_engine::module::{
+    Check, Context, Failure, Kind, Manners, Map, Module, Opt, Output, Reason, Registry, Spec,
+};
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 pub(crate) use answer::{lines, moment};
 pub(crate) use sent::Sent;
@@ -37,12 +40,12 @@ macro_rules! with_command {
         &[
             $($option,)*
             Opt::new("_raw_params", Kind::Str, "The free-form text: a program and its words."),
+            Opt::new("cmd", Kind::Str, "The free-form text under a name."),
             Opt::new("argv", Kind::List, "The program and its words as a list, for words that hold spaces.")
                 .elements(Kind::Str),
             CHDIR,
-            Opt::new("cmd", Kind::Str, "The free-form text under a name."),
-            CREATES,
             Opt::new("executable", Kind::Path, "The shell, as an absolute path; `command` has none to choose."),
+            CREATES,
             REMOVES,
             Opt::new("stdin", Kind::Str, "Text for standard input."),
             Opt::new("stdin_add_newline", Kind::Bool, "Whether a newline follows that text.").default("true"),
@@ -57,6 +60,25 @@ use with_command;
 pub(crate) fn add(registry: Registry) -> Registry {
     registry.with(Command).with(Shell).with(Raw).with(Script).with(AsyncStatus).with(Git)
 }
+
+/// What runs commands on the host, and what it takes.
+const WORKS: (&str, &[&str]) = (
+    "ansible.legacy.command",
+    &[
+        "_raw_params",
+        "_uses_shell",
+        "argv",
+        "chdir",
+        "cmd",
+        "creates",
+        "executable",
+        "expand_argument_vars",
+        "removes",
+        "stdin",
+        "stdin_add_newline",
+        "strip_empty_ends",
+    ],
+);
 
 /// `ansible.builtin.command`: runs a program without a shell.
 pub struct Command;
@@ -94,7 +116,8 @@ impl Module for Command {
     .examples(
         "- name: look at the kernel\n  command: uname -r\n  changed_when: false\n\
          - name: make a database once\n  command:\n    argv: [/usr/bin/make-db, \"name with spaces\"]\n    creates: /var/lib/db\n",
-    );
+    )
+    .manners(Manners { works: Some(WORKS), ..Manners::USUAL });
     type Args = Args;
     type Change = Program;
 
@@ -106,7 +129,8 @@ impl Module for Command {
             (None, argv) => argv.clone().unwrap_or_default(),
         };
         if words.is_empty() {
-            return Err(Failure::new("no command given").with("rc", 256));
+            let named = args._raw_params.is_some();
+            return Err(nothing(args.cmd.is_some() && !named, args.argv.is_some() && !named));
         }
         let word = if args.expand_argument_vars { words::expanded } else { words::quote };
         let program = Program {
@@ -131,6 +155,23 @@ impl Module for Command {
     async fn apply(&self, program: Program, cx: &Context) -> Result<Output, Failure> {
         program.run(cx).await
     }
+}
+
+/// What is said of a command without a word, which a name was given for or a list.
+fn nothing(named: bool, listed: bool) -> Failure {
+    if named {
+        let message = "Argument 'args' to run_command must be list or string";
+        return Failure::new(message).with("rc", 257).with("cmd", Json::Null);
+    }
+    if !listed {
+        return Failure::new("no command given").with("rc", 256);
+    }
+    let mut result = Map::new();
+    result.insert("rc".into(), 257.into());
+    answer::put_streams(&mut result, "", "", None);
+    result.insert("cmd".into(), "".into());
+    result.insert("msg".into(), "Error executing command.".into());
+    Failure { reason: Reason::Failed, result }
 }
 
 fn unused(output: Output, executable: &str) -> Output {

@@ -19,7 +19,6 @@ pub struct Args {
     creates: Option<String>,
     removes: Option<String>,
     executable: Option<String>,
-    decrypt: bool,
 }
 
 impl Module for Script {
@@ -31,7 +30,6 @@ impl Module for Script {
         Opt::new("removes", Kind::Str, "A path on the target; when it does not exist, nothing runs."),
         Opt::new("chdir", Kind::Str, "The directory on the target to run in, as an absolute path."),
         Opt::new("executable", Kind::Str, "The program that runs the script; without it the script's first line says so."),
-        Opt::new("decrypt", Kind::Bool, "Whether a script that is in a vault is opened first.").default("true"),
     ])
     .free_form("_raw_params")
     .exclusive(&[&["_raw_params", "cmd"]])
@@ -48,9 +46,7 @@ impl Module for Script {
         ] {
             let Some(path) = path.as_deref().filter(|path| !path.is_empty()) else { continue };
             if cx.sh(format!("[ -e {} ]", words::expanded(path))).await?.succeeded() != wanted {
-                let output =
-                    Output::new(false).with("skipped", true).with("msg", format!("{path} {how} option"));
-                return Ok(Check::Done(output));
+                return Ok(Check::Done(Output::passed_over(format!("{path} {how} option"))));
             }
         }
         if let Some(dir) = args.chdir.as_deref().filter(|dir| !dir.starts_with('/')) {
@@ -62,7 +58,7 @@ impl Module for Script {
         let parts = words::split(text).map_err(|error| Failure::new(format!("Task failed: {error}")))?;
         let Some(named) = parts.first() else { return Err(Failure::new("no script given")) };
         let path = cx.find("files", named)?;
-        let bytes = read(cx, &path, args.decrypt).await?;
+        let bytes = read(cx, &path, true).await?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("script");
         let rest = words::after_first(text);
         let cd = args.chdir.as_deref().map(|dir| format!("cd {} && ", words::quote(dir))).unwrap_or_default();
@@ -73,7 +69,7 @@ impl Module for Script {
         let foreseen = if args.creates.is_some() || args.removes.is_some() {
             Output::new(true)
         } else {
-            Output::new(false).with("skipped", true).with("msg", "Check mode is not supported for this task.")
+            Output::passed_over("Check mode is not supported for this task.")
         };
         Ok(Check::Would { change, foreseen })
     }

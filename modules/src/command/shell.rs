@@ -1,11 +1,14 @@
 //! `ansible.builtin.shell`: a text for a shell on the target.
 
 use super::exec::{self, Asked, Program};
-use super::{Args, CHDIR, CREATES, REMOVES, with_command, words};
+use super::{Args, CHDIR, CREATES, REMOVES, WORKS, with_command, words};
 use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec};
 
 /// `ansible.builtin.shell`: runs a text through a shell.
 pub struct Shell;
+
+/// What makes `command` a shell.
+const TOLD: &[(&str, &str)] = &[("_uses_shell", "true"), ("expand_argument_vars", "true")];
 
 impl Module for Shell {
     const NAME: &'static str = "ansible.builtin.shell";
@@ -20,7 +23,12 @@ impl Module for Shell {
         "- name: count the pods of this node\n  shell: crictl pods -q | wc -l\n  changed_when: false\n\
              - name: use bash\n  shell:\n    cmd: set -o pipefail; dmesg | tail\n    executable: /bin/bash\n",
     )
-    .manners(Manners { lacks: Some("expand_argument_vars"), ..Manners::USUAL });
+    .manners(Manners {
+        lacks: Some("expand_argument_vars"),
+        told: TOLD,
+        works: Some(WORKS),
+        ..Manners::USUAL
+    });
     type Args = Args;
     type Change = Program;
 

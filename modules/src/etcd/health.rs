@@ -181,8 +181,11 @@ fn of_member(args: &Args, world: &World, seen: &Seen, found: &mut Problems) {
     }
     let Some(status) = &seen.status else {
         let why = seen.error.clone().unwrap_or_default();
-        let remedy = "start etcd there; if the machine is lost, `etcd_member` with `state: absent`, then its successor";
-        found.add("EtcdMember", "error", format!("{who} does not answer: {why}"), "answers", remedy);
+        let remedy = format!(
+            "crictl ps -a --name etcd    # there: start it; if the machine is lost: muster replace control-plane {}",
+            seen.member.name
+        );
+        found.add("EtcdMember", "error", format!("{who} does not answer: {why}"), "answers", &remedy);
         return;
     };
     if !world.lives(seen) && world.leader().is_some() {

@@ -63,7 +63,7 @@ impl Module for Assemble {
         ],
     )
     .examples("- assemble: {src: /etc/haproxy/conf.d, dest: /etc/haproxy/haproxy.cfg, validate: haproxy -c -f %s}\n")
-    .manners(Manners { missing: Some("src and dest are required"), ..Manners::USUAL });
+    .manners(Manners { missing: Some("src and dest are required"), works: Some(("ansible.legacy.assemble", &[])), ..Manners::USUAL });
     type Args = Args;
     type Change = Change;
 
@@ -85,6 +85,9 @@ impl Module for Assemble {
             "d" => {}
             "f" => return Err(Failure::new(format!("Source ({source}) is not a directory"))),
             _ => return Err(Failure::new(format!("Source ({source}) does not exist"))),
+        }
+        if facts.seen.is_dir() {
+            return Err(Failure::new(format!("attempted to take checksum of directory: {}", facts.path)));
         }
         if let Some(command) = args.validate.as_ref().filter(|command| !command.contains("%s")) {
             return Err(Failure::new(format!("validate must contain %s: {command}")));
@@ -110,6 +113,7 @@ impl Module for Assemble {
         let manner = Manner {
             backup: args.backup && facts.seen.exists(),
             validate: args.validate.clone(),
+            replaces_link: true,
             ..Manner::default()
         };
         let edit = Edit::new(&facts, wanted, differs.then_some(content), manner)?;
@@ -124,7 +128,7 @@ impl Module for Assemble {
 
     async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
         let (edit, mut output) = match change {
-            Change::Here(change) => return one::apply(*change, cx).await.map(single),
+            Change::Here(change) => return one::apply(*change, cx).await.map(single).map_err(bare),
             Change::There(edit, output) => (edit, output),
         };
         let path = output.result.get("dest").and_then(Json::as_str).unwrap_or("").to_string();
@@ -161,6 +165,8 @@ async fn here(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
             fragments.push((name, local::read(cx, &path, args.decrypt).await?));
         }
     }
+    let content = joined(args, fragments)?;
+    let sum = md5(&content);
     let asked = one::Asked {
         dest: &args.dest,
         wanted: args.wanted.clone(),
@@ -171,20 +177,36 @@ async fn here(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
         directory_mode: None,
         checksum: None,
     };
-    let source = one::Source { bytes: joined(args, fragments)?.into(), name: None, shown: None };
-    Ok(match one::check(&asked, source, cx).await? {
-        Check::Done(output) => Check::Done(single(output)),
+    let source = one::Source { bytes: content.into(), name: Some("src"), shown: Some(&args.dest) };
+    Ok(match one::check(&asked, source, cx).await.map_err(bare)? {
+        Check::Done(output) => Check::Done(copied(single(output), &sum)),
         Check::Would { change, foreseen } => {
             Check::Would { change: Change::Here(Box::new(change)), foreseen }
         }
     })
 }
 
+/// The failure without what `copy` has learnt by then.
+fn bare(mut failure: Failure) -> Failure {
+    for key in ["diff", "checksum"] {
+        failure.result.shift_remove(key);
+    }
+    failure
+}
+
+/// The answer where there is nothing to write: Ansible lets `copy` find that out, not `file`.
+fn copied(mut output: Output, md5: &str) -> Output {
+    if output.result.shift_remove("path").is_none() {
+        return output;
+    }
+    output.with("md5sum", md5)
+}
+
 /// The answer with its one difference, where `copy` has a list.
 fn single(mut output: Output) -> Output {
     if let Some(list) = output.result.get("diff").and_then(Json::as_array) {
         let first = list.first().cloned();
-        output.result.remove("diff");
+        output.result.shift_remove("diff");
         output = first.into_iter().fold(output, |output, first| output.with("diff", first));
     }
     output
@@ -193,8 +215,10 @@ fn single(mut output: Output) -> Output {
 /// The fragments in order, with what goes between them.
 fn joined(args: &Args, mut fragments: Vec<(String, Vec<u8>)>) -> Result<Vec<u8>, Failure> {
     let regexp = args.regexp.as_deref().map(|text| {
-        Pattern::text(text, Flags::default())
-            .map_err(|error| Failure::new(format!("Invalid Regexp ({error}) in \"{text}\"")))
+        Pattern::text(text, Flags::default()).map_err(|error| match args.remote_src {
+            true => Failure::new(format!("Invalid Regexp ({error}) in \"{text}\"")),
+            false => Failure::new(format!("Task failed: {error}")),
+        })
     });
     let regexp = regexp.transpose()?;
     let delimiter = args.delimiter.as_deref().filter(|text| !text.is_empty()).map(unescaped);

@@ -16,12 +16,12 @@ macro_rules! with_attributes {
             Opt::new("mode", Kind::Raw, "The permissions: octal digits in quotes (`\"0644\"`) or symbolic (`u+rwX,g-w`)."),
             Opt::new("owner", Kind::Str, "The user, by name or id, that shall own it."),
             Opt::new("group", Kind::Str, "The group, by name or id, that shall own it."),
-            Opt::new("attributes", Kind::Str, "The attributes it shall have, as `lsattr` prints them; `+` adds, `-` takes away.").aliases(&["attr"]),
             Opt::new("seuser", Kind::Str, "The user of its SELinux context."),
             Opt::new("serole", Kind::Str, "The role of its SELinux context."),
-            Opt::new("setype", Kind::Str, "The type of its SELinux context."),
             Opt::new("selevel", Kind::Str, "The level of its SELinux context."),
-            Opt::new("unsafe_writes", Kind::Bool, "Writes into the file itself where it cannot be replaced at once; `ANSIBLE_UNSAFE_WRITES` of the host's environment unless given."),
+            Opt::new("setype", Kind::Str, "The type of its SELinux context."),
+            Opt::new("attributes", Kind::Str, "The attributes it shall have, as `lsattr` prints them; `+` adds, `-` takes away.").aliases(&["attr"]),
+            Opt::new("unsafe_writes", Kind::Bool, "Writes into the file itself where it cannot be replaced at once; `ANSIBLE_UNSAFE_WRITES` of the host's environment unless given.").usual("false"),
         ]
     }};
 }

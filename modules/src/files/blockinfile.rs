@@ -4,7 +4,7 @@ use super::attributes::{Wanted, with_attributes};
 use super::diff::edited;
 use super::facts::{Content, Look};
 use super::pattern::{Flags, Pattern, raised};
-use super::text::{Edit, Manner, not_editable};
+use super::text::{Edit, Foreseen, Manner, not_editable};
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 
@@ -33,13 +33,6 @@ pub(super) struct Args {
     validate: Option<String>,
     #[serde(flatten)]
     wanted: Wanted,
-}
-
-/// What `apply` must know.
-#[derive(Debug)]
-pub(super) struct Change {
-    edit: Edit,
-    output: Output,
 }
 
 impl Module for BlockInFile {
@@ -82,9 +75,9 @@ impl Module for BlockInFile {
     .exclusive(&[&["insertbefore", "insertafter"]])
     .examples("- blockinfile:\n    path: /etc/hosts\n    block: |\n      10.0.0.1 api.cluster.local\n");
     type Args = Args;
-    type Change = Change;
+    type Change = Foreseen;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Foreseen>, Failure> {
         let wanted = &args.wanted;
         let facts = Look::at(&args.path).wanted(wanted).content(Content::All).run(cx).await?;
         if let Some(failure) = not_editable(&facts) {
@@ -100,7 +93,7 @@ impl Module for BlockInFile {
         let before = match (&facts.content, exists) {
             (Some(content), _) => content.as_slice(),
             (None, false) => &[],
-            (None, true) => return Err(Failure::new(format!("[Errno 13] Permission denied: b'{path}'"))),
+            (None, true) => return Err(raised(format!("[Errno 13] Permission denied: b'{path}'"))),
         };
         let (after, message) = args.edited(before, exists)?;
         let content = after.clone();
@@ -114,19 +107,17 @@ impl Module for BlockInFile {
         let attributes = (edit.plan.before.clone(), edit.plan.after.clone());
         let shown = content.as_deref().unwrap_or(before);
         let diff = edited(path, before, shown, cx.diff, attributes);
+        // What is not there yet has no attributes to tell of.
+        let diff = match diff.get(0) {
+            Some(content) if cx.check_mode && !exists => content.clone(),
+            _ => diff,
+        };
         let output = Output::new(!edit.is_nothing()).with("msg", edit.message(message)).with("diff", diff);
-        if edit.is_nothing() {
-            return Ok(Check::Done(output));
-        }
-        Ok(Check::Would { foreseen: output.clone(), change: Change { edit, output } })
+        Ok(Foreseen::or_done(edit, output))
     }
 
-    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
-        let written = change.edit.run(cx).await?;
-        Ok(match written.and_then(|written| written.backup) {
-            Some(name) => change.output.with("backup_file", name),
-            None => change.output,
-        })
+    async fn apply(&self, change: Foreseen, cx: &Context) -> Result<Output, Failure> {
+        change.make(cx).await
     }
 }
 

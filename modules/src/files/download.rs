@@ -32,7 +32,7 @@ mod tests {
         let with_it: Vec<&str> = script.lines().filter(|line| line.contains("secret")).collect();
         assert!(with_it.iter().all(|line| line.contains("$(printf '%s\\n' ")), "{with_it:?}");
         assert!(
-            script.contains("'Failure downloading https://u:********@h/x, '\"HTTP Error $c: $r\""),
+            script.contains("'Failure downloading https://****:****@h/x, '\"HTTP Error $c: $r\""),
             "{script}"
         );
     }

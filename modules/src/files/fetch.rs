@@ -54,7 +54,7 @@ impl Module for Fetch {
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
         if cx.check_mode {
             let message = "check mode not (yet) supported for this module";
-            return Ok(Check::Done(Output::new(false).with("skipped", true).with("msg", message)));
+            return Ok(Check::Done(Output::passed_over(message)));
         }
         // A path with nothing to expand tells already what is here; then one trip is enough.
         let plain = !args.src.starts_with('~') && !args.src.contains('$');
@@ -120,7 +120,7 @@ impl Module for Fetch {
 /// The answer when there is no file to fetch.
 fn missing(args: &Args, facts: &Facts) -> Result<Output, Failure> {
     let source = &facts.path;
-    if facts.seen.is_hidden() {
+    if facts.seen.hidden() == Some("Permission denied") {
         let message = format!("Failed to get information on remote file ({source}): Permission denied");
         return match args.fail_on_missing {
             true => Err(Failure::new(message).with("file", source.as_str())),
@@ -138,7 +138,11 @@ fn missing(args: &Args, facts: &Facts) -> Result<Output, Failure> {
     };
     let directory = facts.seen.is_dir();
     if args.fail_on_missing {
-        let failure = Failure::new(message);
+        let mut failure = Failure::new(message);
+        if !facts.seen.exists() {
+            let cause = format!("[Errno 2] No such file or directory: '{source}'");
+            failure = failure.said(format!("Task failed: Module failed: File not found: {source}: {cause}"));
+        }
         return Err(if directory { failure.with("changed", false) } else { failure });
     }
     if directory {
@@ -164,14 +168,16 @@ fn destination(args: &Args, source: &str, cx: &Context) -> Result<PathBuf, Failu
             return Err(Failure::new(format!(
                 "calculated dest '{}' is an existing directory, use another path that does not point to an existing directory",
                 dest.display()
-            )));
+            ))
+            .raised());
         }
         return Ok(normal(&dest));
     }
     if dest.is_dir() {
         return Err(Failure::new(
             "dest is an existing directory, use a trailing slash if you want to fetch src into that directory",
-        ));
+        )
+        .raised());
     }
     Ok(normal(&dest))
 }

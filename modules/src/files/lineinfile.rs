@@ -6,7 +6,8 @@ mod lines;
 use super::attributes::{Wanted, with_attributes};
 use super::diff::edited;
 use super::facts::{Content, Look};
-use super::text::{Edit, Manner, not_editable};
+use super::pattern::raised;
+use super::text::{Edit, Foreseen, Manner, not_editable};
 use lines::Outcome;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -39,13 +40,6 @@ pub(super) struct Args {
     validate: Option<String>,
     #[serde(flatten)]
     wanted: Wanted,
-}
-
-/// What `apply` must know.
-#[derive(Debug)]
-pub(super) struct Change {
-    edit: Edit,
-    output: Output,
 }
 
 impl Module for LineInFile {
@@ -105,9 +99,9 @@ impl Module for LineInFile {
         "- lineinfile:\n    path: /etc/selinux/config\n    regexp: ^SELINUX=\n    line: SELINUX=permissive\n",
     );
     type Args = Args;
-    type Change = Change;
+    type Change = Foreseen;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Foreseen>, Failure> {
         let wanted = &args.wanted;
         let facts = Look::at(&args.path).wanted(wanted).content(Content::All).run(cx).await?;
         if let Some(failure) = not_editable(&facts) {
@@ -136,7 +130,7 @@ impl Module for LineInFile {
         let before = match (&facts.content, exists) {
             (Some(content), _) => content.as_slice(),
             (None, false) => &[],
-            (None, true) => return Err(Failure::new(format!("[Errno 13] Permission denied: b'{path}'"))),
+            (None, true) => return Err(raised(format!("[Errno 13] Permission denied: b'{path}'"))),
         };
         let Outcome { content, message, found } =
             if present { wish.present(before)? } else { wish.absent(before)? };
@@ -169,13 +163,10 @@ impl Module for LineInFile {
             output = output.with("found", found);
         }
         output = output.with("msg", edit.message(&message)).with("backup", "").with("diff", diff(&edit));
-        if edit.is_nothing() {
-            return Ok(Check::Done(output));
-        }
-        Ok(Check::Would { foreseen: output.clone(), change: Change { edit, output } })
+        Ok(Foreseen::or_done(edit, output))
     }
 
-    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
+    async fn apply(&self, change: Foreseen, cx: &Context) -> Result<Output, Failure> {
         let written = change.edit.run(cx).await?;
         let backup = written.and_then(|written| written.backup).unwrap_or_default();
         Ok(change.output.with("backup", backup))

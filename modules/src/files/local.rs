@@ -19,10 +19,7 @@ pub(super) fn md5(bytes: &[u8]) -> String {
 
 /// A file that an argument names, with what Ansible says before its words if there is none.
 pub(super) fn find(cx: &Context, name: &str, before: &str) -> Result<PathBuf, Failure> {
-    cx.find("files", name).map_err(|failure| {
-        let message = format!("{before}{}", failure.message());
-        failure.with("msg", message)
-    })
+    cx.find("files", name).map_err(|failure| Failure::new(format!("{before}{}", failure.message())).raised())
 }
 
 /// A file's bytes; a file in a vault is opened if `decrypt` says so.
@@ -66,7 +63,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Lists a directory. Without a slash at its end, its own name comes before the names below it.
+    /// Lists a directory. Without a slash at its end, its own name comes before the names below it; it
+    /// is none of the directories itself.
     ///
     /// # Errors
     /// A directory cannot be read.
@@ -74,9 +72,6 @@ impl Tree {
         let top = PathBuf::from(source);
         let prefix = if source.ends_with('/') { String::new() } else { basename(source).to_string() };
         let mut tree = Self::default();
-        if !prefix.is_empty() {
-            tree.directories.push(prefix.clone());
-        }
         tree.walk(&top, &prefix, follow, &mut vec![])?;
         Ok(tree)
     }

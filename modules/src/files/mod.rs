@@ -18,7 +18,7 @@ mod ini_file;
 mod lineinfile;
 pub(crate) mod local;
 mod mode;
-mod pattern;
+pub(crate) mod pattern;
 mod replace;
 pub(crate) mod script;
 mod slurp;

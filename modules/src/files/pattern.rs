@@ -8,20 +8,20 @@ use std::borrow::Cow;
 
 /// A compiled pattern.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     regex: Regex,
     bytes: bool,
     multiline: bool,
 }
 
 /// The failure of a module whose pattern does not compile, as Ansible words what Python raises.
-pub(super) fn raised(error: String) -> Failure {
+pub(crate) fn raised(error: String) -> Failure {
     Failure::new(format!("Task failed: Module failed: {error}"))
 }
 
 /// How a pattern is read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Flags {
+pub(crate) struct Flags {
     /// `^` and `$` match at every line.
     pub multiline: bool,
     /// `.` matches a line's end too.
@@ -44,6 +44,14 @@ impl Pattern {
     /// What is wrong with it.
     pub fn text(text: &str, flags: Flags) -> Result<Self, String> {
         Self::compile(text, flags, false)
+    }
+
+    /// A pattern for bytes or for text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of(bytes: bool, text: &str, flags: Flags) -> Result<Self, String> {
+        if bytes { Self::bytes(text, flags) } else { Self::text(text, flags) }
     }
 
     fn compile(text: &str, flags: Flags, bytes: bool) -> Result<Self, String> {

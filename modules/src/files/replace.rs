@@ -1,10 +1,11 @@
 //! `replace`: every match of a pattern in a file becomes something else, in the whole file or between two places.
 
 use super::attributes::{Wanted, with_attributes};
+use super::diff;
 use super::encoding::Encoding;
 use super::facts::{Content, Look};
 use super::pattern::{Flags, Pattern, raised};
-use super::text::{Edit, Manner, not_editable};
+use super::text::{Edit, Foreseen, Manner, not_editable};
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::json;
@@ -31,13 +32,6 @@ pub(super) struct Args {
     wanted: Wanted,
 }
 
-/// What `apply` must know.
-#[derive(Debug)]
-pub(super) struct Change {
-    edit: Edit,
-    output: Output,
-}
-
 impl Module for Replace {
     const NAME: &'static str = "ansible.builtin.replace";
     const SPEC: Spec = Spec::new(
@@ -59,9 +53,9 @@ impl Module for Replace {
     )
     .examples("- replace: {path: /etc/hosts, regexp: '\\bold\\b', replace: new}\n");
     type Args = Args;
-    type Change = Change;
+    type Change = Foreseen;
 
-    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Foreseen>, Failure> {
         let wanted = &args.wanted;
         let facts = Look::at(&args.path).wanted(wanted).content(Content::All).run(cx).await?;
         if let Some(failure) = not_editable(&facts) {
@@ -82,48 +76,56 @@ impl Module for Replace {
         };
         let encoding = Encoding::named(&args.encoding)
             .ok_or_else(|| raised(format!("unknown encoding: {}", args.encoding)))?;
-        let written = &encoding.decode(&before).ok_or_else(|| {
-            raised(format!("'{}' codec can't decode the contents of {path}", encoding.name()))
-        })?;
-        let Some((from, to)) = args.section(written)? else {
+        // What is not UTF-8 is edited byte by byte.
+        let bytes = encoding.name() == "utf-8" && std::str::from_utf8(&before).is_err();
+        let written = &match bytes {
+            true => Pattern::spread(&before),
+            false => encoding.decode(&before).ok_or_else(|| {
+                raised(format!("'{}' codec can't decode the contents of {path}", encoding.name()))
+            })?,
+        };
+        let Some((from, to)) = args.section(written, bytes)? else {
             let message =
                 format!("Pattern for before/after params did not match the given file: {}", args.sections());
             return Ok(Check::Done(Output::new(false).with("rc", 0).with("msg", message)));
         };
         let flags = Flags { multiline: true, dotall: false };
-        let pattern = Pattern::text(&args.regexp, flags).map_err(raised)?;
+        let pattern = Pattern::of(bytes, &args.regexp, flags).map_err(raised)?;
         let section = written.get(from..to).unwrap_or("");
-        let (new, count) = pattern
-            .replace_all(section, &args.replace)
-            .map_err(|error| Failure::new(format!("Unable to process replace due to error: {error}")))?;
+        let (new, count) = pattern.replace_all(section, &args.replace).map_err(|error| {
+            match error.starts_with("unknown group name") {
+                true => raised(error),
+                false => Failure::new(format!("Unable to process replace due to error: {error}")),
+            }
+        })?;
         let after = [written.get(..from).unwrap_or(""), &new, written.get(to..).unwrap_or("")].concat();
         let changed = count > 0 && after != *written;
         let message = if changed { format!("{count} replacements made") } else { String::new() };
         let manner = Manner { backup: args.backup, validate: args.validate.clone(), ..Manner::default() };
-        let content = encoding.encode(&after).ok_or_else(|| {
-            raised(format!("'{}' codec can't encode what {path} would become", encoding.name()))
-        })?;
+        let content = match bytes {
+            true => Pattern::gather(&after),
+            false => encoding.encode(&after).ok_or_else(|| {
+                raised(format!("'{}' codec can't encode what {path} would become", encoding.name()))
+            })?,
+        };
         let edit = Edit::new(&facts, wanted, changed.then_some(content), manner)?;
-        let mut output = Output::new(!edit.is_nothing()).with("rc", 0).with("msg", edit.message(&message));
+        let mut output = Output::default()
+            .with("rc", 0)
+            .with("msg", edit.message(&message))
+            .with("changed", !edit.is_nothing());
         if changed && cx.diff {
+            let shown = |text: &str| if bytes { diff::text(&Pattern::gather(text)) } else { text.into() };
             let diff = json!({
-                "before_header": path, "before": written,
-                "after_header": path, "after": after,
+                "before_header": path, "before": shown(written),
+                "after_header": path, "after": shown(&after),
             });
             output = output.with("diff", diff);
         }
-        if edit.is_nothing() {
-            return Ok(Check::Done(output));
-        }
-        Ok(Check::Would { foreseen: output.clone(), change: Change { edit, output } })
+        Ok(Foreseen::or_done(edit, output))
     }
 
-    async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
-        let written = change.edit.run(cx).await?;
-        Ok(match written.and_then(|written| written.backup) {
-            Some(name) => change.output.with("backup_file", name),
-            None => change.output,
-        })
+    async fn apply(&self, change: Foreseen, cx: &Context) -> Result<Output, Failure> {
+        change.make(cx).await
     }
 }
 
@@ -138,12 +140,12 @@ impl Args {
     }
 
     /// The bytes between `after` and `before`; all without either.
-    fn section(&self, text: &str) -> Result<Option<(usize, usize)>, Failure> {
+    fn section(&self, text: &str, bytes: bool) -> Result<Option<(usize, usize)>, Failure> {
         if self.after.is_none() && self.before.is_none() {
             return Ok(Some((0, text.len())));
         }
         let flags = Flags { multiline: false, dotall: true };
-        let pattern = Pattern::text(&self.sections(), flags).map_err(raised)?;
+        let pattern = Pattern::of(bytes, &self.sections(), flags).map_err(raised)?;
         let captures = pattern.captures(text).map_err(Failure::new)?;
         Ok(captures.and_then(|found| found.name("subsection").map(|m| (m.start(), m.end()))))
     }

@@ -159,7 +159,7 @@ pub(crate) fn reason(said: &str) -> &str {
 }
 
 /// The same, as Python prints an `OSError`.
-pub(super) fn os_error(said: &str, path: &str) -> String {
+pub(crate) fn os_error(said: &str, path: &str) -> String {
     let reason = reason(said);
     let number = match reason {
         "Operation not permitted" => 1,

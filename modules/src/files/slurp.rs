@@ -35,7 +35,7 @@ impl Module for Slurp {
         let Some(content) = facts.content else {
             let why = if facts.seen.is_dir() {
                 format!("Source is a directory and must be a file: {source}")
-            } else if facts.seen.exists() || facts.seen.is_hidden() {
+            } else if facts.seen.exists() || facts.seen.hidden() == Some("Permission denied") {
                 format!("File is not readable: {source}")
             } else if matches!(&facts.seen.this, Found::Not(why) if why == "Not a directory") {
                 format!("Unable to slurp file: {source}")
@@ -45,7 +45,7 @@ impl Module for Slurp {
             return Err(Failure::new(why));
         };
         Ok(Check::Done(
-            Output::new(false)
+            Output::default()
                 .with("content", STANDARD.encode(content))
                 .with("source", source.as_str())
                 .with("encoding", "base64"),

@@ -50,7 +50,8 @@ impl Module for TempFile {
     }
 
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
-        let directory = args.path.as_deref().map_or_else(|| "\"${TMPDIR:-/tmp}\"".to_string(), word);
+        let directory =
+            args.path.as_deref().map(without_slash).map_or_else(|| "\"${TMPDIR:-/tmp}\"".to_string(), word);
         let make = if args.state == "directory" {
             "mkdir -m 700 -- \"$n\" 2>&1"
         } else {
@@ -80,4 +81,12 @@ fn name() -> String {
     let mut random = rand::rng();
     let mut letter = || LETTERS.get(random.random_range(0..LETTERS.len())).copied().unwrap_or(b'_');
     (0..8).map(|_| char::from(letter())).collect()
+}
+
+/// A directory without the slash at its end; the root stays.
+fn without_slash(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => path,
+        cut => cut,
+    }
 }

@@ -5,13 +5,12 @@ use super::attributes::{Wanted, with_attributes};
 use super::copy::one::{self, Asked, Source};
 use super::encoding::Encoding;
 use super::local::{self, basename};
-use super::pattern::raised;
 use indexmap::IndexMap;
 use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec};
-use muster_engine::template::{FileOptions, Value, Variable};
+use muster_engine::node::Node;
+use muster_engine::template::{FileOptions, Scope, Variable, about, managed};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,13 +77,29 @@ impl Module for Template {
         "- template: {src: haproxy.cfg.j2, dest: /etc/haproxy/haproxy.cfg, validate: \"haproxy -c -f %s\"}\n",
     )
     .side(Side::Both)
-    .manners(Manners { missing: Some("src and dest are required"), ..Manners::USUAL });
+    .manners(Manners {
+        missing: Some("src and dest are required"),
+        works: Some(super::copy::WORKS),
+        given: Some(&[]),
+        ..Manners::USUAL
+    });
     type Args = Args;
     type Change = one::Change;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<one::Change>, Failure> {
-        let path = cx.find("templates", &args.src)?;
-        let bytes = encoded(&rendered(args, &path, cx).await?, &args.output_encoding)?;
+        let nothing = cx.written.as_map().and_then(|map| map.get("src")).is_some_and(Node::is_null);
+        if nothing {
+            return Err(Failure::new("src and dest are required"));
+        }
+        let path = cx.find("templates", &args.src).map_err(uncalled)?;
+        if path.is_dir() {
+            let path = path.display();
+            return Err(Failure::new(format!(
+                "Task failed: An error occurred while trying to read the file '{path}': [Errno 21] Is a directory: '{path}'"
+            )));
+        }
+        let text = rendered(args, &path, cx).await;
+        let bytes = text.and_then(|text| encoded(&text, &args.output_encoding)).map_err(uncalled)?;
         let mut wanted = args.wanted.clone();
         if wanted.mode.as_ref() == Some(&Json::from("preserve")) {
             wanted.mode = Some(local::mode_of(&path)?.into());
@@ -109,6 +124,11 @@ impl Module for Template {
     }
 }
 
+/// A failure before anything was called: nothing is told of a call.
+fn uncalled(failure: Failure) -> Failure {
+    failure.with("invocation", serde_json::Value::Null)
+}
+
 /// The rendered text with its lines ended as wanted.
 async fn rendered(args: &Args, path: &Path, cx: &Context) -> Result<String, Failure> {
     let bytes = local::read(cx, path, true).await?;
@@ -127,8 +147,7 @@ async fn rendered(args: &Args, path: &Path, cx: &Context) -> Result<String, Fail
         comment,
         ..FileOptions::default()
     };
-    let managed = cx.scope.get("ansible_managed").ok().flatten().is_none();
-    let scope = cx.scope.with(names(args, path, managed)?);
+    let scope = cx.scope.with(names(args, path, &cx.scope)?);
     let name = path.display().to_string();
     let text = scope.file(&name, &text, &options)?;
     let newline = match args.newline_sequence.as_str() {
@@ -151,43 +170,20 @@ fn is_template(args: &Args, text: &str) -> bool {
 }
 
 /// The variables that a template has about itself.
-fn names(args: &Args, path: &Path, managed: bool) -> Result<IndexMap<Arc<str>, Variable>, Failure> {
-    let about = std::fs::metadata(path).map_err(|e| Failure::new(format!("{}: {e}", path.display())))?;
-    let time = |at: jiff::Timestamp| {
-        at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
-    };
-    let nanos = i32::try_from(about.mtime_nsec()).unwrap_or(0);
-    let modified = jiff::Timestamp::new(about.mtime(), nanos).unwrap_or_default();
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string();
-    let mut names = vec![
-        ("template_host", Value::from(host.trim())),
-        ("template_path", Value::from(args.src.as_str())),
-        ("template_mtime", Value::from(time(modified))),
-        ("template_uid", owner(about.uid()).map_or_else(|| Value::from(about.uid()), Value::from)),
-        ("template_run_date", Value::from(time(jiff::Timestamp::now()))),
-        ("template_destpath", Value::from(args.dest.as_str())),
-        ("template_fullpath", Value::from(full)),
-    ];
-    if managed {
-        names.push(("ansible_managed", Value::from("Ansible managed")));
+fn names(args: &Args, path: &Path, scope: &Scope) -> Result<IndexMap<Arc<str>, Variable>, Failure> {
+    let mut names = about(path, &args.src, Some(&args.dest))
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    if scope.get("ansible_managed").ok().flatten().is_none() {
+        let text = managed(scope.managed(), path, &names);
+        names.insert("ansible_managed".into(), Variable::Known(text));
     }
-    Ok(names.into_iter().map(|(name, value)| (Arc::from(name), Variable::Known(value))).collect())
-}
-
-/// The name of a user of this machine.
-fn owner(uid: u32) -> Option<String> {
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_string())
-    })
+    Ok(names)
 }
 
 /// Text in an encoding.
 fn encoded(text: &str, encoding: &str) -> Result<Vec<u8>, Failure> {
-    let found = Encoding::named(encoding).ok_or_else(|| raised(format!("unknown encoding: {encoding}")))?;
+    let found = Encoding::named(encoding)
+        .ok_or_else(|| Failure::new(format!("Task failed: unknown encoding: {encoding}")))?;
     found
         .encode(text)
         .ok_or_else(|| Failure::new(format!("the rendered text has characters that {encoding} has not")))

@@ -5,7 +5,7 @@ use super::attributes::{Plan, Wanted};
 use super::facts::{Facts, Stat};
 use super::script;
 use super::write::{Refused, Write, Written};
-use muster_engine::module::{Context, Failure};
+use muster_engine::module::{Check, Context, Failure, Output};
 use std::sync::Arc;
 
 /// What is to be done to a file.
@@ -89,6 +89,35 @@ impl Edit {
                 script::run(cx, &script).await.map(|_| None)
             }
         }
+    }
+}
+
+/// An edit with what its task says of it: what the modules that edit a file hand from looking to doing.
+#[derive(Debug)]
+pub(crate) struct Foreseen {
+    pub edit: Edit,
+    pub output: Output,
+}
+
+impl Foreseen {
+    /// What a look comes to: done where there is nothing to do.
+    pub fn or_done(edit: Edit, output: Output) -> Check<Self> {
+        if edit.is_nothing() {
+            return Check::Done(output);
+        }
+        Check::Would { foreseen: output.clone(), change: Self { edit, output } }
+    }
+
+    /// Makes the edit; `backup_file` is the copy that was kept, if one was.
+    ///
+    /// # Errors
+    /// As [`Edit::run`].
+    pub async fn make(self, cx: &Context) -> Result<Output, Failure> {
+        let written = self.edit.run(cx).await?;
+        Ok(match written.and_then(|written| written.backup) {
+            Some(name) => self.output.with("backup_file", name),
+            None => self.output,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::get_url::name_of;
 use super::script::{self, Answer, quote, word};
 use super::{download, local};
 use crate::command::Sent;
-use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt, Output, Spec, python_str};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -35,6 +35,57 @@ pub(super) struct Args {
     #[serde(flatten)]
     wanted: Wanted,
 }
+
+/// What Ansible calls the reader of zip files.
+const ZIP: &str = "ZipArchive";
+
+/// How each entry of a zip file differs from what is there, a line each in the manner of rsync: new ones, then content, size,
+/// time, mode, and owner or group. Modes are tried on a file and a directory of nobody's.
+const ITEMS: &str = r#"octal() { p=${1#?}; m=0; while [ -n "$p" ]; do m=$((m * 2)); case $p in [rwxst]*) m=$((m + 1)) ;; esac; p=${p#?}; done; }
+moded() {
+  now=$(stat -c %a "$p")
+  if [ -n "$mode" ]; then
+    if [ $t = d ]; then try=$trial; else try=$trial/f; : > "$try"; fi
+    chmod "$now" "$try"; chmod -- "$mode" "$try"; want=$(stat -c %a "$try"); chmod 700 "$trial"
+  else
+    case $perm in
+    ??????????) ;;
+    *) case $t$perm in d*|*rwx*) perm=-rwxrwxrwx ;; *) perm=-rw-rw-rw- ;; esac ;;
+    esac
+    save=$p; octal "$perm"; p=$save; want=$(printf %o $((m & ~0$(umask))))
+  fi
+  [ "$now" = "$want" ]
+}
+items() {
+  trial=
+  [ -z "$mode" ] || trial=$(mktemp -d) || die 'no temporary directory could be made'
+  while read -r perm _ _ size _ _ stamp name; do
+    case $stamp in ????????.??????) ;; *) continue ;; esac
+    case $name in */) t=d ;; *) case $perm in l*) t=L ;; *) t=f ;; esac ;; esac
+    p=$dest/${name%/}
+    if [ $t = d ] && [ ! -d "$p" ] || [ ! -e "$p" ] && [ ! -L "$p" ]; then printf '>%s++++++.?? %s
+' $t "$name"; continue; fi
+    if [ $t = f ] && [ -d "$p" ]; then printf 'cf++++++.?? %s
+' "$name"; continue; fi
+    h=. c=. z=. w=. q=. o=.
+    if [ $t = f ]; then
+      there=$(date -r "$p" +%Y%m%d.%H%M%S)
+      if [ -z "$newer" ]; then [ "$there" = "$stamp" ] || w=t
+      elif [ "$(printf '%s
+%s
+' "$there" "$stamp" | sort | head -n 1)" != "$stamp" ]; then h='>'; fi
+      [ $(wc -c < "$p") -eq "$size" ] || z=s
+      unzip -p "$s" "$name" 2>/dev/null </dev/null | cmp -s - "$p" || c=c
+    fi
+    [ $t = L ] || moded || q=p
+    [ "$(stat -c %U "$p")" = "$owner" ] || o=o
+    [ "$(stat -c %G "$p")" = "$group" ] || o=g
+    case $h$c$z$w$q$o in ......) ;; *) printf '%s%s..?? %s
+' "$h$t" "$c$z$w$q$o" "$name" ;; esac
+  done
+  [ -z "$trial" ] || rm -rf -- "$trial"
+}
+"#;
 
 /// The beginning of the script. `tool` is GNU tar's name, if `gnu` says that there is one.
 const TOOLS: &str = r#"export LC_ALL=C
@@ -66,7 +117,7 @@ impl Module for Unarchive {
         ],
     )
     .examples("- unarchive: {src: /var/cache/etcd.tar.gz, dest: /opt, remote_src: true, extra_opts: [--strip-components=1]}\n")
-    .manners(Manners { missing: Some("src (or content) and dest are required"), ..Manners::USUAL });
+    .manners(Manners { missing: Some("src (or content) and dest are required"), works: Some(("ansible.legacy.unarchive", &[])), ..Manners::USUAL });
     type Args = Args;
     type Change = (Args, Box<Facts>);
 
@@ -83,69 +134,79 @@ impl Module for Unarchive {
         let facts = Look::at(&args.dest).wanted(&args.wanted).more(&created).run(cx).await?;
         if !facts.more.is_empty() {
             let message = format!("skipped, since {} exists", facts.more);
-            return Ok(Check::Done(Output::new(false).with("skipped", true).with("msg", message)));
+            return Ok(Check::Done(Output::passed_over(message)));
         }
         if !facts.seen.is_dir() {
-            return Err(Failure::new(format!("dest '{}' must be an existing dir", facts.path)));
+            let message = format!("dest '{}' must be an existing dir", facts.path);
+            return Err(Failure::new(message).raised());
         }
         if cx.check_mode {
-            let message =
-                "remote module (ansible.legacy.unarchive) does not support check mode when using gtar";
-            return Ok(Check::Done(Output::new(false).with("skipped", true).with("msg", message)));
+            return Ok(Check::Done(unpack(&args, &facts, cx).await?));
         }
         Ok(Check::Would { change: (args, Box::new(facts)), foreseen: Output::new(true) })
     }
 
     async fn apply(&self, (args, facts): Self::Change, cx: &Context) -> Result<Output, Failure> {
-        let script = script(&args, &facts);
-        let done = if args.remote_src {
-            script::exec(cx, &script, None).await?
-        } else {
-            let found = local::find(cx, &args.src, "Task failed: ")?;
-            let sent =
-                Sent { name: "source", bytes: local::read(cx, &found, args.decrypt).await?, beside: None };
-            let mut command = sent.command(&script::complete(&script));
-            command.cap = Some(usize::MAX);
-            cx.exec(command).await?
-        };
-        if !done.succeeded() {
-            return Err(script::failure(&done));
-        }
-        let mut answer = Answer::new(done.stdout);
-        let (handler, source, listed) = (answer.field()?, answer.field()?, answer.field()?);
-        let changed = answer.field()? == "changed";
-        let mut output = Output::new(changed)
-            .with("handler", handler)
-            .with("dest", facts.path.as_str())
-            .with("src", source.as_str());
-        if changed {
-            let (rc, out, err) =
-                (answer.field()?.parse::<i64>().unwrap_or(1), answer.field()?, answer.field()?);
-            let cmd = answer.field()?;
-            let cmd: Vec<&str> = cmd.lines().collect();
-            output = output.with("extract_results", json!({"cmd": cmd, "rc": rc, "out": out, "err": err}));
-            if rc != 0 {
-                let mut failure = Failure::new(format!("failed to unpack {source} to {}", facts.path));
-                failure.result.extend(output.result);
-                return Err(failure.with("changed", false));
-            }
-        }
-        let excluded = |name: &&str| args.exclude.iter().any(|one| one.trim_end_matches('/') == *name);
-        let names: Vec<&str> = listed
-            .lines()
-            .map(|name| name.strip_prefix('/').unwrap_or(name))
-            .filter(|name| !excluded(name))
-            .collect();
-        if own(&args, &facts, &names, cx).await? {
-            output = output.with("changed", true);
-        }
-        if args.list_files {
-            output = output.with("files", json!(names));
-        }
-        let mut answer = script::run(cx, &format!("look {}\n", quote(&facts.path))).await?;
-        Seen::read(&mut answer)?.describe(&mut output.result);
-        Ok(output)
+        unpack(&args, &facts, cx).await
     }
+}
+
+/// Compares, and unpacks what differs; in check mode only a zip file can be compared.
+async fn unpack(args: &Args, facts: &Facts, cx: &Context) -> Result<Output, Failure> {
+    let script = script(args, facts, cx.check_mode);
+    let done = if args.remote_src {
+        script::exec(cx, &script, None).await?
+    } else {
+        let found = local::find(cx, &args.src, "Task failed: ")?;
+        let sent = Sent { name: "source", bytes: local::read(cx, &found, args.decrypt).await?, beside: None };
+        let mut command = sent.command(&script::complete(&script));
+        command.cap = Some(usize::MAX);
+        cx.exec(command).await?
+    };
+    if !done.succeeded() {
+        return Err(script::failure(&done));
+    }
+    let mut answer = Answer::new(done.stdout);
+    let (handler, source, listed) = (answer.field()?, answer.field()?, answer.field()?);
+    if cx.check_mode && handler != ZIP {
+        let message = "remote module (ansible.legacy.unarchive) does not support check mode when using gtar";
+        return Ok(Output::new(false).with("skipped", true).with("msg", message));
+    }
+    let differences = answer.field()?;
+    let changed = answer.field()? == "changed";
+    let mut output = Output::new(changed)
+        .with("handler", handler)
+        .with("dest", facts.path.as_str())
+        .with("src", source.as_str());
+    if changed && !cx.check_mode {
+        let (rc, out, err) = (answer.field()?.parse::<i64>().unwrap_or(1), answer.field()?, answer.field()?);
+        let cmd = answer.field()?;
+        let cmd: Vec<&str> = cmd.lines().collect();
+        output = output.with("extract_results", json!({"cmd": cmd, "rc": rc, "out": out, "err": err}));
+        if rc != 0 {
+            let mut failure = Failure::new(format!("failed to unpack {source} to {}", facts.path));
+            failure.result.extend(output.result);
+            return Err(failure.with("changed", false));
+        }
+    }
+    let excluded = |name: &&str| args.exclude.iter().any(|one| one.trim_end_matches('/') == *name);
+    let names: Vec<&str> = listed
+        .lines()
+        .map(|name| name.strip_prefix('/').unwrap_or(name))
+        .filter(|name| !excluded(name))
+        .collect();
+    if !cx.check_mode && own(args, facts, &names, cx).await? {
+        output = output.with("changed", true);
+    }
+    if !differences.is_empty() {
+        output = output.with("diff", json!({"prepared": differences}));
+    }
+    if args.list_files {
+        output = output.with("files", json!(names));
+    }
+    let mut answer = script::run(cx, &format!("look {}\n", quote(&facts.path))).await?;
+    Seen::read(&mut answer)?.describe(&mut output.result);
+    Ok(output)
 }
 
 /// Sets owner and mode on everything that was in the archive; says whether that changed anything.
@@ -180,7 +241,7 @@ async fn own(args: &Args, facts: &Facts, names: &[&str], cx: &Context) -> Result
 }
 
 /// The script: which program reads it, what is in it, whether something differs, and unpacking.
-fn script(args: &Args, facts: &Facts) -> String {
+fn script(args: &Args, facts: &Facts, dry: bool) -> String {
     let words = |texts: Vec<String>| texts.iter().map(|text| format!(" {}", quote(text))).collect::<String>();
     let mut options = vec![];
     if !args.extra_opts.is_empty() {
@@ -222,6 +283,8 @@ fn script(args: &Args, facts: &Facts) -> String {
     let zip_names = if args.include.is_empty() { String::new() } else { include.clone() };
     let zip_out =
         if args.exclude.is_empty() { String::new() } else { format!(" -x{}", words(args.exclude.clone())) };
+    let mode = args.wanted.mode.as_ref().map(python_str).unwrap_or_default();
+    let named = |name: &Option<String>, own: &str| name.as_deref().map_or_else(|| own.to_string(), quote);
     let zip_options = words(args.extra_opts.clone());
     format!(
         r#"{TOOLS}dest={dest}; {source}
@@ -238,7 +301,8 @@ has zipinfo || zip="${{zip:+$zip or }}'zipinfo'"
 [ -z "$zip" ] || zip="Unable to find required $zip binary in the path.
 "
 handler=
-if has unzip && l=$(unzip -Z1 "$s"{zip_names}{zip_out} 2>/dev/null) && [ -n "$l" ]; then handler=ZipArchive
+if has unzip && l=$(unzip -Z1 "$s"{zip_names}{zip_out} 2>/dev/null) && [ -n "$l" ]; then handler={ZIP}
+elif [ -n "{dry}" ]; then handler=TarArchive; l=
 elif [ -n "$gnu" ]; then
   for h in TgzArchive:-z TarArchive: TarBzipArchive:-j TarXzArchive:-J TarZstdArchive:--use-compress-program=zstd; do
     flag=${{h#*:}}
@@ -249,19 +313,22 @@ fi
 [ -n "$handler" ] || die "Failed to find handler for \"$s\". Make sure the required command to extract the file is installed.
 $zip$why"
 put $handler; put "$s"; put "$l"
-if [ $handler = ZipArchive ]; then
-  same=1; n='
-'; o=$IFS; IFS=$n; set -f
-  for name in $l; do
-    case $name in */) [ -d "$dest/$name" ] || same= ;;
-    *) [ -f "$dest/$name" ] && unzip -p "$s" "$name" 2>/dev/null | cmp -s - "$dest/$name" || same= ;; esac
-    [ -n "$same" ] || break
-  done; IFS=$o; set +f
-  if [ -n "$same" ]; then put same; else put changed; put_cmd "$(command -v unzip)" -o{zip_options} "$s"{zip_names}{zip_out} -d "$dest"; fi
-elif [ -z "$(compare $flag 2>&1 </dev/null | grep -E '{counted}')" ]; then put same
+if [ $handler = {ZIP} ]; then
+  mode={mode} owner={owner} group={group} newer={newer}
+  {ITEMS}differences=$(zipinfo -T -s "$s"{zip_names}{zip_out} 2>/dev/null | items; echo .)
+  put "${{differences%.}}"
+  if [ "$differences" = . ]; then put same
+  else put changed; [ -n "{dry}" ] || put_cmd "$(command -v unzip)" -o{zip_options} "$s"{zip_names}{zip_out} -d "$dest"; fi
+elif [ -n "{dry}" ]; then :
+elif put ''; [ -z "$(compare $flag 2>&1 </dev/null | grep -E '{counted}')" ]; then put same
 else put changed; extract $flag; fi
 exit 0
 "#,
         dest = quote(&facts.path),
+        mode = quote(&mode),
+        owner = named(&args.wanted.owner, "$(id -un)"),
+        group = named(&args.wanted.group, "$(id -gn)"),
+        newer = if args.keep_newer { "1" } else { "" },
+        dry = if dry { "1" } else { "" },
     )
 }

@@ -63,6 +63,16 @@ pub(crate) enum Refused {
     Failed(Failure),
 }
 
+impl std::convert::From<Refused> for Failure {
+    /// In the words of what refused it.
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Invalid { err, .. } => Self::new(err),
+            Refused::Failed(failure) => failure,
+        }
+    }
+}
+
 impl From {
     fn stdin(&self) -> Option<Arc<[u8]>> {
         match self {
@@ -182,13 +192,28 @@ impl Write {
         let mut answer = Answer::new(done.stdout.clone());
         match answer.next().as_deref() {
             Some("ok") if done.succeeded() => Written::read(&mut answer).map_err(Refused::Failed),
+            Some("unstarted") => Err(Refused::Failed(unstarted(&answer.next().unwrap_or_default()))),
             Some("invalid") => Err(Refused::Invalid {
                 rc: answer.next().and_then(|rc| rc.parse().ok()).unwrap_or(1),
                 out: answer.next().unwrap_or_default(),
                 err: done.err().into_owned(),
             }),
-            _ => Err(Refused::Failed(script::failure(&done))),
+            _ => Err(Refused::Failed(self.unplaced(script::failure(&done)))),
         }
+    }
+}
+
+impl Write {
+    /// A failure in Ansible's words, where no file could be made beside the one to write.
+    fn unplaced(&self, failure: Failure) -> Failure {
+        let said = failure.message();
+        if !said.starts_with("mktemp: ") {
+            return failure;
+        }
+        let (above, name) = self.path.rsplit_once('/').unwrap_or((".", &self.path));
+        let why = script::os_error(said, &format!("{above}/.ansible_tmp{name}"));
+        let lead = format!("The destination directory '{above}' is not writable by the current user");
+        Failure::new(format!("Task failed: Module failed: {lead}: {why}"))
     }
 }
 
@@ -198,6 +223,15 @@ impl Written {
         let temporary = answer.field()?;
         Ok(Self { backup, temporary, seen: Seen::read(answer)? })
     }
+}
+
+/// The failure of a command to validate that there is no program for.
+fn unstarted(command: &str) -> Failure {
+    let mut failure = Failure::new("Error executing command.").with("rc", 2).with("cmd", command);
+    for key in ["stdout", "stderr"] {
+        failure = failure.with(key, "").with(&format!("{key}_lines"), serde_json::json!([]));
+    }
+    failure
 }
 
 /// Runs the command on the temporary file, which keeps the ending of the destination's name.
@@ -214,8 +248,10 @@ fn validation(command: &str, path: &str) -> Result<String, Failure> {
         "" => String::new(),
         ending => format!("e=$(mv -- \"$t\" \"$t\"{0} 2>&1) || die \"$e\"; t=$t{0}\n", quote(ending)),
     };
+    let (first, shown) = (words.first().map_or("''", String::as_str), words.join("' '"));
     Ok(format!(
-        "{rename}o=$({}); r=$?\n[ \"$r\" -eq 0 ] || {{ put invalid; put \"$r\"; put \"$o\"; exit 91; }}\n",
+        "{rename}command -v {first} >/dev/null 2>&1 || {{ put unstarted; put {shown}; exit 91; }}\n\
+         o=$({}); r=$?\n[ \"$r\" -eq 0 ] || {{ put invalid; put \"$r\"; put \"$o\"; exit 91; }}\n",
         words.join(" ")
     ))
 }
@@ -243,6 +279,31 @@ mod tests {
         assert!(script.contains("t=$t'.conf'"));
         assert!(!validation("true %s", "/etc/sudoers").unwrap().contains("mv --"));
         assert!(!validation("true %s", "/etc/.hidden").unwrap().contains("mv --"));
+    }
+
+    #[test]
+    fn a_directory_that_takes_no_file_is_named() {
+        let write = Write {
+            path: "/ro/f".into(),
+            shown: "/ro/f".into(),
+            from: From::Bytes(Arc::from(&b""[..])),
+            uid: None,
+            gid: None,
+            bits: 0o644,
+            labels: Plan::default(),
+            backup: false,
+            validate: None,
+            unsafe_writes: false,
+            parents: false,
+            first: String::new(),
+        };
+        let said = "mktemp: failed to create file via template '/ro/.ansible_tmpXXXXXX': Permission denied";
+        assert_eq!(
+            write.unplaced(Failure::new(said)).message(),
+            "Task failed: Module failed: The destination directory '/ro' is not writable by the current user: \
+             [Errno 13] Permission denied: b'/ro/.ansible_tmpf'"
+        );
+        assert_eq!(write.unplaced(Failure::new("another")).message(), "another");
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Module for AddHost {
         let named =
             ["name", "hostname", "host"].iter().find_map(|key| args.get(*key)).filter(|n| !n.is_null());
         let Some(named) = named else {
-            return Err(Failure::new("name, host or hostname needs to be provided"));
+            return Err(Failure::new("name, host or hostname needs to be provided").raised());
         };
         let text = named.as_str().map_or_else(|| named.to_string(), str::to_string);
         let (name, port) = address(&text);
@@ -74,7 +74,7 @@ fn groups(given: Option<&Json>) -> Result<Vec<String>, Failure> {
         Some(Json::Array(items)) => {
             items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_string)).collect()
         }
-        Some(_) => return Err(Failure::new("Groups must be specified as a list.")),
+        Some(_) => return Err(Failure::new("Groups must be specified as a list.").raised()),
     };
     let mut seen: Vec<String> = vec![];
     for name in names.iter().map(|name| name.trim()) {

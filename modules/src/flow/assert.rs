@@ -2,10 +2,10 @@
 
 use super::written;
 use muster_engine::module::{
-    Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE,
+    Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE, python_type,
 };
 use muster_engine::node::{self, Node};
-use muster_engine::template::{Expr, Fault, Scope};
+use muster_engine::template::{Expr, Fault, Scope, to_json};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -68,9 +68,21 @@ impl Module for Assert {
 /// The conditions under `that`: a list, one alone, or the list that a template gives.
 pub(super) fn conditions(that: &Json, cx: &Context) -> Result<Vec<Node>, Failure> {
     let node = written::node(cx, &["that"], that);
+    let trusted = |value: &Json| match value.as_str() {
+        Some(text) if !written::is_template(text) && !cx.scope.is_written(text) => {
+            Err(Failure::new("Task failed: Encountered untrusted template or expression."))
+        }
+        _ => Ok(()),
+    };
+    let is_here = cx.written.as_map().is_some_and(|map| map.get("that").is_some());
+    if !is_here {
+        let items = that.as_array().map_or(std::slice::from_ref(that), Vec::as_slice);
+        items.iter().try_for_each(trusted)?;
+    }
     if let Some(text) = node.as_str().filter(|text| written::is_template(text)) {
-        let listed = cx.scope.render(&node).ok().and_then(|value| serde_json::to_value(value).ok());
+        let listed = cx.scope.render(&node).ok().and_then(|value| to_json(&value).ok());
         if let (Some(Json::Array(items)), false) = (listed, text.is_empty()) {
+            items.iter().try_for_each(trusted)?;
             return Ok(items.iter().map(|item| written::made(item, node.span)).collect());
         }
     }
@@ -86,6 +98,9 @@ pub(super) fn conditions(that: &Json, cx: &Context) -> Result<Vec<Node>, Failure
 /// It is no condition, does not parse, fails, or its result is no boolean.
 pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, Fault> {
     let fault = |message: String| Fault::new(message, Some(that.span)).of(that.span);
+    if that.is_null() {
+        return Err(fault("Empty conditional expressions are not allowed.".into()));
+    }
     if !matches!(that.kind, node::Kind::Bool(_) | node::Kind::Str(_)) && that.as_str().is_none() {
         return Err(fault("Conditional expressions must be strings.".into()));
     }
@@ -96,12 +111,7 @@ fn texts(option: &str, value: &Json) -> Result<(), Failure> {
     let kind = match value {
         Json::String(_) => return Ok(()),
         Json::Array(items) if items.iter().all(Json::is_string) => return Ok(()),
-        Json::Array(_) => "list",
-        Json::Object(_) => "dict",
-        Json::Bool(_) => "bool",
-        Json::Null => "NoneType",
-        Json::Number(n) if n.is_f64() => "float",
-        Json::Number(_) => "int",
+        other => python_type(other),
     };
     Err(Failure::new(format!(
         "argument '{option}' is of type {kind} and we were unable to convert to str_or_list_of_str: \

@@ -5,7 +5,7 @@ use muster_engine::module::{
     Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE,
 };
 use muster_engine::node::{self, Node};
-use muster_engine::template::{Expr, Scope, from_json, text_of};
+use muster_engine::template::{Expr, Scope, from_json, text_of, to_json};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -44,7 +44,7 @@ impl Module for Debug {
             Some(var) => shown(var, cx)?,
             None => Output::default().with("msg", args.msg.clone()),
         };
-        Ok(Check::Done(output.with(VERBOSE, true).with("changed", false)))
+        Ok(Check::Done(output.with(VERBOSE, true)))
     }
 
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
@@ -64,7 +64,7 @@ fn shown(var: &Json, cx: &Context) -> Result<Output, Failure> {
             "The result of the `var` expression could not be omitted; a placeholder was used instead.",
         )),
         Ok(value) => {
-            let json = serde_json::to_value(&value).map_err(|error| unresolved(&error.to_string()))?;
+            let json = to_json(&value).map_err(|fault| unresolved(&fault.message))?;
             Ok(Output::default().with(&text, json))
         }
         Err(fault) if fault.undefined => {

@@ -1,6 +1,7 @@
 //! `ansible.builtin.include_vars`: variables from files of the controller. They are given as written, in
 //! [`Output::vars`], so that templates in them are rendered when they are touched.
 
+use crate::files::pattern::{Flags, Pattern};
 use fancy_regex::Regex;
 use muster_engine::diagnostic::Diagnostics;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Side, Spec};
@@ -69,13 +70,15 @@ impl Module for IncludeVars {
             secret: false,
         };
         match (file, &args.dir) {
-            (Some(_), Some(_)) => {
+            (Some(_), of_dir) if of_dir.is_some() || names_a_directory(cx) => {
                 let mixed =
                     "Task failed: You are mixing file only and dir only arguments, these are incompatible";
                 return Err(Failure::new(mixed));
             }
-            (Some(file), None) => {
-                let path = cx.find("vars", file.trim_end_matches('\n')).map_err(absent)?;
+            (Some(file), _) => {
+                let path = cx
+                    .find("vars", file.trim_end_matches('\n'))
+                    .map_err(|failure| failed(failure.message()))?;
                 reading.read(&path)?;
             }
             (None, Some(dir)) => {
@@ -85,9 +88,7 @@ impl Module for IncludeVars {
                 }
             }
             (None, None) => {
-                return Err(absent(Failure::new(format!(
-                    "Could not find file on the Ansible Controller.{REMOTE}"
-                ))));
+                return Err(failed(format!("Could not find file on the Ansible Controller.{REMOTE}")));
             }
         }
         let vars = match &args.name {
@@ -98,7 +99,7 @@ impl Module for IncludeVars {
             )]),
         };
         let vars = if args.hash_behaviour.as_deref() == Some("merge") { merged(vars, cx)? } else { vars };
-        let mut output = Output::new(false).with("ansible_included_var_files", json!(reading.files));
+        let mut output = Output::default().with("ansible_included_var_files", json!(reading.files));
         if reading.secret {
             output = output.with("_ansible_no_log", true);
         }
@@ -162,10 +163,11 @@ fn written(value: &Json, span: Span) -> Node {
 const REMOTE: &str =
     "\nIf you are using a module and expect the file to exist on the remote, see the remote_src option";
 
-/// A file that is not there, as this module says so: in `message`.
-fn absent(failure: Failure) -> Failure {
-    let message = failure.result.get("msg").cloned().unwrap_or_default();
+/// What is wrong with a file, as this module says so: in `message`.
+fn failed(message: impl Into<String>) -> Failure {
+    let message = message.into();
     Failure::new("Task failed: Action failed: Unknown error.")
+        .caused_by(message.as_str())
         .with("message", message)
         .with("ansible_facts", json!({}))
         .with("ansible_included_var_files", json!([]))
@@ -183,10 +185,10 @@ fn directory(dir: &str, cx: &Context) -> Result<PathBuf, Failure> {
     }
 }
 
-fn failed(message: String) -> Failure {
-    Failure::new(message.clone())
-        .with("message", message)
-        .with("ansible_included_var_files", Json::Array(vec![]))
+/// Whether the task says anything that only a directory has.
+fn names_a_directory(cx: &Context) -> bool {
+    let only = ["dir", "depth", "files_matching", "ignore_files", "extensions", "ignore_unknown_extensions"];
+    cx.written.as_map().is_some_and(|map| only.iter().any(|name| map.get(name).is_some()))
 }
 
 /// What has been read so far.
@@ -204,6 +206,8 @@ impl Reading {
     /// The files of a directory, in the order they are read.
     fn chosen(&self, args: &Args, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         let regex = |text: &str| {
+            Pattern::text(text, Flags::default())
+                .map_err(|error| Failure::new(format!("Task failed: {error}")))?;
             Regex::new(text)
                 .map_err(|_| Failure::new(format!("Task failed: Invalid regular expression: {text}")))
         };
@@ -219,7 +223,7 @@ impl Reading {
             .filter(|path| path.is_file())
             .collect();
         paths.sort_by(|a, b| (a.parent(), a.file_name()).cmp(&(b.parent(), b.file_name())));
-        let mut chosen = vec![];
+        let mut chosen: Vec<PathBuf> = vec![];
         for path in paths {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
             let has = |regex: &Regex| regex.is_match(name).unwrap_or(false);
@@ -232,10 +236,9 @@ impl Reading {
                 false if args.ignore_unknown_extensions => {}
                 false => {
                     let known = args.extensions.join(", ");
-                    return Err(failed(format!(
-                        "{} does not have a valid extension: {known}",
-                        path.display()
-                    )));
+                    let read: Vec<String> = chosen.iter().map(|path| path.display().to_string()).collect();
+                    let message = format!("{} does not have a valid extension: {known}", path.display());
+                    return Err(failed(message).with("ansible_included_var_files", read));
                 }
             }
         }
@@ -246,17 +249,28 @@ impl Reading {
     fn read(&mut self, path: &Path) -> Result<(), Failure> {
         let shown = path.display();
         let sources = Sources::default();
-        let wrong = |message: String| failed(format!("could not read {shown}: {message}"));
-        let mut text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let mut text = std::fs::read_to_string(path).map_err(|error| {
+            let why = error.to_string();
+            let why = why.split(" (os error").next().unwrap_or_default();
+            let number = error.raw_os_error().unwrap_or(0);
+            failed(format!(
+                "An error occurred while trying to read the file '{shown}': [Errno {number}] {why}: '{shown}'"
+            ))
+        })?;
         if vault::is_encrypted(&text) {
-            text = self.secrets.decrypt(&text).map_err(|error| wrong(error.to_string()))?;
+            text = self
+                .secrets
+                .decrypt(&text)
+                .map_err(|error| failed(format!("could not read {shown}: {error}")))?;
             self.secret = true;
         }
         let source = sources.add(path, text);
         let documents = node::parse(&sources, source, Limits::default(), &mut Diagnostics::default());
         let documents = documents.map_err(|error| {
             let place = error.labels.first().map(|label| sources.place(label.span).to_string());
-            wrong(format!("{} at {}", error.message, place.unwrap_or_else(|| shown.to_string())))
+            let place = place.unwrap_or_else(|| shown.to_string());
+            let words = format!("{} at {place}", error.message.trim_end_matches('.'));
+            failed(error.message).caused_by(words)
         })?;
         let document = documents.into_iter().next().filter(|node| !node.is_null());
         let pairs = match document.as_ref().map(|node| &node.kind) {

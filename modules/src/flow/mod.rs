@@ -47,21 +47,16 @@ pub(crate) fn add(registry: Registry) -> Registry {
         .with(SiteCheck)
 }
 
+/// Words of Jinja that name no variable.
+const RESERVED: [&str; 7] = ["true", "false", "none", "True", "False", "None", "not"];
+
 /// The name, if a variable may have it.
 ///
 /// # Errors
 /// The message Ansible gives.
-/// Words of Python and Jinja that name no variable.
-const RESERVED: [&str; 38] = [
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
-    "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
-    "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "true",
-    "false", "none",
-];
-
 fn variable_name(name: &str) -> Result<(), Failure> {
-    let starts = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    if starts && name.chars().all(|c| c.is_alphanumeric() || c == '_') && !RESERVED.contains(&name) {
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !RESERVED.contains(&name) {
         return Ok(());
     }
     Err(Failure::new(format!("Task failed: Invalid variable name '{name}'.")))

@@ -40,13 +40,21 @@ impl Module for Pause {
     type Args = Args;
     type Change = Infallible;
 
-    async fn check(&self, args: &Args, _cx: &Context) -> Result<Check<Infallible>, Failure> {
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         let minutes = whole("minutes", args.minutes.as_ref())?;
         let seconds = minutes.map(|n| n.saturating_mul(60)).or(whole("seconds", args.seconds.as_ref())?);
         let (began, start) = (Instant::now(), Zoned::now());
         let (mut typed, mut warning) = (String::new(), None);
         match seconds {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.max(1))).await,
+            Some(seconds) => {
+                let seconds = seconds.max(1);
+                let hidden = if args.echo { "" } else { " (output is hidden)" };
+                cx.live.line(format!("Pausing for {seconds} seconds{hidden}"));
+                if args.prompt.is_some() {
+                    cx.live.line("(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)");
+                }
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
             None if std::io::stdin().is_terminal() => {
                 let prompt = args.prompt.as_deref().unwrap_or("Press enter to continue, Ctrl+C to interrupt");
                 typed = asked(prompt, args.echo).await;
@@ -96,7 +104,8 @@ fn whole(option: &str, value: Option<&Json>) -> Result<Option<u64>, Failure> {
     Err(Failure::new(format!(
         "argument '{option}' is of type {kind} and we were unable to convert to int: \
          invalid literal for int() with base 10: '{text}'"
-    )))
+    ))
+    .raised())
 }
 
 /// One line from the terminal. The thread that reads is left behind when the run is cancelled: a read cannot be.

@@ -37,9 +37,9 @@ impl Module for SetFact {
         }
         if facts.is_empty() {
             let needed = "No key/value pairs provided, at least one is required for this action to succeed";
-            return Err(Failure::new(needed));
+            return Err(Failure::new(needed).raised());
         }
-        let mut output = Output::new(false).with("ansible_facts", Json::Object(facts));
+        let mut output = Output::default().with("ansible_facts", Json::Object(facts));
         if cacheable {
             output = output.with("_ansible_facts_cacheable", true);
         }

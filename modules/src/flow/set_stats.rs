@@ -23,7 +23,7 @@ impl Module for SetStats {
     const SPEC: Spec = Spec::new(
         "Keeps values that are shown with the statistics at the end of the run.",
         &[
-            Opt::new("data", Kind::Raw, "Names and values.").required(),
+            Opt::new("data", Kind::Raw, "Names and values.").default("{}"),
             Opt::new("per_host", Kind::Raw, "Whether they are kept for this host alone.").default("false"),
             Opt::new("aggregate", Kind::Raw, "Whether a value is added to the one that is already there.")
                 .default("true"),
@@ -47,7 +47,7 @@ impl Module for SetStats {
             "per_host": boolean(&args.per_host).unwrap_or(false),
             "aggregate": boolean(&args.aggregate).unwrap_or(false),
         });
-        Ok(Check::Done(Output::new(false).with("ansible_stats", stats)))
+        Ok(Check::Done(Output::default().with("ansible_stats", stats)))
     }
 
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {

@@ -2,6 +2,7 @@
 //! `meta/argument_specs.yml` does. A spec as data and values come in, every mistake goes out at once.
 
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Side, Spec};
+use muster_engine::template::to_json;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -39,8 +40,16 @@ impl Module for ValidateArgumentSpec {
     type Args = Args;
     type Change = Infallible;
 
-    async fn check(&self, args: &Args, _cx: &Context) -> Result<Check<Infallible>, Failure> {
-        let errors = mistakes(options(&args.argument_spec), &args.provided_arguments);
+    async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
+        // Variables of these names count where no argument is given.
+        let mut given = Map::new();
+        for name in args.argument_spec.keys() {
+            if let Some(known) = cx.scope.get(name)? {
+                given.insert(name.clone(), to_json(&known)?);
+            }
+        }
+        given.extend(args.provided_arguments.clone());
+        let errors = mistakes(options(&args.argument_spec), &given);
         if errors.is_empty() {
             let output = Output::new(false).with("msg", "The arg spec validation passed");
             return Ok(Check::Done(output.with("validate_args_context", args.validate_args_context.clone())));
@@ -67,7 +76,9 @@ fn mistakes(options: &'static [Opt], given: &Map) -> Vec<String> {
         let Some(value) = given.get(&key).cloned() else { continue };
         let alone = Spec::new("", std::slice::from_ref(option));
         if let Err(error) = alone.convert("", Map::from_iter([(option.name.to_string(), value)])) {
-            wrong.push(error);
+            if !error.starts_with("Unsupported parameters") {
+                wrong.push(error);
+            }
             // A value that does not fit is not missing too.
             fitting.insert(key, Json::Null);
         }
@@ -81,14 +92,26 @@ fn mistakes(options: &'static [Opt], given: &Map) -> Vec<String> {
         .collect();
     missing.sort_unstable();
     let known = |key: &str| options.iter().any(|o| o.name == key || o.aliases.contains(&key));
-    let unknown: Vec<&str> = given.keys().map(String::as_str).filter(|key| !known(key)).collect();
+    let mut unknown: Vec<String> = given.keys().filter(|key| !known(key)).cloned().collect();
+    let mut among = options;
+    for option in options.iter().filter(|option| !option.options.is_empty()) {
+        let inner = given.get(option.name).and_then(Json::as_object).into_iter().flat_map(Map::keys);
+        let of = |key: &&String| {
+            !option.options.iter().any(|o| o.name == **key || o.aliases.contains(&key.as_str()))
+        };
+        for key in inner.filter(of) {
+            unknown.push(format!("{}.{key}", option.name));
+            among = option.options;
+        }
+    }
+    unknown.sort();
     let mut all = vec![];
     if !missing.is_empty() {
         all.push(format!("missing required arguments: {}", missing.join(", ")));
     }
     all.extend(wrong);
     if !unknown.is_empty() {
-        let mut supported: Vec<&str> = options.iter().map(|option| option.name).collect();
+        let mut supported: Vec<&str> = among.iter().map(|option| option.name).collect();
         supported.sort_unstable();
         let supported = supported.join(", ");
         all.push(format!("{}. Supported parameters include: {supported}.", unknown.join(", ")));

@@ -1,18 +1,25 @@
 """Runs filters, tests and lookups of the site, one request a line. Standard input brings requests and the answers to
 what a plugin asks for meanwhile; answers and questions go to what was standard output, and whatever a plugin prints goes
-to standard error. Templating is ansible-core's own: a request is one small template over the values it brings."""
+to standard error. Templating is ansible-core's own: a request is one small template over the values it brings. An action
+plugin is run in a process that speaks in the same way through a socket of its own."""
 
 import base64
 import collections.abc
 import datetime
+import gc
 import json
 import os
+import socket
 import sys
+import tempfile
+import threading
 
 wire_out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
 wire_in = os.fdopen(os.dup(0), "r", encoding="utf-8", newline="\n")
 os.dup2(2, 1)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+wire_lock = threading.RLock()
+first_process = os.getpid()
 
 
 def send(message):
@@ -23,7 +30,8 @@ def send(message):
 def receive():
     line = wire_in.readline()
     if not line:
-        os._exit(0)
+        # Only the first process tidies up.
+        sys.exit(0) if os.getpid() == first_process else os._exit(0)
     return json.loads(line)
 
 
@@ -60,7 +68,7 @@ def unpacked(value):
         if kind == "tuple":
             return tuple(unpacked(item) for item in inner)
         if kind == "bytes":
-            return base64.b64decode(inner)
+            return base64.b64decode(inner).decode("utf-8", "surrogateescape")
         if kind == "moment":
             return datetime.datetime.fromisoformat(inner)
         if kind == "float":
@@ -72,6 +80,7 @@ def begin(setup):
     if setup["core"] not in sys.path:
         sys.path.append(setup["core"])
     import jinja2.defaults
+    from ansible import constants
     from ansible.errors import AnsibleError, AnsibleUndefinedVariable
     from ansible.parsing.dataloader import DataLoader
     from ansible.plugins import loader as plugins
@@ -130,6 +139,10 @@ def begin(setup):
         return trust_as_template("{{ muster_ask(" + json.dumps(name) + ") }}")
 
     def ask(*path, plain=False):
+        with wire_lock:
+            return asked(path, plain)
+
+    def asked(path, plain):
         send({"ask": path, "plain": plain})
         while True:
             answer = receive()
@@ -142,10 +155,40 @@ def begin(setup):
                 raise (AnsibleUndefinedVariable if answer["undefined"] else AnsibleError)(answer["error"])
             return unpacked(answer["value"])
 
+    class Hosts(collections.abc.Mapping):
+        """`hostvars`: the hosts of the inventory, and this machine under its names where it is not one of them."""
+
+        known = None
+
+        def hosts(self):
+            if self.known is None:
+                self.known = list(ask("hostvars"))
+            return self.known
+
+        def __getitem__(self, name):
+            if name not in self:
+                raise KeyError(name)
+            return ask("hostvars", name)
+
+        def __contains__(self, name):
+            return name in constants.LOCALHOST or name in self.hosts()
+
+        def __iter__(self):
+            return iter(self.hosts())
+
+        def __len__(self):
+            return len(self.hosts())
+
     def all_variables(kind):
         """Lookups are given variables as they are: those without templates by their values."""
         names = ask(plain=kind == "lookup")
-        return {name: value["is"] if value else variable(name) for name, value in names.items()}
+        variables = {name: unpacked(value["is"]) if value else variable(name) for name, value in names.items()}
+        if kind == "lookup":
+            variables["hostvars"] = Hosts()
+            variables["vars"] = dict(variables)
+        else:
+            variables["vars"] = variable("vars")
+        return variables
 
     def wants_variables(kind, name):
         plugin = find(kind, name)
@@ -183,6 +226,17 @@ def begin(setup):
     # Every environment of Jinja that is made from now on has it.
     jinja2.defaults.DEFAULT_NAMESPACE["muster_ask"] = ask
 
+    def prepare(message):
+        """Reads the plugin once, for all requests."""
+        try:
+            beside(message["dirs"])
+            if "kind" in message:
+                find(message["kind"], message["name"])
+            else:
+                read(message["plugin"])
+        except Exception:
+            pass  # whoever performs it says so
+
     def perform(message):
         try:
             beside(message["dirs"])
@@ -191,14 +245,87 @@ def begin(setup):
             undefined = isinstance(error, AnsibleUndefinedVariable)
             send({"error": told(error), "undefined": undefined})
 
-    return perform
+    if "actions" in setup:
+        program = {"__name__": "muster_actions"}
+        exec(compile(setup["actions"], "actions.py", "exec"), program)
+        tools = dict(send=send, receive=receive, lock=wire_lock, ask=ask, variables=all_variables, loader=loader,
+                     beside=beside, trusted=trust_as_template)
+        read, perform = program["prepared"](tools)
+    return prepare, perform
+
+
+def begin_action(request):
+    """Forks a process that does what it is told through a socket of its own; says which process and which socket."""
+    from ansible import constants
+
+    prepare(request)
+    gc.collect()
+    gc.freeze()
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        path = tempfile.mktemp(dir=constants.DEFAULT_LOCAL_TMP)
+        listener.bind(path)
+    except OSError:
+        path = os.path.join(tempfile.mkdtemp(prefix="muster-"), "s")  # a name that is short enough
+        listener.bind(path)
+    listener.listen(1)
+    performer = os.fork()
+    if performer == 0:
+        try:
+            speak_through(listener, path)
+            perform()
+        finally:
+            os._exit(0)
+    listener.close()
+    return {"pid": performer, "socket": path}
+
+
+def speak_through(listener, path):
+    global wire_in, wire_out
+    os.setsid()
+    wire_in.close()
+    wire_out.close()
+    listener.settimeout(60)
+    channel, _ = listener.accept()
+    listener.close()
+    os.unlink(path)
+    if os.path.basename(path) == "s":
+        os.rmdir(os.path.dirname(path))
+    channel.settimeout(None)
+    wire_in = channel.makefile("r", encoding="utf-8", newline="\n")
+    wire_out = channel.makefile("w", encoding="utf-8", newline="\n")
+
+
+def gone():
+    """Forgets the processes that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
 
 
 try:
-    perform = begin(receive())
+    prepare, perform = begin(receive())
 except Exception as error:
     send({"broken": f"{type(error).__name__}: {error}"})
     raise SystemExit(1)
 send({"ready": True})
 while True:
-    perform(receive())
+    request = receive()
+    if request["do"] == "act":
+        gone()
+        try:
+            send(begin_action(request))
+        except Exception as error:
+            send({"error": f"{type(error).__name__}: {error}"})
+        continue
+    prepare(request)
+    # What a plugin leaves behind in its module is gone with the task, as in Ansible, where each has a process of its own.
+    performer = os.fork()
+    if performer == 0:
+        perform(request)
+        os._exit(0)
+    _, status = os.waitpid(performer, 0)
+    if status != 0:
+        send({"error": f"the plugin ended its process (status {status})", "undefined": False})

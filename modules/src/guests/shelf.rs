@@ -17,7 +17,7 @@ pub struct Shelf {
     seats: Vec<PathBuf>,
 }
 
-const FOLDERS: [&str; 3] = ["filter_plugins", "test_plugins", "lookup_plugins"];
+const FOLDERS: [&str; 5] = ["filter_plugins", "test_plugins", "lookup_plugins", "action_plugins", "library"];
 
 fn folder(kind: Kind) -> &'static str {
     match kind {

@@ -2,7 +2,9 @@
 
 use super::*;
 use muster_engine::template::Guests as _;
-use std::os::unix::fs::PermissionsExt;
+
+#[path = "../../tests/actions/installed.rs"]
+mod installed;
 
 const STAND_IN: &str = r#"#!/bin/sh
 touch "$(dirname "$0")/started"
@@ -25,18 +27,10 @@ done
 /// A site with a plugin, and a place where Python would be.
 fn site() -> (tempfile::TempDir, Places) {
     let dir = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| {
-        let path = dir.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    };
-    write("lib/python3/site-packages/ansible/release.py", "__version__ = '2.99.1'\n");
-    write("lib/python3/site-packages/ansible/module_utils/basic.py", "");
-    write("bin/python", STAND_IN);
+    let core = Some(installed::install(dir.path(), STAND_IN));
+    let write = |path: &str, text: &str| installed::write(dir.path(), path, text);
     write("site/filter_plugins/text.py", "def filters(): return {'twice': 1, 'other': 2}\n");
     write("site/roles/web/lookup_plugins/names.py", "");
-    let core = Some(dir.path().join("lib/python3/site-packages/ansible"));
     (dir, Places { core, ..Places::default() })
 }
 

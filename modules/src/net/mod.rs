@@ -9,6 +9,7 @@ mod port;
 mod ufw;
 mod unreached;
 mod uri;
+pub(crate) mod urllib;
 mod wait_for;
 mod wait_ssh;
 

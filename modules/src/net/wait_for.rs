@@ -4,6 +4,7 @@
 use super::port::{Port, active, try_port};
 use crate::command::words::{expanded, quote};
 use crate::files::facts::Look;
+use crate::files::pattern::{Flags, Pattern};
 use fancy_regex::Regex;
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -33,7 +34,7 @@ enum State {
 #[serde(default)]
 pub struct Args {
     host: String,
-    port: Option<u16>,
+    port: Option<i64>,
     path: Option<String>,
     search_regex: Option<String>,
     state: State,
@@ -54,6 +55,18 @@ const STATES: [(&str, &str); 6] = [
     ("FIN_WAIT2", "05"),
     ("TIME_WAIT", "06"),
 ];
+
+impl Args {
+    /// The port that counts: none where it is zero.
+    fn port(&self) -> Option<i64> {
+        self.port.filter(|port| *port != 0)
+    }
+
+    /// The path that counts: none where it is empty.
+    fn path(&self) -> Option<&str> {
+        self.path.as_deref().filter(|path| !path.is_empty())
+    }
+}
 
 impl Module for WaitFor {
     const NAME: &'static str = "ansible.builtin.wait_for";
@@ -80,12 +93,16 @@ impl Module for WaitFor {
     type Change = (Args, Option<Regex>);
 
     async fn check(&self, args: &Args, _cx: &Context) -> Result<Check<Self::Change>, Failure> {
+        let flags = Flags { multiline: true, dotall: false };
+        if let Some(Err(error)) = args.search_regex.as_deref().map(|text| Pattern::text(text, flags)) {
+            return Err(Failure::new(format!("Invalid regular expression: {error}")));
+        }
         let regex = args.search_regex.as_deref().map(|text| Regex::new(&format!("(?m){text}"))).transpose();
         let regex = regex.map_err(|error| Failure::new(format!("Invalid regular expression: {error}")))?;
         let only_ports = "should only be used for checking a port in the wait_for module";
         let unknown = |state: &&String| !STATES.iter().any(|(name, _)| name == state);
         let unknown = args.active_connection_states.iter().find(unknown);
-        let wrong = match (args.port, &args.path, args.state) {
+        let wrong = match (args.port(), args.path(), args.state) {
             (Some(_), Some(_), _) => {
                 Some("port and path parameter can not both be passed to wait_for".to_string())
             }
@@ -110,7 +127,7 @@ impl Module for WaitFor {
         let wait =
             Wait { cx, args: &args, regex: regex.as_ref(), end: start + Duration::from_secs(args.timeout) };
         sleep(Duration::from_secs(args.delay)).await;
-        let found = if args.port.is_none() && args.path.is_none() {
+        let found = if args.port().is_none() && args.path().is_none() {
             sleep(Duration::from_secs(args.timeout)).await;
             Some(Groups::default())
         } else {
@@ -121,7 +138,7 @@ impl Module for WaitFor {
             let message = args.msg.clone().unwrap_or_else(|| wait.message());
             return Err(Failure::new(message).with("elapsed", elapsed).with("changed", false));
         };
-        let mut output = Output::new(false)
+        let mut output = Output::default()
             .with("state", serde_json::to_value(wait.state()).unwrap_or_default())
             .with("port", args.port)
             .with("search_regex", args.search_regex.clone())
@@ -129,7 +146,7 @@ impl Module for WaitFor {
             .with("match_groupdict", Json::Object(groups.named))
             .with("path", args.path.clone())
             .with("elapsed", elapsed);
-        if let Some(path) = &args.path {
+        if let Some(path) = args.path() {
             output.result.extend(attributes(path, cx).await?);
         }
         Ok(output)
@@ -165,7 +182,7 @@ impl Wait<'_> {
 
     async fn look(&self) -> Result<Option<Groups>, Failure> {
         let there = Groups::default;
-        match (self.args.state, self.args.port, &self.args.path) {
+        match (self.args.state, self.args.port(), self.args.path()) {
             (State::Drained, Some(port), _) => Ok((self.connections(port).await? == 0).then(there)),
             (State::Absent | State::Stopped, _, Some(path)) => {
                 Ok((!self.cx.sh(format!("[ -e {} ]", expanded(path))).await?.succeeded()).then(there))
@@ -196,7 +213,8 @@ impl Wait<'_> {
         }
     }
 
-    async fn port(&self, port: u16) -> Result<Port, Failure> {
+    async fn port(&self, port: i64) -> Result<Port, Failure> {
+        let Ok(port) = u16::try_from(port) else { return Ok(Port::Closed) };
         let left = self.end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
         let within = Duration::from_secs(self.args.connect_timeout.max(1)).min(left);
         try_port(self.cx, &self.args.host, port, within).await
@@ -211,7 +229,8 @@ impl Wait<'_> {
         Ok(if read.succeeded() { groups(regex, &read.out()) } else { None })
     }
 
-    async fn connections(&self, port: u16) -> Result<usize, Failure> {
+    async fn connections(&self, port: i64) -> Result<usize, Failure> {
+        let Ok(port) = u16::try_from(port) else { return Ok(0) };
         let local = addresses(&self.args.host, self.cx).await?;
         let mut without = vec![];
         for host in self.args.exclude_hosts.iter().flatten() {
@@ -240,18 +259,18 @@ impl Wait<'_> {
     /// What to say when the time is over.
     fn message(&self) -> String {
         let args = self.args;
-        let what = match (args.port, &args.path) {
+        let what = match (args.port(), args.path()) {
             (Some(port), _) => format!("{}:{port}", args.host),
-            (None, path) => path.clone().unwrap_or_default(),
+            (None, path) => path.unwrap_or_default().to_string(),
         };
         match (args.state, &args.search_regex) {
             (State::Drained, _) => format!("Timeout when waiting for {what} to drain"),
-            (State::Absent | State::Stopped, _) if args.path.is_some() => {
+            (State::Absent | State::Stopped, _) if args.path().is_some() => {
                 format!("Timeout when waiting for {what} to be absent.")
             }
             (State::Absent | State::Stopped, _) => format!("Timeout when waiting for {what} to stop."),
             (_, Some(regex)) => format!("Timeout when waiting for search string {regex} in {what}"),
-            (_, None) if args.path.is_some() => format!("Timeout when waiting for file {what}"),
+            (_, None) if args.path().is_some() => format!("Timeout when waiting for file {what}"),
             (_, None) => format!("Timeout when waiting for {what}"),
         }
     }

@@ -94,7 +94,8 @@ impl Module for AptKey {
         let text = seen.out();
         let (id, listed) = text.split_once('\n').unwrap_or((&text, ""));
         let output = Output::default().with("id", id);
-        let key = Key::of(id).ok_or_else(|| Failure::new("Invalid key_id").with("id", id))?;
+        let key = Key::of(id)
+            .ok_or_else(|| Failure::new("Invalid key_id").with("id", (!id.is_empty()).then_some(id)))?;
         let before = key.listed(listed);
         let there = key.is_in(&before);
         let present = args.state == "present";

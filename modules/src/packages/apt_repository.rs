@@ -3,6 +3,7 @@
 
 use super::apt::update;
 use crate::files::File;
+use crate::files::pattern::raised;
 use crate::tool::{self, print_files, read_files};
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -174,6 +175,10 @@ impl Module for AptRepository {
         }
         if args.state == "present" && !found {
             let name = file_name(&wanted.source, args.filename.as_deref());
+            if name == ".list" {
+                // A source without an address.
+                return Err(raised("list index out of range".into()));
+            }
             let path = if name.contains('/') { name } else { format!("{parts}/{name}") };
             let path = if path == "/.list" { default } else { path };
             let line = Line { comment: String::new(), ..wanted };

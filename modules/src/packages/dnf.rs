@@ -1,10 +1,12 @@
 //! `ansible.builtin.dnf` and `yum`: packages of Red Hat and its kin. rpm says what is installed, dnf (or yum) makes the
 //! change; what was installed and removed is the difference of rpm's lists.
 
+use super::package::DETECT;
 use crate::command::words::quote;
 use crate::tool;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
+use serde_json::json;
 
 /// `ansible.builtin.dnf`.
 pub(super) struct Dnf;
@@ -41,6 +43,7 @@ pub(super) struct Args {
     skip_broken: bool,
     releasever: Option<String>,
     install_weak_deps: bool,
+    use_backend: String,
 }
 
 /// The words for dnf.
@@ -140,6 +143,25 @@ impl Module for Dnf {
 const PROGRAM: &str = "d=\nfor n in dnf5 dnf yum; do [ -n \"$d\" ] || d=$(command -v $n); done\n\
     [ -n \"$d\" ] || { echo 'the target has no dnf and no yum: this module is for Red Hat and its kin' >&2; exit 95; }\n";
 
+/// The exit code of a target that has neither rpm nor a program that uses it.
+const OTHER: i32 = 93;
+
+/// What Ansible's action says of a target of another kin: two texts that were meant as one.
+const UNDETECTED: [&str; 2] = [
+    "Could not detect which major revision of dnf is in use, which is required to determine module backend.",
+    "You should manually specify use_backend to tell the module whether to use the dnf4 or dnf5 backend})",
+];
+
+/// The failure of a target of another kin, in Ansible's words for it; the report shows them as Python does a tuple.
+fn undetected(manager: &str) -> Failure {
+    let manager = if manager.is_empty() { "unknown" } else { manager };
+    let [what, hint] = UNDETECTED;
+    Failure::new("")
+        .with("ansible_facts", json!({"pkg_mgr": manager}))
+        .with("msg", json!(UNDETECTED))
+        .said(format!("Task failed: Action failed: ('{what}', '{hint}')"))
+}
+
 async fn check(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
     if args.list.is_some() {
         return Err(Failure::new(
@@ -165,7 +187,16 @@ async fn check(args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
     for name in &named {
         script.push_str(&format!("if [ -n \"$(rpm -qa{root} {0})\" ] || rpm -q{root} --whatprovides {0} >/dev/null 2>&1; then echo yes; else echo no; fi\n", quote(name)));
     }
-    let seen = tool::ask(cx, &["rpm"], &script).await?;
+    let auto = args.use_backend == "auto";
+    let seen = tool::ask(
+        cx,
+        if auto { &[] } else { &["rpm"] },
+        &format!("command -v rpm >/dev/null 2>&1 || {{ ({DETECT}); exit {OTHER}; }}\n{script}"),
+    )
+    .await?;
+    if seen.rc == OTHER && auto {
+        return Err(undetected(seen.out().trim()));
+    }
     if !seen.succeeded() {
         return Err(Failure::new(seen.err().trim()).with("rc", 1).with("results", Vec::<String>::new()));
     }

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 pub(super) struct Package;
 
 /// Which program of a target means which manager, the first one that is there.
-const DETECT: &str = "for m in apt-get:apt dnf5:dnf5 dnf:dnf yum:yum zypper:zypper apk:apk pacman:pacman; do\n\
+pub(super) const DETECT: &str = "for m in apt-get:apt dnf5:dnf5 dnf:dnf yum:yum zypper:zypper apk:apk pacman:pacman; do\n\
     command -v ${m%%:*} >/dev/null 2>&1 && echo ${m#*:} && exit 0\ndone\nexit 0\n";
 
 impl Module for Package {
@@ -49,12 +49,17 @@ impl Module for Package {
                     "Could not detect which package manager to use. Try gathering facts or setting the \"use\" option.",
                 ));
             }
-            "apt" => Apt.run(args, cx).await?,
-            "dnf" | "dnf5" | "yum" => Dnf.run(args, cx).await?,
+            "apt" => {
+                let args = over(cx.defaults_of("apt")?, args);
+                Apt::SPEC.convert("ansible.legacy.apt", args.clone()).map_err(Failure::new)?;
+                Apt.run(args, cx).await?
+            }
+            name @ ("dnf" | "dnf5" | "yum") => Dnf.run(over(cx.defaults_of(name)?, args), cx).await?,
             _ => {
                 return Err(Failure::new(format!(
                     "Could not find a matching action for the \"{manager}\" package manager."
-                )));
+                ))
+                .raised());
             }
         };
         Ok(Check::Done(output))
@@ -63,6 +68,12 @@ impl Module for Package {
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
         match change {}
     }
+}
+
+/// Arguments over what `module_defaults` says of the manager's module.
+fn over(mut defaults: Map, args: Map) -> Map {
+    defaults.extend(args);
+    defaults
 }
 
 /// What `ansible_package_use` or gathered facts say the manager is.

@@ -339,10 +339,20 @@ impl Args {
             command.push_str(&format!(" -p{}", quote(python)));
         }
         let words = split(&command).unwrap_or_default();
+        // Its name alone is looked for; a path is run as it is.
+        let first = words.first().map_or("", String::as_str);
+        let needed = if first.contains('/') {
+            String::new()
+        } else {
+            format!(
+                "command -v {} >/dev/null 2>&1 || {{ echo \"Failed to find required executable \\\"{first}\\\" in paths: $PATH\" >&2; exit {NO_PIP}; }}\n",
+                quote(first)
+            )
+        };
         let words: String = words.iter().map(|word| format!("{} ", expanded(word))).collect();
         let new = match make {
             true => format!(
-                "o=$({words}\"$env\" 2>&1) || {{ printf '%s\\n' \"$o\" >&2; exit {NO_PIP}; }}; made=made"
+                "{needed}o=$({words}\"$env\" 2>&1) || {{ printf '%s\\n' \"$o\" >&2; exit {NO_PIP}; }}; made=made"
             ),
             false => format!("exit {NO_ENVIRONMENT}"),
         };

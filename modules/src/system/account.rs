@@ -8,7 +8,7 @@ use muster_engine::module::{Context, Failure, Output};
 
 /// Shell functions: `entry` prints the line of a name or id, as every program of the host sees it; `own` and `own_id` do so
 /// from the host's own file; `act` runs a program and puts its code and words; `has` tells whether there is one.
-pub(super) const ENTRY: &str = r#"PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+pub(super) const ENTRY: &str = r#"for d in /usr/local/sbin /usr/sbin /sbin; do case :$PATH: in *:$d:*) ;; *) PATH=$PATH:$d ;; esac; done
 has() { command -v "$1" >/dev/null 2>&1; }
 own() {
   while IFS= read -r l || [ -n "$l" ]; do
@@ -23,6 +23,8 @@ own_id() {
   return 1
 }
 entry() {
+  # To getent digits are a number, not a name.
+  case $2 in *[!0-9]*) ;; *) own "$1" "$2" && return 0 ;; esac
   if has getent; then getent "$1" "$2"; else own "$1" "$2" || case $2 in *[!0-9]*) false ;; *) own_id "$1" "$2" ;; esac; fi
 }
 act() {
@@ -77,13 +79,13 @@ pub(super) fn streams(mut output: Output, out: &str, err: &str) -> Output {
 
 /// Ends the script if a program is missing.
 pub(super) fn program(name: &str) -> String {
-    format!("has {name} || die 'Failed to find required executable \"{name}\" in paths of the target'\n")
+    format!("has {name} || die \"Failed to find required executable \\\"{name}\\\" in paths: $PATH\"\n")
 }
 
 /// Runs one command, or where its program is missing another's.
 pub(super) fn either(program: &str, command: &str, other: &str, instead: &str) -> String {
     format!(
         "if has {program}; then act {command}; elif has {other}; then act {instead}\n\
-         else die 'Failed to find required executable \"{program}\" in paths of the target'; fi\n"
+         else die \"Failed to find required executable \\\"{program}\\\" in paths: $PATH\"; fi\n"
     )
 }

@@ -5,9 +5,10 @@ mod keys;
 
 use super::account::ENTRY;
 use crate::files::attributes::Wanted;
+use crate::files::download;
 use crate::files::facts::{Content, Facts, Look};
-use crate::files::script::quote;
-use crate::files::write::{Refused, Write};
+use crate::files::script::{self, quote};
+use crate::files::write::Write;
 use keys::Keys;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -46,8 +47,12 @@ impl Module for AuthorizedKey {
         "Adds keys to a user's authorized_keys, and removes them.",
         &[
             Opt::new("user", Kind::Str, "The user.").required(),
-            Opt::new("key", Kind::Str, "The keys, one a line. An address or a file of the host is refused.")
-                .required(),
+            Opt::new(
+                "key",
+                Kind::Str,
+                "The keys, one a line; or the address, `http` or `file`, where the host finds them.",
+            )
+            .required(),
             Opt::new("path", Kind::Path, "Another file."),
             Opt::new("manage_dir", Kind::Bool, "Makes the file's directory, and gives it to the user.")
                 .default("true"),
@@ -57,7 +62,7 @@ impl Module for AuthorizedKey {
             Opt::new("key_options", Kind::Str, "Options before each key."),
             Opt::new("exclusive", Kind::Bool, "Removes all other keys.").default("false"),
             Opt::new("comment", Kind::Str, "Another comment for each key."),
-            Opt::new("validate_certs", Kind::Bool, "Taken and not needed: addresses are refused.")
+            Opt::new("validate_certs", Kind::Bool, "Whether the certificate of an address is checked.")
                 .default("true"),
             Opt::new("follow", Kind::Bool, "Writes to what a link at the path leads to.").default("false"),
         ],
@@ -67,12 +72,7 @@ impl Module for AuthorizedKey {
     type Change = Change;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Change>, Failure> {
-        if args.key.starts_with("http") || args.key.starts_with("file") {
-            return Err(Failure::new(format!(
-                "key: {} is not supported here; give the keys themselves: lookup('file', ...) or lookup('url', ...)",
-                args.key.trim()
-            )));
-        }
+        let text = given(args, cx).await?;
         let facts = look(args, cx).await?;
         let entry: Vec<&str> = facts.more.trim().split(':').collect();
         let ids = (
@@ -88,7 +88,7 @@ impl Module for AuthorizedKey {
         };
         let before = facts.content.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
         let mut keys = Keys::parse(&before);
-        let changed = keys.change(args)?;
+        let changed = keys.change(args, &text)?;
         let mut output = Output::new(changed)
             .with("user", args.user.as_str())
             .with("key", args.key.as_str())
@@ -140,15 +140,38 @@ impl Module for AuthorizedKey {
         Change { write, mut output, described }: Change,
         cx: &Context,
     ) -> Result<Output, Failure> {
-        let written = write.run(cx).await.map_err(|refused| match refused {
-            Refused::Failed(failure) => failure,
-            Refused::Invalid { err, .. } => Failure::new(err),
-        })?;
+        let written = write.run(cx).await?;
         if described {
             written.seen.describe(&mut output.result);
         }
         Ok(output)
     }
+}
+
+/// The text of the keys: as given, or what the host finds at the address that is given in their place.
+async fn given(args: &Args, cx: &Context) -> Result<String, Failure> {
+    let key = args.key.as_str();
+    if let Some(path) = key.starts_with("file").then(|| key.split_once("://").map_or(key, |(_, path)| path)) {
+        let file = quote(path);
+        let refused = |why: &str| quote(&format!("Path to a key {why}: {path}"));
+        let script = format!(
+            "[ -e {file} ] || die {}\n[ -f {file} ] || die {}\nput \"$(cat -- {file})\"\n",
+            refused("file not found"),
+            refused("is a directory and must be a file"),
+        );
+        return script::run(cx, &script).await?.field();
+    }
+    if !key.starts_with("http") {
+        return Ok(key.to_string());
+    }
+    let fetch = download::into_file(key.trim(), args.validate_certs, "Failed to download", ": ");
+    let script = format!(
+        "f=$(mktemp) || die 'no temporary file could be made'\n{fetch}k=$(cat -- \"$f\"); rm -f \"$f\"\nput \"$k\"\n"
+    );
+    let message = format!("Error getting key from: {key}");
+    let mut answer =
+        script::run(cx, &script).await.map_err(|why| Failure::new(message).caused_by(why.message()))?;
+    answer.field()
 }
 
 /// What is at the file's path, with the user's line of passwd in [`Facts::more`].

@@ -60,12 +60,12 @@ impl Module for Getent {
             (0, _) => {
                 let text = answered.out();
                 let facts = json!({ fact: entries(&text, separator(args)) });
-                return Ok(Check::Done(Output::new(false).with("ansible_facts", facts)));
+                return Ok(Check::Done(Output::default().with("ansible_facts", facts)));
             }
             (1, _) => "Missing arguments, or database unknown.",
             (2, Some(key)) if !args.fail_key => {
                 let facts = json!({ fact: { key.as_str(): null } });
-                let output = Output::new(false).with("ansible_facts", facts).with("msg", missing);
+                let output = Output::default().with("ansible_facts", facts).with("msg", missing);
                 return Ok(Check::Done(output));
             }
             (2, _) => missing,

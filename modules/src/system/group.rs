@@ -73,7 +73,10 @@ impl Module for Group {
         }
         let mut answer = script::run(cx, &format!("{ENTRY}{}", entry(args))).await?;
         let now = gid(&answer.field()?);
-        let output = Output::new(false).with("name", args.name.as_str()).with("state", args.state.as_str());
+        let output = Output::default()
+            .with("name", args.name.as_str())
+            .with("state", args.state.as_str())
+            .with("changed", false);
         let command = match (args.state.as_str(), now) {
             ("absent", None) => return Ok(Check::Done(output)),
             ("absent", Some(_)) => removal(args),
@@ -96,7 +99,10 @@ impl Module for Group {
         if rc != 0 {
             return Err(Failure::new(err).with("name", args.name.as_str()));
         }
-        let output = Output::new(true).with("name", args.name.as_str()).with("state", args.state.as_str());
+        let output = Output::default()
+            .with("name", args.name.as_str())
+            .with("state", args.state.as_str())
+            .with("changed", true);
         let output = account::streams(output, &out, &err);
         Ok(match gid(&rest.field()?) {
             Some(gid) => output.with("system", args.system).with("gid", gid),

@@ -108,7 +108,15 @@ impl Module for Hostname {
     }
 
     async fn apply(&self, Change { script, output }: Change, cx: &Context) -> Result<Output, Failure> {
-        script::run(cx, &script).await?;
+        script::run(cx, &script).await.map_err(|failure| {
+            match failure.message().strip_prefix("failed to update hostname: ") {
+                Some(said) => {
+                    let why = script::os_error(said, "/etc/hostname").replace("b'", "'");
+                    Failure::new(format!("failed to update hostname: {why}"))
+                }
+                None => failure,
+            }
+        })?;
         Ok(output)
     }
 }

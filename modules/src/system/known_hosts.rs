@@ -4,7 +4,7 @@
 use crate::files::attributes::Wanted;
 use crate::files::facts::{Content, Look, Seen};
 use crate::files::script::{self, quote};
-use crate::files::write::{Refused, Write};
+use crate::files::write::Write;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::json;
@@ -125,10 +125,7 @@ impl Module for KnownHosts {
     async fn apply(&self, Change(work): Change, cx: &Context) -> Result<Output, Failure> {
         let (seen, mut output) = match work {
             Work::Write(write, output) => {
-                let written = write.run(cx).await.map_err(|refused| match refused {
-                    Refused::Failed(failure) => failure,
-                    Refused::Invalid { err, .. } => Failure::new(err),
-                })?;
+                let written = write.run(cx).await?;
                 (written.seen, output)
             }
             Work::Remove(host, path, output) => {

@@ -123,7 +123,7 @@ impl Module for PackageFacts {
             return Err(if warnings.is_empty() { failure } else { failure.with("warnings", warnings) });
         }
         let facts = json!({ "packages": packages });
-        let output = Output::new(false).with("ansible_facts", facts);
+        let output = Output::default().with("ansible_facts", facts);
         Ok(Check::Done(warnings.into_iter().fold(output, Output::warn)))
     }
 

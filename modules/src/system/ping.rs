@@ -34,7 +34,7 @@ impl Module for Ping {
             let message = format!("the shell of the target ended with {}: {stderr}", answered.rc);
             return Err(Failure::new(message).with("rc", answered.rc));
         }
-        Ok(Check::Done(Output::new(false).with("ping", args.data.as_str())))
+        Ok(Check::Done(Output::default().with("ping", args.data.as_str())))
     }
 
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {

@@ -80,7 +80,7 @@ impl Module for Reboot {
     async fn apply(&self, args: Args, cx: &Context) -> Result<Output, Failure> {
         let before = args.boot(cx).await.map_err(|failure| match failure.reason {
             Reason::Unreachable => failure,
-            Reason::Failed => failure.with("reboot", false),
+            Reason::Failed | Reason::Raised => failure.with("reboot", false),
         })?;
         let command = args.command(cx).await?;
         let start = match cx.sh(command).await {

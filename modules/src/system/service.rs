@@ -32,7 +32,7 @@ pub enum Change {
     Scripts(Vec<(String, String)>, Output),
 }
 
-const STATES: &[&str] = &["reloaded", "restarted", "started", "stopped"];
+const STATES: &[&str] = &["started", "stopped", "reloaded", "restarted"];
 
 /// What is taken where neither systemd's module nor the one for init scripts serves.
 const LEGACY: Spec = Spec::new(
@@ -96,6 +96,8 @@ impl Module for Service {
             "systemd" | "systemd_service" => {
                 let unused: Vec<&str> =
                     UNUSED.into_iter().filter(|unused| args.remove(*unused).is_some()).collect();
+                let mut args = over(cx.defaults_of("systemd_service")?, args);
+                args = over(cx.defaults_of("systemd")?, args);
                 SystemdService::SPEC.convert("ansible.legacy.systemd", args.clone()).map_err(Failure::new)?;
                 let output = SystemdService.run(args, cx).await?;
                 return Ok(Check::Done(unused.iter().fold(output, |output, unused| {
@@ -103,6 +105,7 @@ impl Module for Service {
                 })));
             }
             "sysvinit" => {
+                let args = over(cx.defaults_of("sysvinit")?, args);
                 Sysvinit::SPEC.convert("ansible.legacy.sysvinit", args.clone()).map_err(Failure::new)?;
                 return Ok(Check::Done(Sysvinit.run(args, cx).await?));
             }
@@ -142,6 +145,12 @@ impl Module for Service {
         }
         Ok(output)
     }
+}
+
+/// Arguments over what `module_defaults` says of the manager's module.
+fn over(mut defaults: Map, args: Map) -> Map {
+    defaults.extend(args);
+    defaults
 }
 
 /// What gathered facts say runs services.

@@ -10,7 +10,9 @@ const BAD: [&str; 3] = ["not-found", "masked", "failed"];
 /// `ansible.builtin.service_facts`.
 pub struct ServiceFacts;
 
-const LOOK: &str = r#"has() { command -v "$1" >/dev/null 2>&1; }
+/// A login that is not root's may have no directory of system programs in its path.
+const LOOK: &str = r#"PATH=$PATH:/sbin:/usr/sbin:/usr/local/sbin
+has() { command -v "$1" >/dev/null 2>&1; }
 printf 'scripts\n'
 if has service && ! has chkconfig && ! has rc-status; then service --status-all 2>/dev/null </dev/null
 elif has rc-service && [ -d /etc/init.d ]; then for f in /etc/init.d/*; do [ -x "$f" ] || continue; n=${f##*/}
@@ -43,7 +45,7 @@ impl Module for ServiceFacts {
     async fn check(&self, _args: &Map, cx: &Context) -> Result<Check<Infallible>, Failure> {
         let listed = cx.sh(LOOK).await?;
         let facts = json!({ "services": services(&listed.out()) });
-        Ok(Check::Done(Output::new(false).with("ansible_facts", facts)))
+        Ok(Check::Done(Output::default().with("ansible_facts", facts)))
     }
 
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {

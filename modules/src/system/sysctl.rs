@@ -62,6 +62,9 @@ impl Module for Sysctl {
         if args.name.is_empty() {
             return Err(Failure::new("name cannot be blank"));
         }
+        if present && args.value.is_none() {
+            return Err(Failure::new("value cannot be None"));
+        }
         if present && args.value.as_deref() == Some("") {
             return Err(Failure::new("value cannot be blank"));
         }

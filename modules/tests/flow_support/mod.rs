@@ -4,7 +4,7 @@
 use futures_util::future::BoxFuture;
 use muster_engine::connection::{Command, Completed, Connection, ConnectionError, Stream, Target, Trouble};
 use muster_engine::diagnostic::Diagnostics;
-use muster_engine::module::{AnyModule, Context, Failure, Kind, Live, Map, Opens, Output};
+use muster_engine::module::{AnyModule, Context, Failure, Kind, Live, Map, Nobodys, Opens, Output};
 use muster_engine::node::{self, Limits, Node};
 use muster_engine::source::Sources;
 use muster_engine::template::{Names, Scope, Surroundings, Variable};
@@ -141,12 +141,15 @@ pub fn context(dir: &Path, args: &Json, vars: &Json) -> Context {
         diff: false,
         no_log: false,
         verbosity: 0,
+        invocation: false,
         scope: Scope::new(Arc::new(Written(node(vars))), around.clone()),
         there: Scope::new(Arc::new(Written(node(vars))), around),
         written: node(args),
+        module_defaults: vec![],
         playbook_dir: dir.to_path_buf(),
         jobs: Arc::default(),
         live: Live::default(),
+        errand: Arc::new(Nobodys),
     }
 }
 

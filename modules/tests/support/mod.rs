@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use muster_connections::Local;
 use muster_engine::connection::{Connection, ConnectionError, Connector, Target};
-use muster_engine::module::{Context, Failure, Live, Map, Opens, Output, Said};
+use muster_engine::module::{Context, Failure, Live, Map, Nobodys, Opens, Output, Said};
 use muster_engine::node::{Kind, Node};
 use muster_engine::source::{Sources, Span};
 use muster_engine::template::{Names, Scope, Surroundings, Variable};
@@ -113,12 +113,15 @@ impl Bench {
             diff: self.diff,
             no_log: false,
             verbosity: 0,
+            invocation: false,
             scope: Scope::new(Arc::new(Vars(self.vars.clone())), around.clone()),
             there: Scope::new(Arc::new(Vars(self.vars.clone())), around),
             written: Node { span, kind: Kind::Null },
+            module_defaults: vec![],
             playbook_dir: self.playbook_dir.clone(),
             jobs: Arc::default(),
             live: self.live(),
+            errand: Arc::new(Nobodys),
         }
     }
 

@@ -40,7 +40,7 @@ impl<O: Write, E: Write> Console<O, E> {
                     self.ended(host, outcome)?;
                 }
             }
-            EventKind::Warning { text } if self.speaks => self.admonish(text)?,
+            EventKind::Warning { text, .. } if self.speaks => self.admonish(text)?,
             EventKind::RunFailed { text } if self.speaks => {
                 self.failed = true;
                 self.complain(Colour::Failed, &format!("error: {text}"))?;
@@ -172,7 +172,7 @@ mod tests {
         let line = |line: &str| EventKind::UnitOutput { step: 1, host: Arc::from("cp1"), line: line.into() };
         let (out, err) = shown(vec![
             line("node/w1 cordoned"),
-            EventKind::Warning { text: "ignoring".into() },
+            EventKind::Warning { text: "ignoring".into(), about: None },
             finished(
                 Status::Changed,
                 false,

@@ -4,9 +4,9 @@
 use super::Console;
 use crate::report::{Colour, harmless};
 use muster_engine::event::{Outcome, Status, StepInfo};
-use muster_engine::module::{CAUSE, EXHAUSTED, Side};
+use muster_engine::module::{CAUSE, JUDGED, SAID, Side};
 use muster_engine::source::{Sources, Span};
-use muster_engine::template::Trail;
+use muster_engine::template::{Trail, from_json, text_of};
 use serde_json::Value as Json;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -49,6 +49,14 @@ struct Link {
 }
 
 impl<O: Write, E: Write> Console<O, E> {
+    /// Says a warning, with the place that it is about.
+    pub(super) fn warned(&mut self, text: &str, about: Option<Span>) -> io::Result<()> {
+        let sources = self.look.sources.clone();
+        let place = about.zip(sources).and_then(|(span, sources)| snippet(&sources, span));
+        let place = place.map(|place| format!("\nOrigin: {place}\n")).unwrap_or_default();
+        self.warn(Colour::Warning, &format!("[WARNING]: {text}{place}"))
+    }
+
     /// Says where the task of a failure is, and what led to it, unless that was said.
     pub(super) fn origin(&mut self, step: usize, outcome: &Outcome) -> io::Result<()> {
         let Some(sources) = self.look.sources.clone() else { return Ok(()) };
@@ -85,7 +93,10 @@ fn links(sources: &Sources, outcome: &Outcome, task: Option<String>, what: &str)
             Json::Object(spot) => match (spot.get("span"), spot.get("file"), spot.get("value")) {
                 (Some(span), ..) => written(span).and_then(|span| snippet(sources, span)),
                 (_, Some(Json::String(path)), _) => Some(path.clone()),
-                (.., Some(Json::String(text))) => Some(format!("<unknown>\n\n{}", shortened(text))),
+                (.., Some(Json::String(text))) => {
+                    Some(format!("<unknown>\n\n{}", shortened(text)).trim_end().to_owned())
+                }
+                _ if spot.contains_key("nowhere") => Some(String::new()),
                 _ => None,
             },
             _ => None,
@@ -120,8 +131,10 @@ fn chain(links: &[Link]) -> String {
             (true, _) => format!("\n{said}.\n"),
             (false, _) => format!("\n{said}\n"),
         };
-        if let Some(place) = place {
-            _ = write!(text, "Origin: {place}");
+        match place {
+            Some("") => text.truncate(text.trim_end().len()),
+            Some(place) => _ = write!(text, "Origin: {place}"),
+            None => {}
         }
         if let Some((_, help)) = HELP.iter().find(|(about, _)| at == last && said.contains(about)) {
             _ = write!(text, "\n\n{help}");
@@ -138,15 +151,22 @@ fn told(info: &StepInfo, outcome: &Outcome) -> Option<String> {
     if outcome.result.contains_key("censored") || outcome.result.contains_key("reason") {
         return None;
     }
-    let message = text("msg").unwrap_or_default();
+    if let Some(said) = text(SAID) {
+        return Some(said.to_string()).filter(|said| !said.is_empty());
+    }
+    let message = match outcome.result.get("msg") {
+        Some(Json::String(message)) => message.clone(),
+        Some(other) => text_of(&from_json(other)).unwrap_or_default(),
+        None => String::new(),
+    };
+    let message = message.as_str();
     if message.starts_with("Task failed: ") || outcome.result.contains_key(Trail::KEY) {
         return Some(message.to_string());
     }
     if outcome.status == Status::Unreachable {
         return Some(format!("Task failed: {message}"));
     }
-    let says = |key: &str| outcome.result.get(key) == Some(&Json::Bool(true));
-    let judged = says("failed_when_result") || says(EXHAUSTED);
+    let judged = outcome.result.get(JUDGED) == Some(&Json::Bool(true));
     // Of a module whose work is done on this side Ansible says that the action failed.
     let who = if judged || info.side != Side::Host { "Action" } else { "Module" };
     Some(match (message, text(CAUSE)) {
@@ -177,7 +197,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// The place and its line, with those before it and a mark under the column.
-fn snippet(sources: &Sources, span: Span) -> Option<String> {
+pub fn snippet(sources: &Sources, span: Span) -> Option<String> {
     let (place, source) = (sources.place(span), sources.get(span.source));
     let mut out = format!("{place}\n\n");
     if source.sealed {

@@ -328,7 +328,7 @@ fn warnings_go_to_stderr_once() {
         .play("P")
         .step(1, "one", "command")
         .done(1, "h1", Status::Ok, warned)
-        .see(EventKind::Warning { text: "careful".into() });
+        .see(EventKind::Warning { text: "careful".into(), about: None });
     assert_eq!(
         stage.err(),
         "[WARNING]: careful\n\
@@ -500,8 +500,9 @@ fn what_its_task_and_not_its_module_holds_for_failed_is_the_actions_failure() {
         out.lines().find(|line| line.starts_with("[ERROR]")).unwrap_or_default().to_owned()
     };
     assert_eq!(lead(json!({"msg": "no", "rc": 1})), "[ERROR]: Task failed: Module failed: no");
-    assert_eq!(lead(json!({"msg": "", "failed_when_result": true})), "[ERROR]: Task failed: Action failed.");
-    assert_eq!(lead(json!({"msg": "", "_ansible_exhausted": true})), "[ERROR]: Task failed: Action failed.");
+    assert_eq!(lead(json!({"msg": "", "_ansible_judged": true})), "[ERROR]: Task failed: Action failed.");
+    assert_eq!(lead(json!({"msg": "a", "_ansible_said": "b"})), "[ERROR]: b");
+    assert_eq!(lead(json!({"msg": "a", "_ansible_said": ""})), "");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod budgets;
 mod ends;
+mod jobs;
 mod kubelet;
 mod lifecycle;
 mod statuses;
@@ -28,7 +29,7 @@ pub struct Controllers {
     pub kubelet: bool,
     /// How long a pod takes to end.
     pub ending: Duration,
-    /// Pods are put on nodes, and workloads get the pods they want.
+    /// Pods are put on nodes, workloads get the pods they want, and Jobs end.
     pub workloads: bool,
     /// Namespaces that are deleted end, owned objects go with their owners.
     pub garbage: bool,
@@ -105,6 +106,7 @@ fn pass(store: &mut Store, controllers: &Controllers) {
     }
     if controllers.workloads {
         workloads::run(store);
+        jobs::run(store);
     }
     if controllers.workloads || controllers.kubelet {
         statuses::run(store);

@@ -149,6 +149,7 @@ fn workload(resource: &Resource, object: &mut Value) {
             );
             missing(object, "/spec/revisionHistoryLimit", json!(10));
         }
+        "jobs" => job(object),
         _ => {}
     }
     let restart = if resource.plural == "jobs" { "Never" } else { "Always" };
@@ -156,6 +157,30 @@ fn workload(resource: &Resource, object: &mut Value) {
         pod_spec(template, restart);
     }
     missing(object, "/status", json!({}));
+}
+
+/// A Job selects its pods by its own uid, and names itself on them.
+fn job(object: &mut Value) {
+    for (key, value) in [
+        ("parallelism", json!(1)),
+        ("completions", json!(1)),
+        ("backoffLimit", json!(6)),
+        ("manualSelector", json!(false)),
+        ("completionMode", json!("NonIndexed")),
+        ("suspend", json!(false)),
+        ("podReplacementPolicy", json!("TerminatingOrFailed")),
+    ] {
+        missing(object, &format!("/spec/{key}"), value);
+    }
+    let own = [text(object, "/metadata/uid").to_owned(), text(object, "/metadata/name").to_owned()];
+    missing(object, "/spec/selector", json!({"matchLabels": {"batch.kubernetes.io/controller-uid": own[0]}}));
+    for labels in ["/metadata/labels", "/spec/template/metadata/labels"] {
+        for prefix in ["batch.kubernetes.io~1", ""] {
+            for (key, value) in ["controller-uid", "job-name"].iter().zip(&own) {
+                missing(object, &format!("{labels}/{prefix}{key}"), json!(value));
+            }
+        }
+    }
 }
 
 /// The defaults of a pod, or of the template of one.

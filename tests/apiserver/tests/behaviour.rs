@@ -112,6 +112,29 @@ async fn a_namespace_ends_with_its_content_and_tells_what_holds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_has_a_pod_that_ends_well_and_is_complete_then_unless_it_is_suspended() {
+    let double = Double::start(Cluster::healthy().namespace("batch")).await.unwrap();
+    let client = Client::admin(&double);
+    for (name, suspend) in [("once", false), ("later", true)] {
+        let spec = json!({"suspend": suspend, "template": {"spec": {"containers": [{"name": "it", "image": "registry.example.com/it:1"}]}}});
+        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec});
+        let made =
+            client.send("POST", "/apis/batch/v1/namespaces/batch/jobs", "application/json", &job).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+    }
+    let job = |name: &str| double.get("jobs.batch", "batch", name).unwrap();
+    until("the end of the Job", || job("once")["status"]["succeeded"] == 1).await;
+    let conditions = job("once")["status"]["conditions"].to_string();
+    assert!(conditions.contains("SuccessCriteriaMet") && conditions.contains("Complete"), "{conditions}");
+    let pods: Vec<_> =
+        double.list("pods").into_iter().filter(|pod| pod["metadata"]["namespace"] == "batch").collect();
+    assert_eq!(pods.len(), 1, "{pods:?}");
+    assert_eq!(pods[0]["status"]["phase"], "Succeeded");
+    assert_eq!(pods[0]["metadata"]["labels"]["batch.kubernetes.io/job-name"], "once");
+    assert_eq!(job("later")["status"].get("succeeded"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn faults_hold_as_often_as_they_say() {
     let double = Double::start(Cluster::healthy()).await.unwrap();
     let client = Client::admin(&double);

@@ -3,8 +3,8 @@
 use super::Loader;
 use crate::diagnostic::{Class, Diagnostic, Diagnostics, Severity};
 use crate::node::{self, Limits, Node};
-use crate::playbook::Entry;
 use crate::playbook::read::{Around, Home, Reader};
+use crate::playbook::{Entry, reserved};
 use crate::source::SourceId;
 use crate::template::{Layer, Vars};
 use crate::vault;
@@ -21,6 +21,9 @@ pub(super) struct File {
     pub node: Node,
     sealed: bool,
 }
+
+/// A file of tasks that is no list of them.
+pub const NO_TASKS: &str = "muster::playbook::task_file";
 
 impl Loader {
     /// Reads a file as one YAML document. `what` it is, for messages: `playbook`, `tasks file`.
@@ -109,6 +112,12 @@ impl Loader {
                 let message = format!("file {shown} is empty and had no tasks to include");
                 diagnostics.push(Diagnostic::warning("muster::playbook::empty", message).file(path));
             }
+            if home != Home::Role && !file.node.is_null() && file.node.as_seq().is_none() {
+                let message = format!("{shown} must be a list of tasks, not {}", file.node.describe());
+                let found = Diagnostic::parse(NO_TASKS, message).at(file.node.span, "not a list");
+                diagnostics.push(found.help("begin each task with `- `"));
+                return None;
+            }
             let mut reader = self.reader(&file, home, diagnostics);
             Some(reader.entries(&shown, &file.node, Around::nothing(handlers)).into())
         })
@@ -135,6 +144,7 @@ impl Loader {
         for found in diagnostics.0.iter_mut().skip(before) {
             found.severity = Severity::Warning;
         }
+        reserved::warn_all(map, diagnostics);
         Some(Arc::new(Vars::written(map)))
     }
 }

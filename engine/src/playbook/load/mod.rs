@@ -7,8 +7,9 @@ mod playbook;
 mod role;
 mod search;
 
+pub use files::NO_TASKS;
 pub use role::RoleFrom;
-pub use search::collection_of;
+pub use search::{collection_around, collection_of};
 
 use super::{Entry, Role};
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -31,6 +31,7 @@ struct Meta {
     dependencies: Vec<Arc<RoleUse>>,
     allow_duplicates: bool,
     argument_specs: Option<Node>,
+    collections: Vec<String>,
 }
 
 /// A role while its parts are looked for.
@@ -84,6 +85,7 @@ impl Loader {
             vars: vars?,
             dependencies: meta.dependencies,
             allow_duplicates: meta.allow_duplicates,
+            collections: meta.collections,
             argspec: specs.and_then(|specs| argspec(&specs, entry, diagnostics)),
         })
     }
@@ -149,7 +151,8 @@ impl Loader {
                         matches!(reader.flag("allow_duplicates", key, value), Some(Setting::Fixed(true)));
                 }
                 "argument_specs" => meta.argument_specs = Some(value.clone()),
-                "galaxy_info" | "collections" => {}
+                "collections" => meta.collections = reader.collections(key, value),
+                "galaxy_info" => {}
                 name if table::keyword(name)
                     .is_some_and(|known| known.stands(Place::Play) && known.stands(Place::Role)) => {}
                 _ => reader.unknown(

@@ -54,15 +54,12 @@ impl Loader {
         within: Option<&Path>,
         span: Span,
     ) -> Result<Found, Diagnostic> {
-        let mut homes = vec![];
+        let mut siblings = vec![];
         if let Some((namespace, collection, role)) = qualified(name) {
             let roles = |root: PathBuf| root.join(namespace).join(collection).join("roles");
-            for home in self.collections(near).into_iter().map(roles) {
-                let dir = home.join(role);
-                if dir.is_dir() {
-                    return Ok(Found { name: name.to_owned(), dir: absolute(&dir) });
-                }
-                homes.push(home);
+            siblings = self.collections(near).into_iter().map(roles).collect();
+            if let Some(dir) = siblings.iter().map(|home| home.join(role)).find(|dir| dir.is_dir()) {
+                return Ok(Found { name: name.to_owned(), dir: absolute(&dir) });
             }
         }
         // A role of a collection looks there first.
@@ -72,7 +69,7 @@ impl Loader {
                 return Ok(Found { name: format!("{prefix}.{name}"), dir: absolute(&dir) });
             }
         }
-        homes.push(near.join("roles"));
+        let mut homes = vec![near.join("roles")];
         homes.extend(self.roles_path.iter().cloned());
         homes.extend(within.and_then(Path::parent).map(Path::to_path_buf));
         homes.push(near.to_path_buf());
@@ -86,7 +83,7 @@ impl Loader {
         if let (true, Some(last)) = (alone.exists(), alone.file_name()) {
             return Ok(Found { name: last.to_string_lossy().into_owned(), dir: absolute(alone) });
         }
-        Err(missing(name, &homes, span))
+        Err(missing(name, &homes, &siblings, span))
     }
 }
 
@@ -119,6 +116,16 @@ pub fn collection_of(role: &Path) -> Option<(PathBuf, String)> {
         .then_some((home.to_path_buf(), format!("{}.{}", name(namespace)?, name(collection)?)))
 }
 
+/// The name of the collection that a directory lies in, however deep.
+#[must_use]
+pub fn collection_around(dir: &Path) -> Option<String> {
+    let dir = absolute(dir);
+    let mut above = dir.ancestors().collect::<Vec<_>>().into_iter().rev();
+    above.find(|dir| dir.ends_with("ansible_collections"))?;
+    let (namespace, collection) = (above.next()?.file_name()?, above.next()?.file_name()?);
+    Some(format!("{}.{}", namespace.to_string_lossy(), collection.to_string_lossy()))
+}
+
 /// The path without `.` and `..`, from the root on.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
@@ -134,7 +141,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
     plain
 }
 
-fn missing(name: &str, homes: &[PathBuf], span: Span) -> Diagnostic {
+fn missing(name: &str, homes: &[PathBuf], siblings: &[PathBuf], span: Span) -> Diagnostic {
     let mut searched: Vec<String> = vec![];
     for home in homes {
         let shown = absolute(home).display().to_string();
@@ -147,7 +154,7 @@ fn missing(name: &str, homes: &[PathBuf], span: Span) -> Diagnostic {
         Diagnostic::error(Class::Error, "muster::playbook::role", message).at(span, "no such role");
     let mut known: Vec<String> = vec![];
     // The last is the playbook's own directory, where roles may lie but hardly ever do.
-    for home in homes.iter().take(homes.len().saturating_sub(1)) {
+    for home in siblings.iter().chain(homes.iter().take(homes.len().saturating_sub(1))) {
         let entries = std::fs::read_dir(home).into_iter().flatten().flatten();
         known.extend(
             entries

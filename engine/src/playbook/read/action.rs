@@ -7,7 +7,7 @@ use crate::node::{Kind, Mapping, Node, freeform};
 use crate::playbook::table::Place;
 use crate::playbook::{Action, Args};
 use crate::source::Span;
-use crate::template::is_template;
+use crate::template::{is_template, is_whole_template};
 use std::sync::Arc;
 
 /// A key that says what the task asks for.
@@ -70,6 +70,7 @@ pub(super) struct Request {
     pub name: Arc<str>,
     pub span: Span,
     pub args: Args,
+    late: bool,
 }
 
 impl Request {
@@ -86,6 +87,7 @@ struct Gathered {
     named: Vec<(Node, Node)>,
     raw: Option<Node>,
     spread: Option<Node>,
+    line: Option<Span>,
 }
 
 impl Gathered {
@@ -112,23 +114,23 @@ impl Gathered {
 }
 
 impl Reader<'_> {
-    /// What the task asks for. `map` is the whole task.
+    /// What the task asks for, and how it is called. `map` is the whole task.
     pub(super) fn action(
         &mut self,
         call: Call<'_>,
         map: &Mapping,
         draft: &mut Draft,
-        span: Span,
         place: Place,
-    ) -> Option<Action> {
+    ) -> Option<(Arc<str>, Action)> {
         let request = self.request(call, map)?;
+        let called = request.name.clone();
         if let Call::LocalAction(field) = call {
             let here = Node { span: field.key.span, kind: Kind::Str("localhost".into()) };
             draft.keywords.delegate_to = Some(here);
         }
-        match plain_name(&request.name) {
+        let action = match plain_name(&request.name) {
             "import_tasks" | "include_tasks" => self.include(&request, map, draft, place),
-            "import_role" | "include_role" => self.include_role(&request, map, draft, span, place),
+            "import_role" | "include_role" => self.include_role(&request, map, draft, place),
             "meta" => self.meta_word(&request),
             "include" => {
                 self.removed(
@@ -154,10 +156,11 @@ impl Reader<'_> {
                 self.syntax(&request.args.named);
                 request.args.raw.iter().for_each(|raw| self.syntax(raw));
                 request.args.spread.iter().for_each(|spread| self.syntax(spread));
-                let Request { name, span, args } = request;
-                Some(Action::Module { name, span, args })
+                let Request { span, args, late, .. } = request;
+                Some(Action::Module { span, args, late })
             }
-        }
+        }?;
+        Some((called, action))
     }
 
     fn removed(&mut self, span: Span, message: &str, help: &str) {
@@ -179,7 +182,7 @@ impl Reader<'_> {
         };
         self.reserved(&gathered, &name);
         Self::stray_text(&mut gathered, &name);
-        let Gathered { named, raw, spread } = gathered;
+        let Gathered { named, raw, spread, line } = gathered;
         let place = match (named.first(), named.last()) {
             (Some((first, _)), Some((_, last)))
                 if first.span.source == last.span.source && first.span.start <= last.span.end =>
@@ -189,7 +192,8 @@ impl Reader<'_> {
             _ => span,
         };
         let named = Node { span: place, kind: Kind::Map(Arc::new(Mapping(named))) };
-        Some(Request { name, span, args: Args { named, raw, spread } })
+        let late = !matches!(call, Call::Module(_));
+        Some(Request { name, span, args: Args { named, raw, spread, line }, late })
     }
 
     /// The `args` keyword.
@@ -312,6 +316,7 @@ impl Reader<'_> {
             );
             return None;
         };
+        gathered.line = Some(node.span);
         for pair in free.pairs {
             let start = offset + pair.range.start;
             let written = text.get(pair.range.clone()).unwrap_or("");
@@ -377,12 +382,6 @@ impl Reader<'_> {
         );
         None
     }
-}
-
-/// Whether a text looks like one template and nothing else.
-fn is_whole_template(text: &str) -> bool {
-    let text = text.trim();
-    (text.starts_with("{{") && text.ends_with("}}")) || (text.starts_with("{%") && text.ends_with("%}"))
 }
 
 /// The first word and its offset; a template is one word.

@@ -7,7 +7,7 @@ use super::{Field, Home, Reader, table};
 use crate::diagnostic::{Class, Diagnostic, nearest};
 use crate::node::{Mapping, Node};
 use crate::playbook::table::Place;
-use crate::playbook::{Action, Block, Entry, Keywords, Setting, Task};
+use crate::playbook::{Action, Block, Entry, Keywords, Setting, Task, reserved};
 use crate::source::Span;
 use crate::template::Expr;
 use std::sync::Arc;
@@ -186,7 +186,7 @@ impl Reader<'_> {
             }
         }
         let call = self.one_call(&calls, span, around)?;
-        let action = self.action(call, map, &mut draft, span, around.place())?;
+        let (called, action) = self.action(call, map, &mut draft, around.place())?;
         if let Action::Meta { word, span } = &action {
             self.meta(word, *span, around.handlers);
         }
@@ -195,6 +195,7 @@ impl Reader<'_> {
             span,
             name: draft.name,
             keywords: draft.keywords,
+            called,
             action,
             repeat: draft.repeat.finish(),
             register: draft.register,
@@ -246,6 +247,9 @@ impl Reader<'_> {
                         "a name is made of letters, digits and underscores; templates are not rendered here",
                     ),
             );
+        }
+        if let Some(name) = name {
+            reserved::warn(name, field.value.span, self.diagnostics);
         }
         name.map(Arc::from)
     }

@@ -7,7 +7,6 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::node::{Mapping, Node};
 use crate::playbook::table::{self, Place};
 use crate::playbook::{Action, Include, Keywords, RoleUse};
-use crate::source::Span;
 use std::sync::Arc;
 
 /// Keywords that an include takes for itself; all others go under `apply`.
@@ -87,12 +86,11 @@ impl Reader<'_> {
         request: &Request,
         map: &Mapping,
         draft: &Draft,
-        span: Span,
         place: Place,
     ) -> Option<Action> {
         let import = plain_name(&request.name) == "import_role";
         if place == Place::Handler {
-            let message = format!("using `{}` as a handler is not supported", request.name);
+            let message = format!("Using '{}' as a handler is not supported.", request.name);
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::include", message)
                     .at(request.span, "")
@@ -109,7 +107,7 @@ impl Reader<'_> {
             field(name).and_then(|field| reader.boolean(field, crate::diagnostic::Class::Parse))
         };
         let mut role = RoleUse {
-            span,
+            span: request.span,
             name: Node { span: request.span, kind: crate::node::Kind::Null },
             params: Arc::default(),
             keywords: Keywords::default(),

@@ -9,8 +9,12 @@ use crate::playbook::{Keywords, Order, Play, Prompt, Setting, Show, Strategy};
 use crate::source::{Span, Spanned};
 use std::sync::Arc;
 
-const STRATEGIES: &[(&str, Strategy)] =
-    &[("linear", Strategy::Linear), ("free", Strategy::Free), ("host_pinned", Strategy::HostPinned)];
+const STRATEGIES: &[(&str, Strategy)] = &[
+    ("linear", Strategy::Linear),
+    ("free", Strategy::Free),
+    ("host_pinned", Strategy::HostPinned),
+    ("debug", Strategy::Debug),
+];
 
 const SHOWS: &[(&str, Show)] =
     &[("tasks", Show::Tasks), ("findings", Show::Findings), ("messages", Show::Messages)];
@@ -226,9 +230,6 @@ impl Reader<'_> {
             |near| format!("did you mean `{near}`?"),
         );
         let message = match (what, word) {
-            ("strategy", "debug") => {
-                "`strategy: debug` is not supported: there is no task debugger".to_owned()
-            }
             ("strategy", _) => format!("invalid play strategy specified: `{word}`"),
             _ => format!("invalid `{what}` specified for inventory hosts: `{word}`"),
         };

@@ -4,7 +4,7 @@ use super::{Field, Reader, values};
 use crate::diagnostic::{Class, Diagnostic, nearest};
 use crate::node::{Kind, Mapping, Node};
 use crate::playbook::table::{self, Place};
-use crate::playbook::{Keywords, RoleUse};
+use crate::playbook::{Keywords, RoleUse, reserved};
 use crate::template::Vars;
 use std::sync::Arc;
 
@@ -127,7 +127,9 @@ impl Reader<'_> {
                 }
             }
         }
-        role.params = Arc::new(Vars::written(&Mapping(params)));
+        let params = Mapping(params);
+        reserved::warn_all(&params, self.diagnostics);
+        role.params = Arc::new(Vars::written(&params));
     }
 
     /// A parameter is any key that is no keyword, so a slip of the fingers is one, too: that deserves a word.

@@ -3,7 +3,7 @@
 use super::{Field, Reader, values};
 use crate::diagnostic::{Class, Diagnostic};
 use crate::node::{Kind, Mapping, Node};
-use crate::playbook::Keywords;
+use crate::playbook::{Keywords, reserved};
 use crate::template::{Vars, is_template};
 use std::sync::Arc;
 
@@ -33,10 +33,7 @@ impl Reader<'_> {
             "vars" => into.vars.extend(self.variables(field, owner).map(Arc::new)),
             "environment" => into.environment = self.environment(field),
             "module_defaults" => into.module_defaults = self.module_defaults(field),
-            "collections" => {
-                let names = self.names(field);
-                into.collections = names.iter().filter_map(Node::as_str).map(str::to_owned).collect();
-            }
+            "collections" => into.collections = self.collections(field.key, field.value),
             "connection" => into.connection = self.text(field),
             "port" => into.port = self.integer(field, class),
             "remote_user" | "user" => into.remote_user = self.text(field),
@@ -57,7 +54,7 @@ impl Reader<'_> {
             "delegate_to" => into.delegate_to = self.words(field),
             "delegate_facts" => into.delegate_facts = self.boolean(field, class),
             "notify" => into.notify = self.names(field),
-            "debugger" => self.debugger(field),
+            "debugger" => into.debugger = self.debugger(field),
             _ => return false,
         }
         true
@@ -71,6 +68,7 @@ impl Reader<'_> {
         let message = format!("vars in a {owner} must be specified as a dictionary");
         let map = self.mapping(field.value, &message)?;
         self.variable_names(map);
+        reserved::warn_all(map, self.diagnostics);
         self.syntax(field.value);
         Some(Vars::written(map))
     }
@@ -175,22 +173,6 @@ impl Reader<'_> {
             }
         }
         kept
-    }
-
-    fn debugger(&mut self, field: Field<'_>) {
-        let (class, message) = match field.value.as_str() {
-            Some("never") => return,
-            None if field.value.is_null() => return,
-            Some(word @ ("always" | "on_failed" | "on_unreachable" | "on_skipped")) => {
-                (Class::Error, format!("`debugger: {word}` is not supported: there is no task debugger"))
-            }
-            _ => (Class::Error, format!("{} is not a valid value for `debugger`", self.show(field.value))),
-        };
-        self.diagnostics.push(
-            Diagnostic::error(class, "muster::playbook::unsupported", message)
-                .at(field.value.span, "")
-                .help("remove it, or write `debugger: never`"),
-        );
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Field, Reader};
 use crate::diagnostic::{Class, Diagnostic, Severity};
 use crate::node::{Kind, Node};
-use crate::playbook::Setting;
+use crate::playbook::{Debugger, Setting};
 use crate::source::Span;
 use crate::template::{self, Expr, is_template};
 
@@ -105,6 +105,12 @@ impl Reader<'_> {
         self.setting(field, class, percentage, "a percentage", "write a number, with or without `%`")
     }
 
+    pub(super) fn debugger(&mut self, field: Field<'_>) -> Option<Setting<Debugger>> {
+        let convert = |node: &Node| node.as_str().and_then(Debugger::named);
+        let words = "write `always`, `on_failed`, `on_unreachable`, `on_skipped` or `never`";
+        self.setting(field, Class::Undefined, convert, "a word that says when", words)
+    }
+
     pub(super) fn text(&mut self, field: Field<'_>) -> Option<Setting<String>> {
         self.setting(field, Class::Parse, text, "text", "write one text")
     }
@@ -180,6 +186,12 @@ impl Reader<'_> {
             }
         };
         self.items(field.value).into_iter().filter_map(|item| named(self, item)).collect()
+    }
+
+    /// `collections`, of a keyword or of a role's metadata.
+    pub(in crate::playbook) fn collections(&mut self, key: &Node, value: &Node) -> Vec<String> {
+        let names = self.names(Field { name: "collections", key, value });
+        names.iter().filter_map(Node::as_str).map(str::to_owned).collect()
     }
 
     /// Expressions that must all hold.

@@ -52,10 +52,10 @@ fn show(node: &Node) -> String {
 /// `module {arguments} | free text | spread`.
 fn module(text: &str) -> String {
     let task = task(text);
-    let Action::Module { name, args, .. } = &task.action else { panic!("{:?}", task.action) };
+    let Action::Module { args, .. } = &task.action else { panic!("{:?}", task.action) };
     let part =
         |node: &Option<Node>| node.as_ref().map(|node| format!(" | {}", show(node))).unwrap_or_default();
-    format!("{name} {}{}{}", show(&args.named), part(&args.raw), part(&args.spread))
+    format!("{} {}{}{}", task.called, show(&args.named), part(&args.raw), part(&args.spread))
 }
 
 #[test]

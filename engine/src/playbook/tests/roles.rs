@@ -53,7 +53,7 @@ fn a_role_is_read_whole() {
         ("roles/web/vars/main/old.yml~", "y: 3\n"),
         (
             "roles/web/meta/main.yml",
-            "allow_duplicates: yes\ngalaxy_info: {author: x}\ndependencies:\n- base\n- {role: net, when: x, size: 1}\n\
+            "allow_duplicates: yes\ncollections: [a.b]\ngalaxy_info: {author: x}\ndependencies:\n- base\n- {role: net, when: x, size: 1}\n\
              - {src: 'git+https://example.com/r/tls.git,v1', vars: {a: b}}\n",
         ),
         (
@@ -62,11 +62,12 @@ fn a_role_is_read_whole() {
         ),
     ]);
     let (role, said) = role(&site, "web", &RoleFrom::default(), None);
-    assert_eq!(said, "");
+    assert_eq!(said, "warning playbook::reserved 1:2 Found variable using reserved name 'port'.\n");
     let role = role.unwrap();
     assert_eq!((role.tasks.len(), role.handlers.len(), role.defaults.0.len()), (2, 1, 1));
     assert_eq!(names(&role), ["x=1", "y=2"]);
     assert!(role.allow_duplicates && role.dir.is_absolute());
+    assert_eq!(role.collections, ["a.b"]);
     let dependencies: Vec<_> = role.dependencies.iter().map(|role| role.name.as_str().unwrap()).collect();
     assert_eq!(dependencies, ["base", "net", "tls"]);
     assert_eq!(role.dependencies[1].params.0.len(), 1);

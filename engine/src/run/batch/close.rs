@@ -279,8 +279,15 @@ impl Batch {
                     consult.say(Notice::Included { file, hosts: listed, label: inclusion.label.clone() });
                     after = self.lay(after, steps);
                 }
-                Err(reason) => {
-                    consult.say(Notice::NotIncluded { step: id, hosts: hosts.ones().collect(), reason });
+                Err(None) => return,
+                Err(Some(reason)) => {
+                    let include = inclusion.written.clone();
+                    consult.say(Notice::NotIncluded {
+                        step: id,
+                        hosts: hosts.ones().collect(),
+                        include,
+                        reason,
+                    });
                     missing.union_with(&hosts);
                 }
             }

@@ -45,6 +45,8 @@ pub enum Notice {
         step: StepId,
         /// The hosts.
         hosts: Vec<usize>,
+        /// What the task names, if it is a file.
+        include: Option<String>,
         /// Why.
         reason: String,
     },
@@ -82,14 +84,14 @@ pub trait Consult {
     /// The steps of something included, placed in `block`; blocks and handlers are added to the drawing.
     ///
     /// # Errors
-    /// Why it is not to be had.
+    /// Why it is not to be had; nothing where the run ends for it.
     fn grow(
         &mut self,
         drawing: &mut Drawing,
         step: StepId,
         inclusion: &Inclusion,
         hosts: &FixedBitSet,
-    ) -> Result<Vec<Step>, String>;
+    ) -> Result<Vec<Step>, Option<String>>;
     /// A handler that nobody defined was notified.
     fn missing_handler(&mut self, name: &str);
     /// Tells the reports.
@@ -124,7 +126,7 @@ struct Cell {
 }
 
 /// One batch of hosts on its way through a play.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// The play, growing.
     pub drawing: Drawing,

@@ -91,6 +91,8 @@ pub struct Inclusion {
     pub vars: Layer,
     /// The item as its label shows it.
     pub label: Option<String>,
+    /// What the task names, rendered (files only).
+    pub written: Option<String>,
     /// `tasks_from`, `vars_from`, `defaults_from`, `handlers_from`, rendered (roles only).
     pub from: [Option<String>; 4],
 }

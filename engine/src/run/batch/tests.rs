@@ -28,7 +28,7 @@ impl Consult for Nobody {
         _: StepId,
         _: &Inclusion,
         _: &FixedBitSet,
-    ) -> Result<Vec<Step>, String> {
+    ) -> Result<Vec<Step>, Option<String>> {
         Ok(vec![])
     }
 

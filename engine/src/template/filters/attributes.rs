@@ -253,7 +253,8 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
     };
     let all = match value.kind() {
         ValueKind::Map => entries(value)?.into_iter().map(|(_, item)| item).collect(),
-        _ => items(value)?,
+        _ if is_list(value) => items(value)?,
+        _ => return Err(fault::error("obj must be a list of dicts or a nested dict")),
     };
     let mut out = vec![];
     for item in all {
@@ -261,8 +262,8 @@ pub fn subelements(value: &Value, args: &Args) -> Result<Value, Error> {
         for key in &path {
             if inner.kind() != ValueKind::Map {
                 let why = match inner.kind() {
-                    ValueKind::String => ": string indices must be integers, not 'str'",
-                    _ => "",
+                    ValueKind::String => ": string indices must be integers, not 'str'".into(),
+                    _ => format!(": '{}' object is not subscriptable", python::type_name(&inner)),
                 };
                 let (key, inner) = (python::text(key)?, python::text(&inner)?);
                 let said = format!("the key {key} should point to a dictionary, got '{inner}'{why}");

@@ -1,7 +1,7 @@
 //! Filters between values and JSON or YAML text.
 
-use super::Table;
 use super::yaml::to_yaml;
+use super::{Table, json_error};
 use crate::node::Limits;
 use crate::node::emit::Layout;
 use crate::source::Sources;
@@ -25,7 +25,7 @@ pub const TABLE: Table = &[
     }),
     ("from_yaml_all", |_, value, _| read_yaml(value).map(Value::from)),
     ("pprint", |_, value, _| Ok(Value::from(super::pretty::pretty(value)?))),
-    ("community.general.json_query", json_query),
+    ("community.general.json_query", super::json_query::json_query),
 ];
 
 /// How Python's `json.dumps` writes.
@@ -150,10 +150,8 @@ fn read_json(_: &mut State<'_, '_>, value: &Value, _: &Args) -> Result<Value, Er
         let kind = python::type_name(value);
         return Err(fault::error(format!("the JSON object must be str, bytes or bytearray, not {kind}")));
     };
-    let parsed: Json = serde_json::from_str(text).map_err(|error| {
-        let column = error.column();
-        fault::error(format!("Expecting value: line {} column {column}: {error}", error.line()))
-    })?;
+    let parsed: Json =
+        serde_json::from_str(text).map_err(|error| fault::error(json_error::words(text, &error)))?;
     Ok(from_json(&parsed))
 }
 
@@ -172,16 +170,4 @@ pub fn yaml_documents(text: &str) -> Result<Vec<Value>, Error> {
     let documents = crate::node::parse(&sources, source, Limits::default(), &mut Default::default())
         .map_err(|diagnostic| fault::error(diagnostic.message))?;
     Ok(documents.iter().map(lazy::constant).collect())
-}
-
-fn json_query(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
-    let query = args.need_text(0, "expr")?;
-    let bad = |error: jmespath::JmespathError| {
-        fault::error(format!("JMESPathError in json_query filter plugin:\n{error}"))
-    };
-    let data = jmespath::Variable::from_json(&json(value)?.to_string()).map_err(|error| {
-        fault::error(format!("Error in jmespath.search in json_query filter plugin:\n{error}"))
-    })?;
-    let found = jmespath::compile(&query).map_err(bad)?.search(data).map_err(bad)?;
-    Ok(from_json(&serde_json::to_value(&*found).map_err(|error| fault::error(error.to_string()))?))
 }

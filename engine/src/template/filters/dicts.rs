@@ -36,7 +36,8 @@ fn mapping(value: &Value, message: &str) -> Result<Vec<(Value, Value)>, Error> {
 fn dict2items(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let key_name = args.text(0, "key_name")?.unwrap_or_else(|| "key".into());
     let value_name = args.text(1, "value_name")?.unwrap_or_else(|| "value".into());
-    let message = format!("dict2items requires a dictionary, got {} instead.", python::type_name(value));
+    let message =
+        format!("dict2items requires a dictionary, got <class '{}'> instead.", python::type_name(value));
     let item = |(key, value)| Value::from_pairs([(key_name.as_str(), key), (value_name.as_str(), value)]);
     Ok(mapping(value, &message)?.into_iter().map(item).collect())
 }
@@ -47,6 +48,10 @@ fn items2dict(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value
     if !is_list(value) {
         let kind = python::type_name(value);
         return Err(fault::error(format!("items2dict requires a list, got {kind} instead.")));
+    }
+    if items(value)?.iter().any(|item| item.kind() != ValueKind::Map) {
+        let got = python::text(value)?;
+        return Err(fault::error(format!("items2dict requires a list of dictionaries, got {got} instead.")));
     }
     let part = |item: &Value, name: &Value| {
         let part = fault::valid(item.get_item(name)?)?;

@@ -75,12 +75,12 @@ fn b64encode(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value,
 }
 
 fn b64decode(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
-    // What is no letter of the alphabet is passed over, as Python does.
-    let text: String =
-        python::text(value)?.chars().filter(|c| c.is_ascii_alphanumeric() || "+/-_=".contains(*c)).collect();
+    let mut text = python::text(value)?;
+    if args.named("urlsafe").is_some_and(|safe| safe.is_true()) {
+        text = text.replace('-', "+").replace('_', "/");
+    }
     let encoding = args.text(0, "encoding")?.unwrap_or_else(|| "utf-8".into());
-    let text = text.replace('-', "+").replace('_', "/");
-    let bytes = STANDARD.decode(text).map_err(|_| fault::error("Incorrect padding"))?;
+    let bytes = unpadded(&text)?;
     Ok(match encoding.to_lowercase().as_str() {
         "utf-16-le" | "utf-16le" => {
             let units = bytes.chunks(2).map(|pair| {
@@ -94,6 +94,42 @@ fn b64decode(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value,
         },
     })
 }
+
+/// What base64 stands for, as Python reads it: what is no letter of the alphabet is passed over, the first whole padding
+/// ends it.
+fn unpadded(text: &str) -> Result<Vec<u8>, Error> {
+    let (mut letters, mut padding) = (String::new(), 0);
+    for c in text.chars() {
+        let place = letters.len() % 4;
+        if c == '=' {
+            padding += 1;
+            if place >= 2 && place + padding >= 4 {
+                break;
+            }
+        } else if c.is_ascii_alphanumeric() || matches!(c, '+' | '/') {
+            padding = 0;
+            letters.push(c);
+        }
+    }
+    match letters.len() % 4 {
+        0 => {}
+        _ if padding > 0 && letters.len() % 4 + padding >= 4 => {}
+        1 => {
+            return Err(fault::error(format!(
+                "Invalid base64-encoded string: number of data characters ({}) cannot be 1 more than a multiple of 4",
+                letters.len()
+            )));
+        }
+        _ => return Err(fault::error("Incorrect padding")),
+    }
+    let engine = base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
+    engine.decode(letters).map_err(|error| fault::error(error.to_string()))
+}
+
+/// Letters whose padding was looked at already; bits that say nothing are passed over.
+const LENIENT: base64::engine::GeneralPurposeConfig = base64::engine::GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
 
 /// Ansible's own namespace for `to_uuid`.
 const NAMESPACE: &str = "361E6D51-FAEC-444A-9079-341386DA8E2E";

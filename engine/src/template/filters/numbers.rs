@@ -120,12 +120,13 @@ fn operand(value: &Value, filter: &str) -> Result<f64, Error> {
 fn log(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, Error> {
     let number = operand(value, "log")?;
     if number <= 0.0 {
-        return Err(fault::error("log() can only be used on numbers: math domain error"));
+        return Err(fault::error("math domain error"));
     }
     Ok(Value::from(match args.get(0, "base") {
         None => number.ln(),
         Some(base) => match real(&base)? {
             10.0 => number.log10(),
+            base if base <= 0.0 => return Err(fault::error("math domain error")),
             base => number.ln() / base.ln(),
         },
     }))
@@ -171,7 +172,7 @@ fn human_to_bytes(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<V
     let trimmed = text.trim();
     let (digits, unit) =
         trimmed.split_at(trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len()));
-    let refuse = |why: String| fault::error(format!("human_to_bytes() failed on bad input: {why}"));
+    let refuse = |why: String| fault::error(format!("human_to_bytes() can't interpret the input: {why}"));
     let number: f64 = digits
         .parse()
         .map_err(|_| refuse(format!("human_to_bytes() can't interpret following string: {text}")))?;

@@ -6,7 +6,7 @@ mod wire;
 use super::arguments::{Args, items};
 use super::finish::finish;
 use super::lazy::{self, Core, constant, holds_template};
-use super::{Fault, Value, Variable, fault, python};
+use super::{Fault, Scope, Value, Variable, fault, python};
 use minijinja::Error;
 use serde_json::{Map, Value as Json, json};
 use std::fmt;
@@ -117,6 +117,11 @@ fn call(
     wire::unpacked(&guests.call(request, &answer)?)
 }
 
+/// What a plugin of the site is told that asks for variables, as one that is called is.
+pub fn answer(scope: &Scope, question: &Json) -> Json {
+    answered(scope.core(), question).unwrap_or_else(|error| refusal(&error))
+}
+
 fn refusal(error: &Error) -> Json {
     let fault = fault::plain(error);
     json!({"error": fault.message, "undefined": fault.undefined})
@@ -141,9 +146,14 @@ fn answered(core: &Arc<Core>, question: &Json) -> Result<Json, Error> {
             value = fault::valid(value.get_item(&Value::from(*key))?)?;
         }
         if value.is_undefined() {
+            // What a variable's own template lacks says more than that the variable has no value.
+            if let (Some(Variable::Written(node)), []) = (core.names.get(first), rest) {
+                Scope::of(core.clone()).render(&node)?;
+            }
             return Err(missing());
         }
-        if python::type_name(&value).starts_with("HostVars") {
+        // The variables of hosts are asked for one by one.
+        if python::is_of_hosts(&value) {
             let keys: Vec<String> = value.try_iter()?.map(|key| key.to_string()).collect();
             return Ok(json!({"keys": keys}));
         }
@@ -153,7 +163,7 @@ fn answered(core: &Arc<Core>, question: &Json) -> Result<Json, Error> {
 
 /// A variable that nobody has to render.
 fn without_templates(core: &Arc<Core>, name: &str) -> Result<Option<Json>, Error> {
-    if matches!(name, "hostvars" | "vars") {
+    if matches!(name, "hostvars" | "vars" | "ansible_delegated_vars") {
         return Ok(None);
     }
     match core.names.get(name) {

@@ -7,20 +7,20 @@ use std::process::{Command, Stdio};
 
 pub const TABLE: Table = &[
     ("pipe", |request| {
-        let out = |command: &String| Ok(Value::from(output(command)?.trim_end_matches(['\n', '\r'])));
+        let out = |command: &String| Ok(Value::from(output(command, "pipe")?.trim_end_matches(['\n', '\r'])));
         request.texts()?.iter().map(out).collect()
     }),
     ("lines", |request| {
         let mut lines = vec![];
         for command in request.texts()? {
-            lines.extend(output(&command)?.lines().map(Value::from));
+            lines.extend(output(&command, "lines")?.lines().map(Value::from));
         }
         Ok(lines)
     }),
 ];
 
-fn output(command: &str) -> Result<String, Error> {
-    let refuse = |code: String| fault::error(format!("lookup_plugin.pipe({command}) returned {code}"));
+fn output(command: &str, plugin: &str) -> Result<String, Error> {
+    let refuse = |code: String| fault::error(format!("lookup_plugin.{plugin}({command}) returned {code}"));
     let done = Command::new("/bin/sh")
         .args(["-c", command])
         .stdin(Stdio::null())

@@ -38,7 +38,7 @@ fn config(request: &Request) -> Result<Vec<Value>, Error> {
         match documented(&name).filter(|_| !of_plugin) {
             Some(setting) => out.push(from_json(&value(&setting, written.as_deref()))),
             None if matches!(missing.as_str(), "skip" | "warn") => {}
-            None => return Err(fault::error(format!("Unable to find setting {name}"))),
+            None => return Err(fault::error(format!("No config definition exists for '{name}'."))),
         }
     }
     Ok(out)

@@ -5,7 +5,7 @@ use super::{Request, Table, not_found};
 use crate::template::arguments::{is_list, items};
 use crate::template::filters::paths::{expanduser, glob};
 use crate::template::predicates::words::is_vault;
-use crate::template::{FileOptions, Scope, Value, Variable, fault, python, vault};
+use crate::template::{FileOptions, Scope, Value, Variable, about, fault, managed, python, vault};
 use minijinja::Error;
 use minijinja::value::ValueKind;
 use std::path::{Path, PathBuf};
@@ -96,12 +96,12 @@ fn template(request: &Request) -> Result<Vec<Value>, Error> {
         let missing = || fault::error(format!("the template file {name} could not be found for the lookup"));
         let path = find(request, "templates", name).ok_or_else(missing)?;
         let text = read(request, "templates", name, "Unable to access the file")?;
-        let managed = Variable::Known(Value::from("Ansible managed"));
-        let scope = match request.core.names.get("ansible_managed") {
-            Some(_) => scope.clone(),
-            None => scope.with([("ansible_managed".into(), managed)].into_iter().collect()),
-        };
-        Ok(scope.file_value(&path.display().to_string(), &text, &options)?)
+        let mut front = about(&path, name, None).map_err(|error| fault::error(error.to_string()))?;
+        if request.core.names.get("ansible_managed").is_none() {
+            let text = managed(request.core.around.managed.as_deref(), &path, &front);
+            front.insert("ansible_managed".into(), Variable::Known(text));
+        }
+        Ok(scope.with(front).file_value(&path.display().to_string(), &text, &options)?)
     };
     request.texts()?.iter().map(render).collect()
 }
@@ -166,8 +166,12 @@ fn first_found(request: &Request) -> Result<Vec<Value>, Error> {
                     names(Some(term.get_attr("files")?).filter(|v| !v.is_undefined()))?,
                     names(Some(term.get_attr("paths")?).filter(|v| !v.is_undefined()))?,
                 ));
+            } else if term.as_str().is_some() || is_list(&term) {
+                tried.extend(join(names(Some(term))?, paths.clone()));
             } else {
-                tried.extend(join(vec![python::text(&term)?], paths.clone()));
+                let kind = python::type_name(&term);
+                let wanted = "Invalid term supplied. A string, dict or list is required";
+                return Err(fault::error(format!("{wanted}, not '{kind}').")));
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{Request, Table};
 use crate::template::arguments::{entries, is_list, items};
 use crate::template::filters::regex::{Flags, regex};
-use crate::template::filters::sequences::cartesian;
+use crate::template::filters::sequences::cartesian as combinations;
 use crate::template::{Value, fault, finish, python};
 use minijinja::Error;
 use minijinja::value::{Tuple, ValueKind};
@@ -29,7 +29,7 @@ pub const TABLE: Table = &[
     }),
     ("dict", dict),
     ("nested", nested),
-    ("cartesian", nested),
+    ("cartesian", cartesian),
     ("together", together),
     ("subelements", |request| {
         let refuse = |why: &str| {
@@ -155,16 +155,16 @@ fn flat(terms: &[Value]) -> Result<Vec<Value>, Error> {
 
 fn dict(request: &Request) -> Result<Vec<Value>, Error> {
     let mut out = vec![];
-    for term in flat(&request.terms)? {
+    for term in &request.terms {
         if term.kind() != ValueKind::Map {
             return Err(fault::error(format!(
                 "the 'dict' lookup plugin expects a dictionary, got '{}' of type <class '{}'>)",
-                python::text(&term).unwrap_or_default(),
-                python::type_name(&term)
+                python::text(term).unwrap_or_default(),
+                python::type_name(term)
             )));
         }
         let pair = |(key, value)| Value::from_pairs([("key", key), ("value", value)]);
-        out.extend(entries(&term)?.into_iter().map(pair));
+        out.extend(entries(term)?.into_iter().map(pair));
     }
     Ok(out)
 }
@@ -178,7 +178,19 @@ fn nested(request: &Request) -> Result<Vec<Value>, Error> {
     if request.terms.is_empty() {
         return Err(fault::error("with_nested requires at least one element in the nested list"));
     }
-    Ok(cartesian(&columns(request)?).into_iter().map(Value::from).collect())
+    rows(request)
+}
+
+/// `nested` by its other name, which has its own words for nothing.
+fn cartesian(request: &Request) -> Result<Vec<Value>, Error> {
+    if request.terms.is_empty() {
+        return Err(fault::error("with_cartesian requires at least one element in each list"));
+    }
+    rows(request)
+}
+
+fn rows(request: &Request) -> Result<Vec<Value>, Error> {
+    Ok(combinations(&columns(request)?).into_iter().map(Value::from).collect())
 }
 
 fn together(request: &Request) -> Result<Vec<Value>, Error> {

@@ -2,6 +2,8 @@
 
 use super::files::{find, read_in};
 use super::{Request, Table};
+use crate::node::freeform;
+use crate::template::arguments::{is_list, items};
 use crate::template::{Value, fault};
 use minijinja::Error;
 
@@ -9,14 +11,18 @@ pub const TABLE: Table = &[("csvfile", csvfile)];
 
 /// A term's own settings (`key file=x col=2`) and what is left of it.
 pub fn settings(term: &str, names: &[&str]) -> (String, Vec<(String, String)>) {
-    let (mut bare, mut found) = (vec![], vec![]);
-    for word in term.split_whitespace() {
-        match word.split_once('=').filter(|(name, _)| names.contains(name)) {
-            Some((name, value)) => found.push((name.to_string(), value.to_string())),
-            None => bare.push(word),
-        }
-    }
-    (bare.join(" "), found)
+    let Ok(free) = freeform::parse(term, false) else { return (term.to_string(), vec![]) };
+    let (own, others): (Vec<_>, Vec<_>) =
+        free.pairs.into_iter().partition(|pair| names.contains(&pair.key.as_str()));
+    let others = others.iter().filter_map(|pair| term.get(pair.range.clone()).map(str::trim));
+    let raw = free.raw.as_deref().map(str::trim).filter(|raw| !raw.is_empty());
+    let bare: Vec<&str> = raw.into_iter().chain(others).collect();
+    (bare.join(" "), own.into_iter().map(|pair| (pair.key, pair.value)).collect())
+}
+
+/// The values of a list, or the one value that is none.
+fn each(value: Value) -> Result<Vec<Value>, Error> {
+    if is_list(&value) { items(&value) } else { Ok(vec![value]) }
 }
 
 /// An option: the term's own, or the call's.
@@ -50,11 +56,18 @@ fn csvfile(request: &Request) -> Result<Vec<Value>, Error> {
         let get = |name: &str, otherwise: &str| setting(request, &own, name, otherwise);
         let delimiter = match get("delimiter", "TAB")?.as_str() {
             "TAB" | "\\t" | "t" => '\t',
-            text => text.chars().next().unwrap_or('\t'),
+            text => match text.chars().collect::<Vec<_>>().as_slice() {
+                [one] => *one,
+                _ => return Err(fault::error("\"delimiter\" must be a 1-character string")),
+            },
         };
         let column = |name: &str, otherwise: &str| {
             let text = get(name, otherwise)?;
-            text.parse::<usize>().map_err(|_| fault::error(format!("'{text}' is no column number")))
+            text.parse::<usize>().map_err(|_| {
+                let what =
+                    format!("Config '{name}' for 'csvfile' lookup plugin from 'Direct' has an invalid value");
+                fault::error(format!("{what}: Invalid value provided for 'int': '{text}'"))
+            })
         };
         let (col, keycol) = (column("col", "1")?, column("keycol", "0")?);
         let (file, encoding) = (get("file", "ansible.csv")?, get("encoding", "utf-8")?);
@@ -70,7 +83,10 @@ fn csvfile(request: &Request) -> Result<Vec<Value>, Error> {
                 own.iter()
                     .find(|(name, _)| name == "default")
                     .map(|(_, value)| Value::from(value.as_str()))
-                    .or_else(|| request.options.named("default")),
+                    .map_or_else(
+                        || request.options.named("default").map_or(Ok(vec![]), each),
+                        |own| Ok(vec![own]),
+                    )?,
             ),
         }
     }

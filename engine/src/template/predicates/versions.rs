@@ -23,6 +23,19 @@ fn version(value: &Value, args: &Args) -> Result<bool, Error> {
     if right.is_empty() {
         return Err(fault::error("Version parameter to compare against cannot be empty"));
     }
+    let holds: fn(Ordering) -> bool = match operator.as_str() {
+        "==" | "=" | "eq" => Ordering::is_eq,
+        "<" | "lt" => Ordering::is_lt,
+        "<=" | "le" => Ordering::is_le,
+        ">" | "gt" => Ordering::is_gt,
+        ">=" | "ge" => Ordering::is_ge,
+        "!=" | "<>" | "ne" => Ordering::is_ne,
+        other => {
+            return Err(fault::error(format!(
+                "Invalid operator type ({other}). Must be one of '==', '=', 'eq', '<', 'lt', '<=', 'le', '>', 'gt', '>=', 'ge', '!=', '<>', 'ne'"
+            )));
+        }
+    };
     if kind.is_some() && strict.is_some() {
         return Err(fault::error("Cannot specify both 'strict' and 'version_type'"));
     }
@@ -42,19 +55,7 @@ fn version(value: &Value, args: &Args) -> Result<bool, Error> {
             )));
         }
     };
-    Ok(match operator.as_str() {
-        "==" | "=" | "eq" => order == Ordering::Equal,
-        "<" | "lt" => order == Ordering::Less,
-        "<=" | "le" => order != Ordering::Greater,
-        ">" | "gt" => order == Ordering::Greater,
-        ">=" | "ge" => order != Ordering::Less,
-        "!=" | "<>" | "ne" => order != Ordering::Equal,
-        other => {
-            return Err(fault::error(format!(
-                "Invalid operator type ({other}). Must be one of '==', '=', 'eq', '<', 'lt', '<=', 'le', '>', 'gt', '>=', 'ge', '!=', '<>', 'ne'"
-            )));
-        }
-    })
+    Ok(holds(order))
 }
 
 #[derive(PartialEq, Eq, Debug)]

@@ -14,6 +14,7 @@
 //! | `macro m(a)` reading `varargs`, `m(1, 2)` | `macro m(a, varargs=[], kwargs={})`, `_m_macro(m, 1, 2)` | takes what it does not name |
 //! | `for c in s`, `loop.` somewhere | `for c in( s)\|_m_each` | text that says how long it is |
 //! | `'{{ x }}' == y` in a condition | `('{{ x }}'|_m_render) == y`                           | the constant is rendered         |
+//! | `lookup('x', '{{ y }}')`    | `lookup('x', ('{{ y }}'\|_m_render))`                      | the same of a lookup's terms     |
 //! | `{{ "\d" }}` in a playbook   | `{{ "\\d" }}`                                               | (token step)                    |
 
 mod chain;

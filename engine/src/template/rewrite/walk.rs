@@ -292,11 +292,28 @@ impl<'s> Walk<'s> {
             return;
         }
         match &call.expr {
-            ast::Expr::Var(function) => self.looked_up(function.id, &call.args),
+            ast::Expr::Var(function) => {
+                self.looked_up(function.id, &call.args);
+                if matches!(function.id, "lookup" | "query" | "q") {
+                    return self.terms(&call.args);
+                }
+            }
             ast::Expr::GetAttr(attr) => self.expr(&attr.expr, soft),
             expr => self.expr(expr, soft),
         }
         self.args(&call.args, false);
+    }
+
+    /// What a lookup is given: templates in the constants among its terms are rendered.
+    fn terms(&mut self, args: &[ast::CallArg<'_>]) {
+        use ast::Expr as E;
+        for (at, arg) in args.iter().enumerate() {
+            let embedded = self.embedded;
+            let constant = |expr| matches!(expr, &E::Const(_) | &E::List(_) | &E::Tuple(_) | &E::Map(_));
+            self.embedded |= matches!(arg, ast::CallArg::Pos(expr) if at > 0 && constant(expr));
+            self.args(std::slice::from_ref(arg), false);
+            self.embedded = embedded;
+        }
     }
 
     /// `lookup('name', ...)`: the lookup that it names.

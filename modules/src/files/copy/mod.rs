@@ -1,6 +1,7 @@
 //! `copy`: content, a file, or a tree of files of this machine (or, with `remote_src`, of the host) comes to a place on
 //! the host. Only what differs is sent.
 
+mod called;
 pub(super) mod one;
 mod remote;
 mod tree;
@@ -11,6 +12,34 @@ use muster_engine::module::{Check, Context, Failure, Kind, Manners, Module, Opt,
 use one::{Asked, Source};
 use serde::Deserialize;
 use serde_json::Value as Json;
+
+/// What copies on the host, and what it takes.
+pub(super) const WORKS: (&str, &[&str]) = (
+    "ansible.legacy.copy",
+    &[
+        "_original_basename",
+        "attributes",
+        "backup",
+        "checksum",
+        "content",
+        "dest",
+        "directory_mode",
+        "follow",
+        "force",
+        "group",
+        "local_follow",
+        "mode",
+        "owner",
+        "remote_src",
+        "selevel",
+        "serole",
+        "setype",
+        "seuser",
+        "src",
+        "unsafe_writes",
+        "validate",
+    ],
+);
 
 /// The module.
 #[derive(Debug)]
@@ -69,7 +98,7 @@ impl Module for Copy {
         ],
     )
     .examples("- copy: {src: kubeadm.conf, dest: /etc/kubernetes/, mode: \"0600\"}\n- copy: {content: \"{{ groups | to_json }}\", dest: /etc/groups.json}\n")
-    .manners(Manners { missing: Some("dest is required"), ..Manners::USUAL });
+    .manners(Manners { missing: Some("dest is required"), works: Some(WORKS), given: Some(&["content"]), ..Manners::USUAL });
     type Args = Args;
     type Change = Change;
 
@@ -79,11 +108,12 @@ impl Module for Copy {
         let wrong = match (src, content) {
             (None, None) => Some("src (or content) is required"),
             (Some(_), Some(_)) => Some("src and content are mutually exclusive"),
+            _ if args.dest.is_empty() => Some("dest is required"),
             (None, Some(_)) if args.dest.ends_with('/') => Some("can not use content with a dir as dest"),
             _ => None,
         };
         if let Some(message) = wrong {
-            return Err(Failure::new(message));
+            return Err(Failure::new(message).acted());
         }
         let mut asked = Asked {
             dest: &args.dest,
@@ -107,7 +137,25 @@ impl Module for Copy {
         };
         if args.remote_src {
             let follow = args.local_follow.unwrap_or(false);
-            let check = remote::check(&asked, src, follow, cx).await?;
+            let call = cx.invocation.then(|| called::there(&asked, src, args.local_follow));
+            let told = |output: &mut Output| {
+                output.result.extend(call.clone().map(|call| (called::KEY.into(), call)))
+            };
+            let mut check = match remote::check(&asked, src, follow, cx).await {
+                Ok(check) => check,
+                Err(failure) => {
+                    let mut output = Output { result: failure.result, vars: None };
+                    told(&mut output);
+                    return Err(Failure { result: output.result, ..failure });
+                }
+            };
+            match &mut check {
+                Check::Done(output) => told(output),
+                Check::Would { change, foreseen } => {
+                    told(foreseen);
+                    told(change.output());
+                }
+            }
             return Ok(mapped(check, |change| Change::Remote(Box::new(change))));
         }
         let found = local::find(cx, src, "Unexpected AnsibleActionFail error: ")?;

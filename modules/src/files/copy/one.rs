@@ -1,6 +1,7 @@
 //! One file to one place. The bytes and what is asked come in; either nothing is to be done, or attributes, or the
 //! file is written. `template` ends here too.
 
+use super::called;
 use crate::files::attributes::Wanted;
 use crate::files::diff::{self, LARGEST};
 use crate::files::facts::{Content, Facts, Look, Seen, Stat, path_diff};
@@ -68,14 +69,14 @@ pub(super) fn decide(
     facts: &Facts,
     cx: &Context,
 ) -> Result<Check<Change>, Failure> {
-    if facts.seen.is_hidden() {
+    if let Some(why) = facts.seen.hidden() {
         let path = &facts.path;
         return Err(Failure::new(format!(
-            "Task failed: Failed to get information on remote file ({path}): Permission denied"
+            "Task failed: Failed to get information on remote file ({path}): {why}"
         )));
     }
     if source.name.is_none() && facts.seen.is_dir() {
-        return Err(Failure::new("can not use content with a dir as dest").with("diff", json!([])));
+        return Err(Failure::new("can not use content with a dir as dest").acted().with("diff", json!([])));
     }
     if !asked.force && facts.seen.stat().is_some() {
         let output = Output::new(false).with("dest", asked.dest).with("src", source.shown);
@@ -84,7 +85,7 @@ pub(super) fn decide(
     let sum = sha1(&source.bytes);
     let regular = facts.seen.is_file() && (asked.follow || !facts.seen.is_link());
     if regular && facts.checksum.as_ref() == Some(&sum) {
-        return same(asked, &sum, facts, cx);
+        return same(asked, &source, &sum, facts, cx);
     }
     let mut differences = vec![];
     if cx.diff {
@@ -107,19 +108,34 @@ pub(super) fn decide(
             .with("checksum", sum)
             .with("expected_checksum", expected));
     }
-    let known = |failure: Failure| failure.with("diff", differences.clone()).with("checksum", sum.as_str());
+    let call = cx.invocation.then(|| called::to_write(asked, &source, &sum, Output::default()).result);
+    let known = |mut failure: Failure| {
+        failure.result.extend(call.clone().unwrap_or_default());
+        failure.with("diff", differences.clone()).with("checksum", sum.as_str())
+    };
     let write = written(asked, &source, facts).map_err(known)?;
-    let output = Output::new(true)
+    let output = Output::default()
         .with("diff", differences)
-        .with("dest", write.shown.as_str())
+        .with(
+            "dest",
+            if write.shown.contains('/') { write.shown.clone() } else { format!("./{}", write.shown) },
+        )
         .with("src", Json::Null)
         .with("md5sum", md5(&source.bytes))
-        .with("checksum", sum);
+        .with("checksum", sum.as_str())
+        .with("changed", true);
+    let output = if cx.invocation { called::to_write(asked, &source, &sum, output) } else { output };
     Ok(Check::Would { change: Change::Write { write: Box::new(write), output }, foreseen: Output::new(true) })
 }
 
 /// The content is right; what of owner and mode?
-fn same(asked: &Asked<'_>, sum: &str, facts: &Facts, cx: &Context) -> Result<Check<Change>, Failure> {
+fn same(
+    asked: &Asked<'_>,
+    source: &Source<'_>,
+    sum: &str,
+    facts: &Facts,
+    cx: &Context,
+) -> Result<Check<Change>, Failure> {
     let path = facts.real_path();
     let stat = facts.seen.end().cloned().unwrap_or_default();
     let plan = asked.wanted.against(&stat, facts)?;
@@ -131,12 +147,13 @@ fn same(asked: &Asked<'_>, sum: &str, facts: &Facts, cx: &Context) -> Result<Che
     before.extend(plan.before.clone());
     after.extend(plan.after.clone());
     let diff = if cx.diff { json!({"before": before, "after": after}) } else { json!([]) };
-    let mut output = Output::new(!plan.is_empty())
-        .with("diff", diff)
-        .with("path", path)
-        .with("dest", path)
-        .with("checksum", sum);
+    let mut output =
+        Output::default().with("diff", diff).with("path", path).with("changed", !plan.is_empty());
     stat.describe(&mut output.result, false);
+    if cx.invocation {
+        output = called::to_set(asked, source, path, output);
+    }
+    let output = output.with("checksum", sum).with("dest", path);
     if plan.is_empty() {
         return Ok(Check::Done(output));
     }
@@ -199,9 +216,11 @@ pub(in crate::files) async fn apply(change: Change, cx: &Context) -> Result<Outp
         Change::Write { write, mut output } => {
             let written = write.run(cx).await.map_err(|why| {
                 let known = |key: &str| output.result.get(key).cloned();
-                refused(why).with("checksum", known("checksum")).with("diff", known("diff"))
+                let failure = refused(why).with("checksum", known("checksum")).with("diff", known("diff"));
+                known(called::KEY).into_iter().fold(failure, |failure, call| failure.with(called::KEY, call))
             })?;
             written.seen.describe(&mut output.result);
+            called::wrote(&written.temporary, &mut output);
             output = output.with("src", written.temporary);
             Ok(match written.backup {
                 Some(name) => output.with("backup_file", name),

@@ -21,6 +21,13 @@ pub(in crate::files) struct Change {
     output: Output,
 }
 
+impl Change {
+    /// What it will answer.
+    pub(super) fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+}
+
 /// Finds what is needed.
 pub(super) async fn check(
     asked: &Asked<'_>,
@@ -262,7 +269,7 @@ async fn directory(
         }
         return Ok(Check::Done(output.with("changed", false)));
     }
-    let change = Change { write: None, scripts, dest: target, output: output.clone() };
+    let change = Change { write: None, scripts, dest, output: output.clone() };
     Ok(Check::Would { change, foreseen: output })
 }
 

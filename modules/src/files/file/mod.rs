@@ -55,6 +55,8 @@ pub(super) struct Work {
     pub before: Map,
     pub after: Map,
     pub output: Output,
+    /// What is there for as long as nothing is done, where that is to go.
+    pub stands: Map,
     /// Whether the answer in check mode has no difference, or only the part known before.
     pub foreseen: Foreseen,
 }
@@ -86,6 +88,7 @@ impl Work {
             before,
             after,
             output: Output::default().with(key, path),
+            stands: Map::new(),
             foreseen: Foreseen::Same,
         }
     }
@@ -97,6 +100,24 @@ impl Work {
         }
         self.before.extend(plan.before);
         self.after.extend(plan.after);
+    }
+
+    /// The failure of an attribute that could not be set, by what its program said and what that means.
+    fn unset(&self, program: &str, said: &str) -> Failure {
+        let owns = ["chown", "chgrp"].into_iter().find(|name| program.starts_with(&format!("{name}:")));
+        let Some(name) = owns else {
+            return Failure::new(match program.starts_with("chmod:") {
+                true => format!("Task failed: Module failed: {said}"),
+                false => said.to_string(),
+            });
+        };
+        let mut failure = Failure::new(format!("{name} failed")).with("path", self.path.as_str());
+        for key in ["uid", "gid", "owner", "group", "mode", "state", "size"] {
+            if let Some(value) = self.output.result.get(key) {
+                failure = failure.with(key, value.clone());
+            }
+        }
+        failure.caused_by(said)
     }
 
     fn diff(&self) -> Json {
@@ -160,6 +181,7 @@ impl Module for File {
         if let (true, true, Some(diff)) = (cx.diff, cx.check_mode, diff) {
             output = output.with("diff", diff);
         }
+        output.result.extend(work.stands.clone());
         Ok(Check::Would { foreseen: output, change: work })
     }
 
@@ -169,15 +191,18 @@ impl Module for File {
         let last = scripts.next_back().map_or("", String::as_str);
         let complain = |failure: Failure| {
             let said = script::os_error(failure.message(), &work.path);
-            match work.complaint.split_once(".: ") {
+            let mut failure = match work.complaint.split_once(".: ") {
                 Some((doing, _)) => {
                     let failure = failure.with("msg", format!("{doing}.")).with("path", work.path.as_str());
                     failure.caused_by(said)
                 }
+                None if work.complaint == "{}" => work.unset(failure.message(), &said),
                 None => failure
                     .with("msg", work.complaint.replace("{}", &said))
                     .with(work.key, work.path.as_str()),
-            }
+            };
+            failure.result.extend(work.stands.clone());
+            failure
         };
         let mut batch = String::new();
         for script in scripts {
@@ -192,7 +217,7 @@ impl Module for File {
         let mut answer = script::run(cx, &format!("{batch}look {path}\n")).await.map_err(complain)?;
         let mut output = work.output.clone().with("changed", true);
         for key in ["uid", "gid", "owner", "group", "mode", "size", "state"] {
-            output.result.remove(key);
+            output.result.shift_remove(key);
         }
         Seen::read(&mut answer)?.describe(&mut output.result);
         if work.output.result.get("state") == Some(&Json::from("absent")) {

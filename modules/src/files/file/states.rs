@@ -5,7 +5,7 @@ use super::{Args, Foreseen, Work, links, not_yet, walk};
 use crate::files::attributes::Wanted;
 use crate::files::facts::{Facts, Stat};
 use crate::files::script::quote;
-use muster_engine::module::{Context, Failure};
+use muster_engine::module::{CALLED, Context, Failure};
 use serde_json::json;
 
 /// What a look must print for a state beyond the usual.
@@ -27,7 +27,7 @@ pub(super) fn more(args: &Args, diff: bool) -> String {
 }
 
 /// What must be done.
-pub(super) async fn work(args: &Args, mut facts: Facts, times: Times, cx: &Context) -> Result<Work, Failure> {
+pub(super) async fn work(args: &Args, facts: Facts, times: Times, cx: &Context) -> Result<Work, Failure> {
     let was = facts.seen.state();
     let state = match args.state.as_deref() {
         Some(state) => state,
@@ -35,6 +35,27 @@ pub(super) async fn work(args: &Args, mut facts: Facts, times: Times, cx: &Conte
         None if args.recurse => "directory",
         None => "file",
     };
+    if args.state.is_some() {
+        return towards(state, args, facts, times, cx).await;
+    }
+    let called = json!({ "state": state });
+    match towards(state, args, facts, times, cx).await {
+        Ok(mut work) => {
+            work.output = work.output.with(CALLED, called);
+            Ok(work)
+        }
+        Err(failure) => Err(failure.with(CALLED, called)),
+    }
+}
+
+/// What must be done to come to a state.
+async fn towards(
+    state: &str,
+    args: &Args,
+    mut facts: Facts,
+    times: Times,
+    cx: &Context,
+) -> Result<Work, Failure> {
     if args.recurse && state != "directory" {
         return Err(facts.fail("recurse option requires state to be 'directory'"));
     }
@@ -164,6 +185,7 @@ fn absent(facts: &Facts, entries: &[(String, Stat)]) -> Result<Work, Failure> {
         work.after.clear();
         return Ok(work);
     }
+    facts.seen.describe(&mut work.stands);
     let quoted = quote(path);
     let remove = if was == "directory" {
         work.complaint = "rmtree failed: {}".into();
@@ -219,6 +241,11 @@ fn directory<'a>(
             let quoted = quote(&made);
             work.scripts.push(format!("e=$(mkdir -- {quoted} 2>&1) || [ -d {quoted} ] || die \"$e\"\n"));
             work.set(wanted.against(&fresh, facts)?, &made);
+        }
+        let now = jiff::Timestamp::now().as_microsecond() as f64 / 1e6;
+        let fresh = Stat { mtime: now, atime: now, ..fresh };
+        for command in times.commands(path, &fresh, &mut work.before, &mut work.after) {
+            work.scripts.push(format!("{command} || exit 90\n"));
         }
         return Ok(work);
     };

@@ -5,6 +5,7 @@ use super::Args;
 use crate::files::facts::Stat;
 use crate::files::script::{Answer, quote};
 use jiff::civil::DateTime;
+use jiff::fmt::strtime::BrokenDownTime;
 use muster_engine::module::{Failure, Map};
 
 /// What to do with one time.
@@ -23,6 +24,22 @@ pub(super) struct Times {
     pub accessed: Time,
 }
 
+/// A written time; what its format leaves out is as at the beginning of 1900, as in Python.
+fn moment(format: &str, text: &str) -> Result<DateTime, jiff::Error> {
+    let parts = BrokenDownTime::parse(format, text)?;
+    parts.to_datetime().or_else(|_| {
+        DateTime::new(
+            parts.year().unwrap_or(1900),
+            parts.month().unwrap_or(1),
+            parts.day().unwrap_or(1),
+            parts.hour().unwrap_or(0),
+            parts.minute().unwrap_or(0),
+            parts.second().unwrap_or(0),
+            0,
+        )
+    })
+}
+
 impl Times {
     /// Reads the arguments.
     ///
@@ -34,7 +51,7 @@ impl Times {
             None if touch => Ok(Time::Now),
             None | Some("preserve") => Ok(Time::Preserve),
             Some("now") => Ok(Time::Now),
-            Some(text) => DateTime::strptime(format, text).map(|at| Time::At(at, 0.0)).map_err(|_| {
+            Some(text) => moment(format, text).map(|at| Time::At(at, 0.0)).map_err(|_| {
                 Failure::new(format!(
                     "Error while obtaining timestamp for time {text} using format {format}: \
                          time data '{text}' does not match format '{format}'"

@@ -336,10 +336,11 @@ async fn containing(
 fn listed(entry: &Entry) -> Json {
     let mut out = describe(&entry.path, &entry.stat);
     for key in ["exists", "blocks", "block_size", "device_type"] {
-        out.remove(key);
+        out.shift_remove(key);
     }
+    let behind = out.keys().position(|key| key == "wusr").unwrap_or(out.len());
     for (key, name) in [("pw_name", &entry.stat.owner), ("gr_name", &entry.stat.group)] {
-        out.insert(key.into(), name.as_deref().unwrap_or("").into());
+        out.shift_insert(behind, key.into(), name.as_deref().unwrap_or("").into());
     }
     Json::Object(out)
 }

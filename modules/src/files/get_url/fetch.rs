@@ -5,7 +5,8 @@ use super::Args;
 use crate::files::facts::Facts;
 use crate::files::script::{self, Answer, quote, word};
 use crate::net::unreached;
-use muster_engine::module::{Context, Failure, Output};
+use crate::net::urllib::{self, moment};
+use muster_engine::module::{Context, Failure, Output, python_str};
 use serde_json::Value as Json;
 use std::time::Instant;
 
@@ -65,7 +66,7 @@ pub(super) async fn fetch(request: &Request<'_>, cx: &Context) -> Result<Fetched
         false => "die 'the host has wget but no curl, and this request needs curl (install it there)'".into(),
     };
     let file = request.url.strip_prefix("file://").map_or_else(String::new, |path| {
-        format!("if e=$(cat -- {} 2>&1 >\"$f\"); then r=0; else r=1; printf '%s' \"$e\" >\"$d/e\"; fi; printf '0\\n\\n' >\"$d/w\"; : >\"$d/h\"\n", quote(path))
+        format!("if e=$(cat -- {} 2>&1 >\"$f\"); then r=0; else r=1; printf '%s' \"$e\" >\"$d/e\"; fi; printf '0\\n\\n' >\"$d/w\"; printf 'content-length: %s\\n' $(($(wc -c <\"$f\"))) >\"$d/h\"\n", quote(path))
     });
     let web = format!(
         "if command -v curl >/dev/null 2>&1; then\n\
@@ -120,10 +121,11 @@ fn config(request: &Request<'_>, since: Option<String>) -> String {
     put("url", request.url);
     put("user-agent", &args.http_agent);
     for (key, value) in args.headers.iter().flatten() {
-        put(
-            "header",
-            &format!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_string)),
-        );
+        put("header", &format!("{key}: {}", python_str(value)));
+    }
+    let given = |name: &str| args.headers.iter().flatten().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    for (name, value) in urllib::usual(given) {
+        put("header", &format!("{name}: {value}"));
     }
     if let Some(at) = since {
         put("header", &format!("If-Modified-Since: {at}"));
@@ -154,12 +156,6 @@ fn config(request: &Request<'_>, since: Option<String>) -> String {
     ];
     let flags: String = flags.iter().filter(|(_, on)| *on).map(|(flag, _)| format!("{flag}\n")).collect();
     out.replace(" = \"\"\n", "\n") + &flags
-}
-
-fn moment(seconds: f64) -> Option<String> {
-    #[expect(clippy::cast_possible_truncation, reason = "a moment in seconds")]
-    let at = jiff::Timestamp::from_second(seconds as i64).ok()?;
-    Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 impl Fetched {
@@ -258,12 +254,12 @@ pub(in crate::files) fn name_of(url: &str) -> String {
     }
 }
 
-/// An address without the password in it.
+/// An address without the login in it.
 pub(in crate::files) fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_string() };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match host.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?.0, host))) {
-        Some((user, host)) => format!("{scheme}://{user}:********@{host}{path}"),
+    match host.rsplit_once('@').filter(|(login, _)| login.contains(':')) {
+        Some((_, host)) => format!("{scheme}://****:****@{host}{path}"),
         None => url.to_string(),
     }
 }
@@ -311,6 +307,6 @@ mod tests {
     fn addresses_give_names_and_hide_passwords() {
         assert_eq!(name_of("http://h/a/b.tgz?x=/1"), "b.tgz");
         assert_eq!(name_of("http://h"), "index.html");
-        assert_eq!(masked("http://u:p@h/x"), "http://u:********@h/x");
+        assert_eq!(masked("http://u:p@h/x"), "http://****:****@h/x");
     }
 }

@@ -8,7 +8,7 @@ pub(super) use fetch::{masked, name_of};
 use super::attributes::{Wanted, with_attributes};
 use super::facts::{Facts, Look, Seen};
 use super::script::{self, quote};
-use super::write::{From, Refused, Write};
+use super::write::{From, Write};
 use fetch::{Fetched, Request};
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -99,15 +99,30 @@ impl Module for GetUrl {
         if args.use_gssapi {
             return Err(Failure::new("use_gssapi is not supported; use a script with `curl --negotiate`"));
         }
-        let early = |message: &str| with_result(Failure::new(message), args, &args.dest);
+        if !args.url.contains(':') {
+            let message = format!("unknown url type: '{}'", args.url);
+            return Err(Failure::new(message)
+                .with("status", -1)
+                .with("url", args.url.as_str())
+                .with("elapsed", 0));
+        }
+        if !args.dest.contains('/') {
+            return Err(with_result(Failure::new("Destination  does not exist"), args, &args.dest));
+        }
+        let early = async |message: &str| {
+            let mut failure = with_result(Failure::new(message), args, &args.dest);
+            Look::at(&args.dest).run(cx).await?.seen.describe(&mut failure.result);
+            Err(failure)
+        };
         let mut checksum = None;
         if !args.checksum.is_empty() {
             let format = "The checksum parameter has to be in format <algorithm>:<checksum>";
-            let (algorithm, digest) = args.checksum.split_once(':').ok_or_else(|| early(format))?;
+            let Some((algorithm, digest)) = args.checksum.split_once(':') else { return early(format).await };
             if !["md5", "sha1", "sha224", "sha256", "sha384", "sha512"].contains(&algorithm) {
-                return Err(early(&format!(
+                let message = format!(
                     "checksum algorithm {algorithm} is not supported; it can be md5, sha1, sha224, sha256, sha384 or sha512"
-                )));
+                );
+                return early(&message).await;
             }
             let digest = match fetch::is_url(digest) {
                 true => listed(args, digest, cx).await?,
@@ -119,7 +134,7 @@ impl Module for GetUrl {
                 .collect::<String>()
                 .to_lowercase();
             if digest.is_empty() || !digest.chars().all(|c| c.is_ascii_hexdigit()) {
-                return Err(early("The checksum format is invalid"));
+                return early("The checksum format is invalid").await;
             }
             checksum = Some((algorithm.to_string(), digest));
         }
@@ -190,7 +205,7 @@ async fn put(
         let (file, is) = (&fetched.file, &fetched.digest);
         let mut failure =
             Failure::new(format!("The checksum for {file} did not match {digest}; it was {is}."));
-        output.result.remove("msg");
+        output.result.shift_remove("msg");
         failure.result.extend(output.result);
         now.seen.describe(&mut failure.result);
         return Err(failure.with("changed", false));
@@ -200,10 +215,7 @@ async fn put(
         let (mut write, _) = Write::over(&now, &args.wanted, Vec::new())?;
         write.from = From::Remote(fetched.file.clone());
         write.backup = args.backup && now.seen.exists();
-        let written = write.run(cx).await.map_err(|refused| match refused {
-            Refused::Failed(failure) => failure,
-            Refused::Invalid { err, .. } => Failure::new(err),
-        })?;
+        let written = write.run(cx).await?;
         if let Some(name) = written.backup {
             output = output.with("backup_file", name);
         }
@@ -270,7 +282,7 @@ fn writable(args: &Args, now: &Facts, path: &str, fetched: &Fetched) -> Result<(
     };
     let mut failure = Failure::new(message);
     let mut result = fetched.result(args, path).result;
-    result.remove("msg");
+    result.shift_remove("msg");
     failure.result.extend(result);
     Err(failure.with("changed", false).with("checksum_dest", now.checksum.clone()))
 }
@@ -315,7 +327,9 @@ async fn listed(args: &Args, url: &str, cx: &Context) -> Result<String, Failure>
     let request = Request { args, url, head: false, force: args.force, since: None, algorithm: "sha1" };
     let fetched = fetch::fetch(&request, cx).await?;
     if fetched.status != 200 && !url.starts_with("file:") {
-        return Err(fetched.failure(url, &args.dest));
+        let mut failure = fetched.failure(url, &args.dest);
+        Look::at(&args.dest).run(cx).await?.seen.describe(&mut failure.result);
+        return Err(failure);
     }
     let text = fetched.text(cx).await?;
     fetched.forget(cx).await?;

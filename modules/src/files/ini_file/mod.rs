@@ -4,7 +4,7 @@ mod lines;
 
 use super::attributes::{Wanted as Attributes, with_attributes};
 use super::facts::{Content, Look};
-use super::text::{Edit, Manner, not_editable};
+use super::text::{Edit, Foreseen, Manner, not_editable};
 use lines::Wanted;
 use muster_engine::module::{Check, Context, Failure, Kind, Module, Opt, Output, Spec};
 use serde::Deserialize;
@@ -54,9 +54,8 @@ struct Having {
 /// What `apply` must know.
 #[derive(Debug)]
 pub(super) struct Change {
-    edit: Edit,
+    made: Foreseen,
     path: String,
-    output: Output,
 }
 
 impl Module for IniFile {
@@ -139,15 +138,14 @@ impl Module for IniFile {
             return Ok(Check::Done(output));
         }
         let done = output.clone().with("changed", true);
-        Ok(Check::Would { foreseen: output, change: Change { edit, path: args.path.clone(), output: done } })
+        Ok(Check::Would {
+            foreseen: output,
+            change: Change { made: Foreseen { edit, output: done }, path: args.path.clone() },
+        })
     }
 
     async fn apply(&self, change: Change, cx: &Context) -> Result<Output, Failure> {
-        let written = change.edit.run(cx).await?;
-        let mut output = match written.and_then(|written| written.backup) {
-            Some(name) => change.output.with("backup_file", name),
-            None => change.output,
-        };
+        let mut output = change.made.make(cx).await?;
         Look::at(&change.path).run(cx).await?.seen.describe(&mut output.result);
         Ok(output)
     }

@@ -73,6 +73,16 @@ pub(crate) struct World {
     pub sick: BTreeSet<String>,
 }
 
+/// The version a server says it has. One that was built from a branch says `v0.0.0-…`, and which minor version it is beside that.
+fn server_version(about: &Json) -> String {
+    match (text(about, "/major"), text(about, "/minor"), text(about, "/gitVersion")) {
+        (major, minor, built) if built.starts_with("v0.") && !minor.is_empty() => {
+            format!("v{major}.{}.0", minor.trim_end_matches('+'))
+        }
+        (_, _, version) => version.to_string(),
+    }
+}
+
 impl World {
     /// Asks for everything at once; a list that does not come in time, or at all, is a reason instead.
     ///
@@ -80,7 +90,7 @@ impl World {
     /// The server cannot be asked at all.
     pub async fn look(cluster: &Cluster, patience: Duration) -> Result<Self, Refusal> {
         let about = cluster.send(http::Method::GET, "/version", None).await?;
-        let version = text(&about.body, "/gitVersion").to_string();
+        let version = server_version(&about.body);
         let asked = ALL.iter().map(|(what, path)| async move {
             let answer = match tokio::time::timeout(patience, cluster.list(path, &[])).await {
                 Ok(Ok(list)) => Ok(list),
@@ -213,5 +223,22 @@ pub(crate) fn span(age: SignedDuration) -> String {
         seconds @ 120..7200 => format!("{} min", seconds / 60),
         seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
         seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::server_version;
+    use serde_json::json;
+
+    #[test]
+    fn a_server_built_from_a_branch_is_of_the_minor_version_it_says() {
+        let said = |built: &str, minor: &str| {
+            server_version(&json!({"major": "1", "minor": minor, "gitVersion": built}))
+        };
+        assert_eq!(said("v1.36.2", "36"), "v1.36.2");
+        assert_eq!(said("v0.0.0-master+8e16b12", "36"), "v1.36.0");
+        assert_eq!(said("v1.33.1-eks-1234", "33+"), "v1.33.1-eks-1234");
+        assert_eq!(said("v0.0.0-master", ""), "v0.0.0-master");
     }
 }

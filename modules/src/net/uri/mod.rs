@@ -1,13 +1,18 @@
 //! `ansible.builtin.uri`: an HTTP request from the target, by the curl (or wget) that is there. Arguments become a script
 //! ([`request`]); what it prints becomes `status`, `content`, `json` and the headers, as Ansible names them.
 
+mod answer;
+mod body;
 mod request;
 
+use answer::Answer;
+use body::Body;
+
 use crate::command::words::pattern;
-use crate::files::facts::Look;
-use crate::net::unreached;
+use crate::files::attributes::{Wanted, with_attributes};
+use crate::files::facts::{Facts, Look};
 use muster_engine::connection::Completed;
-use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Reason, Spec};
+use muster_engine::module::{Check, Context, Failure, Kind, Manners, Map, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::time::Instant;
@@ -48,25 +53,24 @@ pub struct Args {
     unix_socket: Option<String>,
     http_agent: String,
     decompress: bool,
-    mode: Option<Json>,
-    owner: Option<String>,
-    group: Option<String>,
+    #[serde(flatten)]
+    wanted: Wanted,
 }
 
 impl Module for Uri {
     const NAME: &'static str = "ansible.builtin.uri";
-    const SPEC: Spec = Spec::new("Makes an HTTP request from the target, with the curl or wget that is there.", &[
+    const SPEC: Spec = Spec::new("Makes an HTTP request from the target, with the curl or wget that is there.", with_attributes![
         Opt::new("url", Kind::Str, "The address.").required(),
         Opt::new("method", Kind::Str, "The method, one word.").default("GET"),
         Opt::new("body", Kind::Raw, "What to send: text, or a value that `body_format` writes."),
-        Opt::new("body_format", Kind::Str, "How a value is written; it sets the content type too. `form-multipart` is refused.")
+        Opt::new("body_format", Kind::Str, "How a value is written; it sets the content type too. `form-multipart` sends files of this machine.")
             .choices(&["form-urlencoded", "json", "raw", "form-multipart"])
             .default("raw"),
         Opt::new("headers", Kind::Dict, "Headers to send.").default("{}"),
         Opt::new("status_code", Kind::List, "The codes that are a success.").elements(Kind::Int).default("[200]"),
         Opt::new("return_content", Kind::Bool, "Whether the answer's body is in the result.").default("false"),
         Opt::new("dest", Kind::Path, "A file or directory of the target for the body."),
-        Opt::new("src", Kind::Path, "A file to send as the body, of the target with `remote_src`, else of UTF-8 from beside the playbook."),
+        Opt::new("src", Kind::Path, "A file to send as the body, of the target with `remote_src`, else from beside the playbook."),
         Opt::new("remote_src", Kind::Bool, "Whether `src` is on the target.").default("false"),
         Opt::new("creates", Kind::Path, "A path or glob on the target; when it exists, nothing is asked."),
         Opt::new("removes", Kind::Path, "A path or glob on the target; when it does not exist, nothing is asked."),
@@ -92,11 +96,10 @@ impl Module for Uri {
             .default("[]"),
         Opt::new("http_agent", Kind::Str, "The name to give.").default("ansible-httpget"),
         Opt::new("decompress", Kind::Bool, "Whether packed answers are asked for and unpacked.").default("true"),
-        Opt::new("mode", Kind::Raw, "The mode of `dest`."),
-        Opt::new("owner", Kind::Str, "The owner of `dest`."),
-        Opt::new("group", Kind::Str, "The group of `dest`."),
     ])
-    .examples("- uri:\n    url: https://127.0.0.1:6443/readyz\n    validate_certs: false\n    return_content: true\n  register: api\n");
+    .exclusive(&[&["body", "src"]])
+    .examples("- uri:\n    url: https://127.0.0.1:6443/readyz\n    validate_certs: false\n    return_content: true\n  register: api\n")
+    .manners(Manners { works: Some(("ansible.legacy.uri", &[])), ..Manners::USUAL });
     type Args = Args;
     type Change = Args;
 
@@ -134,152 +137,76 @@ impl Module for Uri {
     }
 
     async fn apply(&self, mut args: Args, cx: &Context) -> Result<Output, Failure> {
-        if let Some(src) = args.src.take_if(|_| !args.remote_src) {
-            let path = cx.find("files", &src)?;
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                Failure::new(format!(
-                    "could not send {}: {error}; a file of the target can be anything",
-                    path.display()
-                ))
-            })?;
-            (args.body, args.body_format) = (Some(text.into()), "raw".into());
+        if args.body_format == "raw" && args.body.as_ref().is_some_and(Json::is_object) {
+            let why = "An unknown error occurred: can't concat str to bytes";
+            let message = format!("Status code was -1 and not {}: {why}", answer::wanted(&args));
+            return Err(Failure::new(message)
+                .with("status", -1)
+                .with("url", args.url)
+                .with("elapsed", 0)
+                .with("redirected", false));
         }
-        let command = request::command(&args)?;
+        let there = match &args.dest {
+            Some(dest) => Some(Look::at(dest).run(cx).await?),
+            None => None,
+        };
+        let is_file = |facts: &&Facts| facts.seen.is_file();
+        let since = there.as_ref().filter(is_file).and_then(|facts| facts.seen.end()).map(|stat| stat.mtime);
+        let mut body = Body::of(&args, &|name| body::read(name, cx))?;
         let start = Instant::now();
-        let done = cx.exec(command).await?;
-        let elapsed = start.elapsed().as_secs();
-        match done.rc {
-            request::NO_PROGRAM => Err(Failure::new(
-                "the target has neither curl nor wget (install curl there, or use delegate_to: localhost)",
-            )),
-            request::NEEDS_CURL => Err(Failure::new(
-                "the target has wget but no curl, and this request needs curl (install it there, or use delegate_to: localhost)",
-            )),
-            _ => {
-                let mut output = answer(&args, &done, elapsed)?;
-                if let Some(path) = output.result.get("path").and_then(Json::as_str).map(str::to_string) {
-                    Look::at(&path).run(cx).await?.seen.describe(&mut output.result);
-                }
-                Ok(output)
+        let mut led = 0;
+        let mut answer = loop {
+            let done = ask(&args, body.as_ref(), since, cx).await?;
+            let answer = Answer::read(&args, &done, start.elapsed().as_secs(), led > 0);
+            let Some(next) = answer.leads_to(&args).filter(|_| led < MOST_REDIRECTS) else { break answer };
+            if !next.keeps_body {
+                body = None;
             }
-        }
-    }
-}
-
-/// What the script printed, in its parts.
-fn answer(args: &Args, done: &Completed, elapsed: u64) -> Result<Output, Failure> {
-    let mut rest = done.stdout.as_slice();
-    let mut line = || {
-        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-        let text = String::from_utf8_lossy(rest.get(..end).unwrap_or_default()).trim().to_string();
-        rest = rest.get(end + 1..).unwrap_or_default();
-        text
-    };
-    let (code, status, url, redirects, size) = (line(), line(), line(), line(), line());
-    let (head, body) = rest.split_at_checked(size.parse().unwrap_or(0)).unwrap_or((rest, &[]));
-    let error = done.err();
-    let status = if code == "0" { status.parse::<i64>().unwrap_or(-1) } else { -1 };
-    let mut result = headers(&String::from_utf8_lossy(head));
-    let reason =
-        result.remove("\n").and_then(|reason| reason.as_str().map(str::to_string)).unwrap_or_default();
-    let ours = json!({
-        "redirected": redirects.parse::<u64>().is_ok_and(|n| n > 0),
-        "url": if url.is_empty() { args.url.as_str() } else { url.as_str() },
-        "status": status,
-        "elapsed": elapsed,
-        "changed": false,
-    });
-    result.extend(ours.as_object().cloned().unwrap_or_default());
-    let text = String::from_utf8_lossy(body);
-    let kind = result.get("content_type").and_then(Json::as_str).unwrap_or("").to_string();
-    let kind = kind.split(';').next().unwrap_or("").trim();
-    if kind.ends_with("/json") || kind.ends_with("+json") {
-        result.extend(serde_json::from_str::<Json>(&text).ok().map(|json| ("json".to_string(), json)));
-    }
-    let good = args.status_code.contains(&status);
-    // What is no success is an exception to Ansible, which has no cookies and keeps its text elsewhere.
-    let exceptional = !(200..300).contains(&status);
-    if exceptional {
-        result.remove("cookies");
-        result.remove("cookies_string");
-    }
-    if args.return_content && status != -1 {
-        result.insert("content".into(), text.as_ref().into());
-    } else if exceptional && good {
-        result.insert("body".into(), text.as_ref().into());
-    }
-    if let Some(place) = result.get("location").and_then(Json::as_str).map(|place| joined(&url, place)) {
-        result.insert("location".into(), place.into());
-    }
-    let size = result.get("content_length").and_then(Json::as_str).unwrap_or("unknown");
-    let said = match status {
-        -1 => unreached(&error),
-        200..=299 => format!("OK ({size} bytes)"),
-        _ => format!("HTTP Error {status}: {reason}"),
-    };
-    if !good {
-        let wanted: Vec<String> = args.status_code.iter().map(ToString::to_string).collect();
-        let message = format!("Status code was {status} and not [{}]: {said}", wanted.join(", "));
-        result.insert("msg".into(), message.into());
-        return Err(Failure { reason: Reason::Failed, result });
-    }
-    if args.dest.is_some() {
-        let Some(path) = error.lines().find_map(|line| line.strip_prefix("muster: kept ")) else {
-            let message = format!("could not write the answer to dest: {}", error.trim());
-            return Err(Failure::new(message).with("status", status));
+            args = next.args;
+            led += 1;
         };
-        result.insert("path".into(), path.into());
-        result.insert("changed".into(), true.into());
-    }
-    result.insert("msg".into(), said.into());
-    Ok(Output { result, vars: None })
-}
-
-/// A place that an answer names, seen from its address.
-fn joined(url: &str, place: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://").filter(|_| !place.contains("://")) else {
-        return place.to_string();
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or("");
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if place.starts_with("//") {
-        format!("{scheme}:{place}")
-    } else if place.starts_with('/') {
-        format!("{scheme}://{host}{place}")
-    } else {
-        let above = path.rsplit_once('/').map_or(String::new(), |(above, _)| format!("{above}/"));
-        format!("{scheme}://{host}/{above}{place}")
+        if let Some(there) = there {
+            answer.become_file(&args, &there, cx).await?;
+        }
+        answer.judged()
     }
 }
 
-/// The headers of the last answer, with names as Ansible writes them, cookies, and the reason under a name that no
-/// header has.
-fn headers(text: &str) -> Map {
-    let mut found = Map::new();
-    let mut cookies = Map::new();
-    for line in text.lines().map(|line| line.trim_end_matches('\r')) {
-        if line.starts_with("HTTP/") {
-            found.clear();
-            found.insert("\n".into(), line.splitn(3, ' ').nth(2).unwrap_or("").into());
-            continue;
+/// How often a request is led on elsewhere, as urllib bears it.
+const MOST_REDIRECTS: usize = 10;
+
+/// Asks once; what comes back is for [`Answer::read`].
+async fn ask(
+    args: &Args,
+    body: Option<&Body>,
+    since: Option<f64>,
+    cx: &Context,
+) -> Result<Completed, Failure> {
+    let done = cx.exec(request::command(args, body, since)?).await?;
+    match done.rc {
+        request::NO_PROGRAM => Err(Failure::new(
+            "the target has neither curl nor wget (install curl there, or use delegate_to: localhost)",
+        )),
+        request::NEEDS_CURL => Err(Failure::new(
+            "the target has wget but no curl, and this request needs curl (install it there, or use delegate_to: localhost)",
+        )),
+        request::NO_SOURCE => {
+            let src = args.src.clone().unwrap_or_default();
+            Err(Failure::new(format!("Unable to open source file {src}")).with("elapsed", 0))
         }
-        let Some((name, value)) = line.split_once(':') else { continue };
-        let (name, value) = (name.trim().to_lowercase().replace('-', "_"), value.trim());
-        if name == "set_cookie" {
-            let pair = value.split(';').next().and_then(|pair| pair.split_once('='));
-            cookies.extend(pair.map(|(name, value)| (name.trim().to_string(), value.trim().into())));
-        }
-        let joined = match found.get(&name).and_then(Json::as_str) {
-            Some(before) => format!("{before}, {value}"),
-            None => value.to_string(),
-        };
-        found.insert(name, joined.into());
+        _ => Ok(done),
     }
-    let pairs: Vec<String> =
-        cookies.iter().map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or(""))).collect();
-    found.insert("cookies_string".into(), pairs.join("; ").into());
-    found.insert("cookies".into(), Json::Object(cookies));
-    found
+}
+
+impl Args {
+    /// Whether a request that sends something is led on.
+    fn follows(&self) -> bool {
+        matches!(self.follow_redirects.as_str(), "all" | "yes" | "urllib2")
+    }
+
+    fn reads(&self) -> bool {
+        matches!(self.method.as_deref().unwrap_or("GET"), "GET" | "HEAD")
+    }
 }
 
 #[cfg(test)]

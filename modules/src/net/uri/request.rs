@@ -2,21 +2,28 @@
 //! nothing of it is in the process list. Without curl, wget makes plain requests.
 
 use super::Args;
+use super::body::Body;
 use crate::command::words::{expanded, quote};
+use crate::net::urllib::{self, moment};
 use base64::Engine as _;
 use muster_engine::connection::Command;
-use muster_engine::module::Failure;
-use serde_json::Value as Json;
+use muster_engine::module::{Failure, python_str};
 
 /// The exit code when the target has no program for it, and when it has only wget and that is not enough.
 pub(super) const NO_PROGRAM: i32 = 94;
 pub(super) const NEEDS_CURL: i32 = 95;
+/// The exit code when the file to send cannot be read.
+pub(super) const NO_SOURCE: i32 = 96;
 
-/// The command: it prints curl's code, then status, final address and redirects, then the sizes of the headers, then
-/// headers and body.
-pub(super) fn command(args: &Args) -> Result<Command, Failure> {
-    let body = body(args)?;
-    let headers = headers(args, body.is_some())?;
+/// The command: it prints curl's code, then status and final address, then the size of the headers, then
+/// headers and body. `since` is when the file at `dest` was changed, in Unix seconds.
+pub(super) fn command(args: &Args, body: Option<&Body>, since: Option<f64>) -> Result<Command, Failure> {
+    let mut headers = headers(args, body)?;
+    let since =
+        since.filter(|_| !args.force).and_then(moment).map(|at| ("If-Modified-Since".to_string(), at));
+    headers.extend(since.clone());
+    let mut input = vec![];
+    let mut before = String::new();
     let plain = body.is_none()
         && args.method.as_deref().unwrap_or("GET") == "GET"
         && args.url_username.is_none()
@@ -34,16 +41,26 @@ pub(super) fn command(args: &Args) -> Result<Command, Failure> {
             words.push_str(&format!(" {flag} {}", expanded(path)));
         }
     }
-    if let Some(path) = &args.src {
+    let text = body.and_then(Body::text);
+    if let Some(body) = body.filter(|_| text.is_none()) {
+        // The rest of standard input is curl's configuration.
+        before = format!("head -c {} >\"$d/u\"\n", body.bytes.len());
+        words.push_str(" --data-binary @\"$d/u\"");
+        input.extend(&body.bytes);
+    }
+    if let Some(path) = args.src.as_ref().filter(|_| args.remote_src) {
+        before = format!("[ -r {0} ] || exit {NO_SOURCE}\n", expanded(path));
         words.push_str(&format!(" --data-binary @{}", expanded(path)));
     }
     let insecure = if args.validate_certs { "" } else { " --no-check-certificate" };
-    // A header may hold a token, and wget would show it among its words.
+    let since =
+        since.map_or(String::new(), |(name, at)| format!(" --header {}", quote(&format!("{name}: {at}"))));
+    // Another header may hold a token, and wget would show it among its words.
     let wget = if plain && args.headers.is_empty() {
         format!(
-            "wget -S -T {} -U {}{insecure} -O \"$d/b\" {} 2>\"$d/e\"; r=$?\n\
+            "wget -S -T {} -U {}{insecure}{since} -O \"$d/b\" {} 2>\"$d/e\"; r=$?\n\
              sed -n 's/^  *//;/^HTTP\\//p;/^[A-Za-z-]*: /p' \"$d/e\" >\"$d/h\"\n\
-             [ -s \"$d/h\" ] && r=0\nprintf '%s\\n' $r; sed -n 's/^HTTP[^ ]* \\([0-9]*\\).*/\\1/p' \"$d/h\" | tail -n 1; echo {}; echo 0",
+             [ -s \"$d/h\" ] && r=0\nprintf '%s\\n' $r; sed -n 's/^HTTP[^ ]* \\([0-9]*\\).*/\\1/p' \"$d/h\" | tail -n 1; echo {}",
             args.timeout,
             quote(&args.http_agent),
             quote(&args.url),
@@ -54,42 +71,35 @@ pub(super) fn command(args: &Args) -> Result<Command, Failure> {
     };
     let script = format!(
         "umask 077; d=$(mktemp -d \"${{TMPDIR:-/tmp}}/muster.XXXXXXXX\") || exit 1\ntrap 'rm -rf \"$d\"' EXIT\n\
-         trap 'exit 143' HUP INT TERM\n: >\"$d/h\"; : >\"$d/b\"\n\
+         trap 'exit 143' HUP INT TERM\n: >\"$d/h\"; : >\"$d/b\"\n{before}\
          if command -v curl >/dev/null 2>&1; then\n\
-         curl -q -sS -K - -D \"$d/h\" -o \"$d/b\" -w '%{{http_code}}\\n%{{url_effective}}\\n%{{num_redirects}}\\n'{words} >\"$d/w\" 2>\"$d/e\"; r=$?\n\
+         curl -q -sS -K - -D \"$d/h\" -o \"$d/b\" -w '%{{http_code}}\\n%{{url_effective}}\\n'{words} >\"$d/w\" 2>\"$d/e\"; r=$?\n\
          printf '%s\\n' $r; cat \"$d/w\"\n\
          elif command -v wget >/dev/null 2>&1; then\n{wget}\nelse exit {NO_PROGRAM}; fi\n\
          wc -c <\"$d/h\"; cat \"$d/h\" \"$d/b\"; cat \"$d/e\" >&2\n{}exit 0\n",
-        args.dest.as_deref().map(|dest| keep(args, dest)).unwrap_or_default(),
+        if args.dest.is_some() { kept(args) } else { String::new() },
     );
-    Ok(Command::new(script).stdin(config(args, &headers, body.as_deref()).into_bytes()))
+    input.extend(config(args, &headers, text).into_bytes());
+    Ok(Command::new(script).stdin(input))
 }
 
 /// The name that the answer gives the file.
 const NAMED: &str = r#"n=$(sed -n 's/^[Cc]ontent-[Dd]isposition:.*filename="\{0,1\}\([^";]*\).*/\1/p' "$d/h" | tr -d '\r' | tail -n 1)"#;
 
-/// Puts the body where the task wants it, if the status is right; what is said goes to standard error's last line.
-fn keep(args: &Args, dest: &str) -> String {
-    let codes: Vec<String> = args.status_code.iter().map(ToString::to_string).collect();
-    let name = args.url.split(['?', '#']).next().unwrap_or("").rsplit('/').next().unwrap_or("");
-    let name = quote(if name.is_empty() { "index.html" } else { name });
-    let mut own = String::new();
-    if let Some(mode) = args.mode.as_ref().map(|mode| mode.as_str().map_or(mode.to_string(), str::to_string))
-    {
-        own.push_str(&format!("chmod {} \"$t\" && ", quote(&mode)));
-    }
-    for (program, who) in [("chown", &args.owner), ("chgrp", &args.group)] {
-        if let Some(who) = who {
-            own.push_str(&format!("{program} {} \"$t\" && ", quote(who)));
-        }
-    }
+/// Keeps the body apart if the status is right, for the file that it becomes: where, and by which name, is said on standard error.
+/// What is an error for Ansible has no body then, unless its content is looked at.
+fn kept(args: &Args) -> String {
+    let codes: Vec<String> =
+        args.status_code.iter().filter(|code| **code != 304).map(ToString::to_string).collect();
+    let looked_at = if args.return_content {
+        "true"
+    } else {
+        "grep -qiE '^content-type:.*[/+](json|javascript)' \"$d/h\""
+    };
     format!(
-        "t={}; if [ -d \"$t\" ]; then\n\
-         {NAMED}; n=${{n##*/}}\n\
-         if [ -n \"$n\" ]; then t=$t/$n; else t=$t/{name}; fi; fi\n\
-         s=$(sed -n 1p \"$d/w\" 2>/dev/null || echo 200)\ncase \" {} \" in *\" $s \"*)\numask 022\n\
-         if cat \"$d/b\" >\"$t\" && {own}true; then printf '\\nmuster: kept %s\\n' \"$t\" >&2; else printf '\\nmuster: not kept\\n' >&2; fi;; esac\n",
-        expanded(dest),
+        "s=$(sed -n 1p \"$d/w\" 2>/dev/null || echo 200)\ncase \" {} \" in *\" $s \"*)\n\
+         {NAMED}\ncase $s in 2??) ;; *) {looked_at} || : >\"$d/b\" ;; esac\n\
+         t=$(mktemp \"${{TMPDIR:-/tmp}}/muster.XXXXXXXX\") && cat \"$d/b\" >\"$t\" && printf '\\nmuster: kept %s %s\\n' \"$t\" \"${{n##*/}}\" >&2 ;; esac\n",
         codes.join(" "),
     )
 }
@@ -130,12 +140,11 @@ fn config(args: &Args, headers: &[(String, String)], body: Option<&str>) -> Stri
         put("noproxy", "*");
     }
     let mut flags = vec![];
-    let reads = matches!(method, "GET" | "HEAD");
-    match args.follow_redirects.as_str() {
-        "all" | "yes" | "urllib2" => flags.push("location"),
-        "safe" if reads => flags.push("location"),
-        _ => {}
-    }
+    // What sends something is led on elsewhere, by another method.
+    let follows = args.reads() && (args.follows() || args.follow_redirects == "safe");
+    flags.extend(follows.then_some("location"));
+    // A login is told only to those who ask for it, in the way they ask for it.
+    flags.extend((args.url_username.is_some() && !args.force_basic_auth).then_some("anyauth"));
     flags.extend((method == "HEAD").then_some("head"));
     flags.extend((!args.validate_certs).then_some("insecure"));
     flags.extend(args.decompress.then_some("compressed"));
@@ -151,9 +160,9 @@ fn quoted(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-fn headers(args: &Args, body: bool) -> Result<Vec<(String, String)>, Failure> {
-    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_string);
-    let mut headers: Vec<(String, String)> = args.headers.iter().map(|(k, v)| (k.clone(), text(v))).collect();
+fn headers(args: &Args, body: Option<&Body>) -> Result<Vec<(String, String)>, Failure> {
+    let mut headers: Vec<(String, String)> =
+        args.headers.iter().map(|(name, value)| (name.clone(), python_str(value))).collect();
     if let Some((name, _)) =
         headers.iter().find(|(name, value)| format!("{name}{value}").contains(['\n', '\r']))
     {
@@ -161,13 +170,8 @@ fn headers(args: &Args, body: bool) -> Result<Vec<(String, String)>, Failure> {
     }
     let has =
         |headers: &[(String, String)], name: &str| headers.iter().any(|(k, _)| k.eq_ignore_ascii_case(name));
-    let kind = match args.body_format.as_str() {
-        "json" => Some("application/json"),
-        "form-urlencoded" => Some("application/x-www-form-urlencoded"),
-        _ => None,
-    };
-    if let (Some(kind), true, false) = (kind, body, has(&headers, "content-type")) {
-        headers.push(("Content-Type".into(), kind.into()));
+    if let (Some(kind), false) = (body.and_then(|body| body.kind.clone()), has(&headers, "content-type")) {
+        headers.push(("Content-Type".into(), kind));
     }
     if args.force_basic_auth && !has(&headers, "authorization") {
         let pair = format!(
@@ -178,67 +182,14 @@ fn headers(args: &Args, body: bool) -> Result<Vec<(String, String)>, Failure> {
         let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
         headers.push(("Authorization".into(), format!("Basic {encoded}")));
     }
+    let usual: Vec<_> = urllib::usual(|name| has(&headers, name)).collect();
+    headers.extend(usual.into_iter().map(|(name, value)| (name.into(), value.into())));
+    let sends = matches!(args.method.as_deref(), Some("POST" | "PUT" | "PATCH"));
+    if sends && body.is_none() && args.src.is_none() && !has(&headers, "content-length") {
+        headers.push(("Content-Length".into(), "0".into()));
+    }
     if args.force {
         headers.push(("cache-control".into(), "no-cache".into()));
     }
     Ok(headers)
-}
-
-fn body(args: &Args) -> Result<Option<String>, Failure> {
-    let Some(body) = args.body.as_ref().filter(|body| !body.is_null()) else { return Ok(None) };
-    match (args.body_format.as_str(), body) {
-        ("form-multipart", _) => Err(Failure::new(
-            "body_format: form-multipart is not supported; send the form with a script or form-urlencoded",
-        )),
-        (_, Json::String(text)) => Ok(Some(text.clone())),
-        ("form-urlencoded", body) => form(body).map(Some),
-        ("json", body) => Ok(Some(python_json(body))),
-        (_, body) => Ok(Some(body.to_string())),
-    }
-}
-
-fn form(body: &Json) -> Result<String, Failure> {
-    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_string);
-    let mut pairs: Vec<(String, String)> = vec![];
-    let mut add = |key: &str, value: &Json| match value {
-        Json::Array(items) => pairs.extend(items.iter().map(|item| (key.to_string(), text(item)))),
-        other => pairs.push((key.to_string(), text(other))),
-    };
-    match body {
-        Json::Object(map) => map.iter().for_each(|(key, value)| add(key, value)),
-        Json::Array(items) => {
-            for item in items {
-                let Some([key, value]) = item.as_array().map(Vec::as_slice) else {
-                    return Err(Failure::new("failed to parse body as form_urlencoded: pairs are needed"));
-                };
-                add(&text(key), value);
-            }
-        }
-        _ => return Err(Failure::new("failed to parse body as form_urlencoded: a mapping is needed")),
-    }
-    let pair = |(key, value): &(String, String)| format!("{}={}", encoded(key), encoded(value));
-    Ok(pairs.iter().map(pair).collect::<Vec<_>>().join("&"))
-}
-
-fn encoded(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b' ' => "+".to_string(),
-        b if b.is_ascii_alphanumeric() || b"_.-~".contains(&b) => char::from(b).to_string(),
-        b => format!("%{b:02X}"),
-    };
-    text.bytes().map(byte).collect()
-}
-
-/// JSON with a space after `,` and `:`, as Python writes it.
-fn python_json(value: &Json) -> String {
-    match value {
-        Json::Array(items) => format!("[{}]", items.iter().map(python_json).collect::<Vec<_>>().join(", ")),
-        Json::Object(map) => {
-            let pair = |(key, value): (&String, &Json)| {
-                format!("{}: {}", Json::from(key.as_str()), python_json(value))
-            };
-            format!("{{{}}}", map.iter().map(pair).collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
 }

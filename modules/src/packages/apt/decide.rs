@@ -54,6 +54,8 @@ pub(in crate::packages) enum Shown {
     Streams,
     /// The output as `msg`, and a `diff` if something changed.
     Message,
+    /// None, not even those two: nothing was installed.
+    Nothing,
 }
 
 impl Changed {
@@ -241,6 +243,7 @@ fn install(args: &Args, names: &[String], seen: &Seen, check: bool) -> Result<De
             line,
             message,
             changed: Changed::Never,
+            shown: Shown::Nothing,
             output,
             ..Action::default()
         }));

@@ -228,6 +228,9 @@ impl Action {
         let mut output = self.output.clone();
         let changed = self.changed.is(&out);
         output = output.with("changed", changed);
+        if self.shown == Shown::Nothing {
+            return Ok(output);
+        }
         if self.shown == Shown::Message {
             output = output.with("msg", &*out);
         }

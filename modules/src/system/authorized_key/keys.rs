@@ -66,9 +66,9 @@ impl Keys {
     }
 
     /// Makes the change that is asked for, and says whether it was one.
-    pub fn change(&mut self, args: &Args) -> Result<bool, Failure> {
+    pub fn change(&mut self, args: &Args, text: &str) -> Result<bool, Failure> {
         let (last, mut changed, mut kept) = (self.0.len(), false, vec![]);
-        let wanted = args.key.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let wanted = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         for (rank, text) in wanted.enumerate() {
             let (id, mut key) =
                 parse(text).ok_or_else(|| Failure::new(format!("invalid key specified: {text}")))?;

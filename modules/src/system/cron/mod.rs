@@ -7,7 +7,7 @@ use crate::command::lines;
 use crate::files::attributes::Wanted;
 use crate::files::facts::{Content, Facts, Look};
 use crate::files::script::{self, quote};
-use crate::files::write::{Refused, Write};
+use crate::files::write::Write;
 use muster_engine::module::{Check, Context, Failure, Kind, Map, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -58,7 +58,7 @@ impl Module for Cron {
         Opt::new("user", Kind::Str, "Whose crontab, or as whom a file's job runs."),
         Opt::new("job", Kind::Str, "The command, or the variable's value.").aliases(&["value"]),
         Opt::new("cron_file", Kind::Path, "A file in place of a user's crontab; a plain name is one in /etc/cron.d."),
-        Opt::new("state", Kind::Str, "Whether it shall be there.").choices(&["absent", "present"]).default("present"),
+        Opt::new("state", Kind::Str, "Whether it shall be there.").choices(&["present", "absent"]).default("present"),
         Opt::new("backup", Kind::Bool, "Keeps a copy of the table before a change.").default("false"),
         Opt::new("minute", Kind::Str, "The minute.").default("\"*\""),
         Opt::new("hour", Kind::Str, "The hour.").default("\"*\""),
@@ -179,10 +179,7 @@ impl Module for Cron {
                 if !facts.seen.exists() {
                     write.bits = 0o644;
                 }
-                write.run(cx).await.map_err(|refused| match refused {
-                    Refused::Failed(failure) => failure,
-                    Refused::Invalid { err, .. } => Failure::new(err),
-                })?;
+                write.run(cx).await.map_err(|refused| unwritten(refused.into(), &facts.path))?;
             }
             None => {
                 let script = format!(
@@ -220,6 +217,13 @@ impl Module for Cron {
 
 const PATHS: &str = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin\n";
 const MISSING: &str = "command -v crontab >/dev/null 2>&1 || die 'Failed to find required executable \"crontab\" in paths of the target'\n";
+
+/// The failure of a file that could not be written, as of the file itself.
+fn unwritten(failure: Failure, path: &str) -> Failure {
+    let why = failure.message().split_once("by the current user: ").map(|(_, why)| why);
+    let why = why.and_then(|why| why.split_once(": b'")).map(|(why, _)| why);
+    why.map_or(failure.clone(), |why| Failure::new(format!("Task failed: Module failed: {why}: b'{path}'")))
+}
 
 /// The flag that names another user than the one who runs commands.
 fn whose(args: &Args) -> String {

@@ -210,7 +210,7 @@ impl Args {
             _ => vec![],
         };
         let facts = json!({"mount_points": points, "aggregate_mounts": all});
-        let output = Output::new(false).with("ansible_facts", facts);
+        let output = Output::default().with("ansible_facts", facts);
         warnings.into_iter().fold(output, Output::warn)
     }
 }

@@ -68,6 +68,9 @@ impl Module for Setup {
 /// `ansible.builtin.gather_facts`: the same facts.
 pub struct GatherFacts;
 
+/// What says that facts were gathered.
+const GATHERED: &str = "_ansible_facts_gathered";
+
 impl Module for GatherFacts {
     const NAME: &'static str = "ansible.builtin.gather_facts";
     const SPEC: Spec =
@@ -78,7 +81,11 @@ impl Module for GatherFacts {
     type Change = Infallible;
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
-        Ok(Check::Done(gathered(args, cx).await?))
+        let mut output = gathered(args, cx).await?;
+        if let Some(Json::Object(facts)) = output.result.get_mut("ansible_facts") {
+            facts.insert(GATHERED.into(), json!(true));
+        }
+        Ok(Check::Done(output))
     }
 
     async fn apply(&self, change: Infallible, _cx: &Context) -> Result<Output, Failure> {
@@ -117,7 +124,7 @@ async fn gathered(args: &Args, cx: &Context) -> Result<Output, Failure> {
         named.insert("module_setup".into(), json!(true));
     }
     // So much is nothing that a verbose run wants to see.
-    let output = Output::new(false).with("ansible_facts", Json::Object(named)).with(NEVER_VERBOSE, true);
+    let output = Output::default().with("ansible_facts", Json::Object(named)).with(NEVER_VERBOSE, true);
     let warnings = if subset.has("local") { local::warnings(&report) } else { vec![] };
     Ok(warnings.into_iter().fold(output, Output::warn))
 }

@@ -161,7 +161,7 @@ impl Module for User {
         }
         let seen = look::look(args, cx).await?;
         let mut output =
-            Output::new(false).with("name", args.name.as_str()).with("state", args.state.as_str());
+            Output::default().with("name", args.name.as_str()).with("state", args.state.as_str());
         output = words::warnings(args, output);
         let would = |call, output: Output, foreseen| {
             let change = Change { args: args.clone(), seen: seen.clone(), call, output };

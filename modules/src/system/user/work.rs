@@ -90,7 +90,15 @@ fn calls(args: &Args, call: &Call) -> String {
             "deluser",
             &format!("deluser{} {name}", if args.remove { " --remove-home" } else { "" }),
         ),
-        (other, true) => format!("{}act {other} {words} -- {name}\n", program(other)),
+        (other, true) => {
+            // Ansible asks for the two of them before the one it calls.
+            let first = if args.local == Some(true) {
+                [program("lgroupmod"), program("lchage")].concat()
+            } else {
+                String::new()
+            };
+            format!("{first}{}act {other} {words} -- {name}\n", program(other))
+        }
     };
     let mut more = call.after.clone();
     if call.password {

@@ -69,8 +69,8 @@ if [ -r "$config" ]; then
   [ -n "$driver" ] || driver=$(setting cgroupDriver)
   say kubelet.driver "${driver:-cgroupfs}"
 fi
-dns=$([ -r "$config" ] && awk '/^clusterDNS:/ {on = 1; next} on && /^ *- / {print $2; exit} on {exit}' "$config" | tr -d "\"'")
-told kubelet.dns "$dns"
+dns=$([ -r "$config" ] && awk '/^clusterDNS:/ {on = 1; next} on && /^ *- / {print $2; next} on {exit}' "$config" | tr -d "\"'")
+told kubelet.dns "$(printf '%s' "$dns" | tr '\n' ' ')"
 told kubelet.domain "$(setting clusterDomain)"
 told kubelet.name "$(flag hostname-override)"
 port=$(setting healthzPort)
@@ -307,8 +307,10 @@ if [ -r /etc/resolv.conf ]; then
     told "nameserver.$server" "$(question "$server" "$(hostname 2>/dev/null || uname -n)")"
   done
 fi
-# The cluster's own, by the address that pods are given.
-if [ -n "$dns" ]; then told cluster.dns "$(question "$dns" "kubernetes.default.svc.$(setting clusterDomain | grep . || echo cluster.local)")"; fi
+# The cluster's own, by every address that pods are given.
+for server in $dns; do
+  told "cluster.dns.$server" "$(question "$server" "kubernetes.default.svc.$(setting clusterDomain | grep . || echo cluster.local)")"
+done
 # By what name the kubelet finds its API server.
 server=$(sed -n 's/^ *server: *https:..//p' /etc/kubernetes/kubelet.conf 2>/dev/null | tr -d "\"'" | head -n 1)
 server=${server%:*}

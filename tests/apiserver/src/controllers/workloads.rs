@@ -117,7 +117,7 @@ fn bump(object: &mut Value) {
 }
 
 /// A pod of an owner's template.
-fn from_template(owner: &Value, own: &str) -> Value {
+pub(super) fn from_template(owner: &Value, own: &str) -> Value {
     let template = owner.pointer("/spec/template").cloned().unwrap_or_default();
     let mut metadata = json!({
         "name": own, "generateName": format!("{}-", name(owner)), "namespace": namespace(owner),
@@ -135,7 +135,7 @@ fn from_template(owner: &Value, own: &str) -> Value {
     })
 }
 
-fn create(store: &mut Store, mut pod: Value) {
+pub(super) fn create(store: &mut Store, mut pod: Value) {
     let pods = crate::resource::find(store, "", "v1", "pods");
     if let Some(pods) = pods {
         crate::defaults::fill(store, &pods, &mut pod);
@@ -143,7 +143,7 @@ fn create(store: &mut Store, mut pod: Value) {
     }
 }
 
-fn counts(pod: &Value) -> bool {
+pub(super) fn counts(pod: &Value) -> bool {
     !terminating(pod) && !matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 

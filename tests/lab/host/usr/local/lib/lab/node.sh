@@ -108,6 +108,7 @@ node_status() {
   "capacity": {"cpu": "$(nproc)", "memory": "${memory}Ki", "ephemeral-storage": "${disk}Ki", "hugepages-2Mi": "0", "pods": "110"},
   "allocatable": {"cpu": "$(nproc)", "memory": "$((memory - 102400))Ki", "ephemeral-storage": "$((disk * 922))", "hugepages-2Mi": "0", "pods": "110"},
   "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+  "images": [{"names": ["registry.k8s.io/pause:3.10.1"], "sizeBytes": 320448}],
   "nodeInfo": {"architecture": "amd64", "bootID": "$(cat /proc/sys/kernel/random/boot_id)", "containerRuntimeVersion": "containerd://2.1.4", "kernelVersion": "$(uname -r)",
     "kubeProxyVersion": "", "kubeletVersion": "$KUBERNETES_VERSION", "machineID": "$(cat /etc/machine-id)", "operatingSystem": "linux",
     "osImage": "$(. /etc/os-release && echo "$PRETTY_NAME")", "systemUUID": "$(cat /etc/machine-id)"}}}
