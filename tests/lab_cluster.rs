@@ -44,11 +44,14 @@ fn a_cluster_is_looked_at_through_whichever_control_plane_answers() {
     // A member of etcd that is down takes the API server beside it along.
     lab.ssh("cp2", "mv /etc/kubernetes/manifests/etcd.yaml /root/");
     lab.wait_for_members("cp1", 2);
+    let port = "timeout 1 bash -c '</dev/tcp/127.0.0.1/6443' 2>/dev/null && echo open || echo shut";
+    wait_until("the API server beside it is down", || lab.ssh("cp2", port).trim() == "shut");
     let (code, ids, told) = checked(&lab);
     assert_eq!((code, ids.join(" ").as_str()), (3, "API EtcdMember"), "{told}");
     assert!(told.contains("(cp2, "), "{told}");
     lab.ssh("cp2", "mv /root/etcd.yaml /etc/kubernetes/manifests/");
     lab.wait_for_members("cp1", 3);
+    wait_until("the API server is back", || lab.ssh("cp2", port).trim() == "open");
 
     // The first control plane is gone: the second one is asked.
     lab.run(&["kill", "cp1"]);

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::sshd::{Sshd, keygen, login, tool};
 use support::user::User;
-use support::{connector_with, run};
+use support::{PATIENCE, connector_with, run};
 
 /// An sshd that accepts these keys of its directory.
 fn accepting(keys: &[(&str, &[&str])], config: &str) -> Sshd {
@@ -50,7 +50,7 @@ impl Agent {
             .expect("ssh-agent is needed for this test");
         let since = Instant::now();
         while !socket.exists() {
-            assert!(since.elapsed() < Duration::from_secs(5));
+            assert!(since.elapsed() < PATIENCE);
             std::thread::sleep(Duration::from_millis(10));
         }
         for key in keys {
@@ -179,12 +179,12 @@ impl Prompter for Answering {
 async fn a_passphrase_is_asked_once_and_waiting_for_it_is_not_the_hosts_time() {
     let sshd =
         accepting(&[("locked", &["-t", "ed25519", "-N", "pass phrase"]), ("id", &["-t", "ed25519"])], "");
-    let prompter = Arc::new(Answering { slow: Duration::from_millis(1500), ..Answering::default() });
+    let prompter = Arc::new(Answering { slow: Duration::from_secs(6), ..Answering::default() });
     let options = Options { prompter: Some(prompter.clone()), ..sshd.options() };
     let ssh = connector_with("ssh", options);
     let target = Target {
         private_key: Some(sshd.path("locked")),
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(10),
         ..sshd.target_with("-o IdentitiesOnly=yes")
     };
     let all = (0..8).map(|_| ssh.connect(&target));
@@ -374,12 +374,8 @@ async fn a_hundred_starts_survive_a_host_that_sheds() {
 async fn a_host_that_is_not_there_is_told_from_one_that_is_silent() {
     let sshd = Sshd::start();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let since = Instant::now();
     let error = sshd.connect(&Target { port: Some(free), ..sshd.target() }).await.err().unwrap();
-    assert!(
-        error.message.contains("Connection refused") && since.elapsed() < Duration::from_secs(2),
-        "{error}"
-    );
+    assert!(error.message.contains("Connection refused"), "{error}");
     let error =
         sshd.connect(&Target { address: "no.such.invalid".into(), ..sshd.target() }).await.err().unwrap();
     assert!(error.message.contains("Could not resolve hostname no.such.invalid"), "{error}");

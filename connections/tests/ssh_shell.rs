@@ -101,7 +101,7 @@ async fn dropping_a_connection_closes_it() {
         && !sshd.log().contains("Connection closed by 127.0.0.1 port")
         || sshd.sessions() > 0
     {
-        assert!(since.elapsed() < std::time::Duration::from_secs(5), "{}", sshd.log());
+        assert!(since.elapsed() < support::PATIENCE, "{}", sshd.log());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }

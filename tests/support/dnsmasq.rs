@@ -27,7 +27,7 @@ impl Dnsmasq {
         let begun = Instant::now();
         for address in addresses {
             while TcpStream::connect((*address, port)).is_err() {
-                assert!(begun.elapsed() < Duration::from_secs(30), "dnsmasq does not listen on {address}");
+                assert!(begun.elapsed() < Duration::from_secs(60), "dnsmasq does not listen on {address}");
                 std::thread::sleep(Duration::from_millis(20));
             }
         }

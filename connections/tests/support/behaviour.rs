@@ -1,6 +1,6 @@
 //! What every road must do, told once: each test of a road runs these against its own connection.
 
-use crate::support::{marker, run, sleepers, until_sleepers};
+use crate::support::{PATIENCE, marker, run, sleepers, until_sleepers};
 use muster_engine::connection::{Command, Connection, Trouble, Way};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,7 +110,7 @@ pub async fn ways(road: &Road) {
     let mark = marker();
     let done = run(road, &format!("sleep {mark} & echo started")).await.unwrap();
     assert_eq!(done.out(), "started\n");
-    assert!(since.elapsed() < Duration::from_secs(3), "a process in the background does not hold the answer");
+    assert!(since.elapsed() < PATIENCE, "a process in the background does not hold the answer");
     assert_eq!(sleepers(&mark), 1);
     run(road, &format!("pkill -f '[s]leep {mark}'")).await.unwrap();
 }
@@ -124,7 +124,7 @@ pub async fn time(road: &Road) {
         let since = Instant::now();
         let error = road.exec(&command).await.unwrap_err();
         assert_eq!(error.trouble, Trouble::TimedOut, "{error}");
-        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+        assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
         until_sleepers(&mark, 0).await;
         assert_eq!(run(road, "echo next").await.unwrap().out(), "next\n");
     }
@@ -134,7 +134,7 @@ pub async fn time(road: &Road) {
     road.exec(&command).await.unwrap_err();
     until_sleepers(&mark, 0).await;
     let mut quick = Command::new("echo quick");
-    quick.timeout = Some(Duration::from_secs(5));
+    quick.timeout = Some(PATIENCE);
     assert_eq!(road.exec(&quick).await.unwrap().out(), "quick\n");
 }
 
@@ -193,7 +193,7 @@ pub async fn many(road: &Road) {
             ((i % 100) as i32, &*i.to_string(), &*i.to_string())
         );
     }
-    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
     let channels = (0..40).map(|i| {
         let road = Arc::clone(road);
         tokio::spawn(async move {

@@ -119,7 +119,7 @@ impl Sshd {
         let this = Self { dir, address, port, child };
         let since = Instant::now();
         while std::net::TcpStream::connect((this.address.as_str(), port)).is_err() {
-            assert!(since.elapsed() < Duration::from_secs(10), "sshd does not start: {}", this.log());
+            assert!(since.elapsed() < super::PATIENCE, "sshd does not start: {}", this.log());
             std::thread::sleep(Duration::from_millis(10));
         }
         this.know("known_hosts", "host_ed25519");
