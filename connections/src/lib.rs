@@ -33,6 +33,12 @@ impl Default for Options {
     }
 }
 
+/// The user who runs this, by the accounts of this machine.
+#[must_use]
+pub fn user() -> String {
+    ssh::Me::here(None).user
+}
+
 /// All connectors that are built in.
 #[must_use]
 pub fn builtin(options: Options) -> Vec<Arc<dyn Connector>> {

@@ -80,12 +80,17 @@ impl Source {
             Some(quote) => (line.trim_end_matches(quote), after.strip_prefix(quote)),
             None => (line, Some(after)),
         };
-        let parted = line.ends_with(": ") || line.ends_with("- ") || line.ends_with(", ");
-        let begins = parted || line.trim().is_empty() || line.ends_with(['[', '{']);
+        let parted = line.ends_with(": ") || line.ends_with("- ");
+        let begins =
+            parted || line.trim().is_empty() || line.trim_end_matches(' ').ends_with(['[', '{', ',']);
+        // Of `key=value` words each is one.
+        let word = line.ends_with('=') && !line.ends_with("==");
         let ends = |after: &str| {
             let next = after.trim_start_matches(' ');
-            next.is_empty() || next.starts_with(['\n', '\r', ',', ']', '}']) || after.starts_with(" #")
+            let whole = next.is_empty() || next.starts_with(['\n', '\r', ',', ']', '}']);
+            whole || after.starts_with(" #") || word && after.starts_with([' ', '"', '\''])
         };
+        let begins = begins || word;
         begins && after.is_some_and(ends)
     }
 
@@ -216,6 +221,8 @@ mod tests {
         sources.add_sealed("vault.yml", "a: token == 1\n");
         let id = sources
             .add("a.yml", "a: x == 1 and y\nb: [{when: 'y == 2', c: d}]\ne: \"y == 3\"\nf: y == 4 # why\n");
+        sources.add("b.yml", "a: [ 'y == 5' ]\nset_fact: k=\"y == 6\" l=z\n");
+        assert!(["y == 5", "y == 6", "z"].iter().all(|text| sources.written(text).is_some()));
         let written = |text: &str| sources.written(text).map(|span| (span.source, span.start));
         assert_eq!(written("y == 2"), Some((id, 28)));
         assert_eq!(written("x == 1 and y"), Some((id, 3)));

@@ -9,7 +9,7 @@ use crate::report::{Shape, harmless};
 use crate::session::Session;
 use crate::site::Prepared;
 use muster_engine::diagnostic::{Class, Diagnostic};
-use muster_engine::inventory::Pattern;
+use muster_engine::inventory::{LOCALHOST, Pattern};
 use muster_engine::node::freeform;
 use muster_engine::template::from_json;
 use serde_json::{Map, Value as Json, json};
@@ -23,7 +23,10 @@ pub fn run(session: &Session, asked: &AdHoc) -> Result<Exit, Exit> {
     refused(session, asked)?;
     let mut options = asked.options();
     options.show.color = asked.show.color;
-    let given = Given::read(session, &options.site)?;
+    let mut given = Given::read(session, &options.site)?;
+    if LOCALHOST.contains(&asked.pattern.as_str()) {
+        given = given.without_others();
+    }
     let hosts = matching(session, &given, asked)?;
     if asked.list_hosts {
         let lines: Vec<String> = hosts.iter().map(|host| format!("    {}\n", harmless(host))).collect();

@@ -10,7 +10,7 @@ use crate::cli::Inventory as Asked;
 use crate::exit::Exit;
 use crate::given::Given;
 use crate::session::Session;
-use muster_engine::diagnostic::Class;
+use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics};
 use muster_engine::inventory::{Inventory, Name, Pattern, VarsDir};
 use muster_engine::template::{Layer, Variable, Vars};
 use std::collections::{BTreeMap, HashSet};
@@ -76,7 +76,7 @@ pub fn run(session: &Session, asked: &Asked) -> Result<Exit, Exit> {
             help,
         ));
     }
-    let given = Given::read(session, &asked.site)?.weighed(session)?;
+    let given = Given::read(session, &asked.site)?.without_others().weighed(session)?;
     let dir = asked.playbook_dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let view = View {
         inventory: &given.inventory,
@@ -113,6 +113,8 @@ fn limit(session: &Session, given: &Given, asked: &Asked) -> Result<Option<HashS
 
 fn one(session: &Session, view: &View<'_>, host: &str) -> Result<String, Exit> {
     if view.inventory.host(host).is_none() {
+        let unmatched = format!("Could not match supplied host pattern, ignoring: {host}");
+        session.say(&Diagnostics(vec![Diagnostic::warning("muster::inventory::pattern", unmatched)]));
         let message = format!("You must pass a single valid host to --host parameter, not `{host}`");
         let near = muster_engine::diagnostic::nearest(host, view.inventory.hosts().map(|name| &**name));
         let help = near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default();

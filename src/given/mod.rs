@@ -77,6 +77,13 @@ impl Given {
         Ok(Self { secrets, inventory, inputs, options, extra, found })
     }
 
+    /// The same for what shows the inventory or names this machine: that nothing else is known is no surprise then.
+    #[must_use]
+    pub fn without_others(mut self) -> Self {
+        self.found.0.retain(|one| one.code != "muster::inventory::empty");
+        self
+    }
+
     /// The same for what needs no inventory: that none was given is nothing to be warned of.
     #[must_use]
     pub fn without_need(mut self) -> Self {

@@ -203,7 +203,8 @@ impl<O: Write, E: Write> Console<O, E> {
             return Ok(());
         }
         self.out.flush()?;
-        let text = harmless(text);
+        let text = text.replace("\r\n", "\n");
+        let text = harmless(&text);
         writeln!(self.err, "{}", self.look.palette.paint(colour, &text))
     }
 

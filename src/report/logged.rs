@@ -1,7 +1,6 @@
 //! `log_path`: what a run writes is also kept in a file, a line at a time, each with the time and who ran it, as Ansible's
 //! log has them. A file that can no longer be written is no reason to end a run.
 
-use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,7 +8,10 @@ use std::sync::Arc;
 
 /// The file of a run.
 #[derive(Clone, Debug)]
-pub struct Log(Arc<File>);
+pub struct Log {
+    file: Arc<File>,
+    user: Arc<str>,
+}
 
 impl Log {
     /// The file, to be written at its end.
@@ -17,7 +19,8 @@ impl Log {
     /// # Errors
     /// It cannot be written.
     pub fn open(path: &Path) -> io::Result<Self> {
-        OpenOptions::new().create(true).append(true).open(path).map(|file| Self(Arc::new(file)))
+        let file = Arc::new(OpenOptions::new().create(true).append(true).open(path)?);
+        Ok(Self { file, user: muster_connections::user().into() })
     }
 }
 
@@ -37,14 +40,20 @@ impl<W: Write> Logged<W> {
     }
 
     fn keep(&mut self, text: &[u8]) {
-        let Some(Log(file)) = &self.log else { return };
+        let Some(Log { file, user }) = &self.log else { return };
         self.line.extend_from_slice(text);
         while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.line.drain(..=end).collect();
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let level = match &*line {
+                line if line.starts_with(b"[DEPRECATION WARNING]") => "INFO",
+                line if line.starts_with(b"[ERROR]") => "ERROR",
+                _ => self.level,
+            };
             let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S,%3f").to_string();
-            let user = std::env::var_os("USER");
-            let user = user.as_deref().unwrap_or(OsStr::new("unknown")).to_string_lossy();
-            let head = format!("{now} p={} u={user} n=ansible {}| ", std::process::id(), self.level);
+            let head = format!("{now} p={} u={user} n=ansible {level}| ", std::process::id());
             let mut file: &File = file;
             // Nobody can be told: what would tell it is this stream.
             _ = file.write_all(&[head.as_bytes(), &line].concat());
@@ -74,11 +83,11 @@ mod tests {
         let path = dir.path().join("run.log");
         let mut stream = Logged::new(vec![], Some(Log::open(&path).unwrap()), "INFO");
         stream.write_all(b"PLAY [a] ***\nok: ").unwrap();
-        stream.write_all(b"[h]\n").unwrap();
-        assert_eq!(stream.inner, b"PLAY [a] ***\nok: [h]\n");
+        stream.write_all(b"[h]\n\n[ERROR]: x\n").unwrap();
+        assert_eq!(stream.inner, b"PLAY [a] ***\nok: [h]\n\n[ERROR]: x\n");
         let text = std::fs::read_to_string(&path).unwrap();
         let ends: Vec<&str> =
             text.lines().filter_map(|line| line.split_once(" n=ansible ")).map(|l| l.1).collect();
-        assert_eq!(ends, ["INFO| PLAY [a] ***", "INFO| ok: [h]"]);
+        assert_eq!(ends, ["INFO| PLAY [a] ***", "INFO| ok: [h]", "ERROR| [ERROR]: x"]);
     }
 }

@@ -12,7 +12,7 @@ mod road;
 
 use crate::Options;
 use crate::shell::pool::Pool;
-use config::Me;
+pub(crate) use config::Me;
 use connect::Network;
 use futures_util::future::BoxFuture;
 use keyring::Keyring;

@@ -55,6 +55,17 @@ impl Output {
     }
 }
 
+/// Says in a result that a condition in template delimiters will go.
+pub fn braces_go(result: &mut Map) {
+    let by = json!({"resolved_name": "ansible.builtin", "type": null});
+    let words = "Conditionals should not be surrounded by templating delimiters such as {{ }} or {% %}.";
+    let said =
+        json!({"msg": words, "version": "2.23", "collection_name": "ansible.builtin", "deprecator": by});
+    if let Json::Array(all) = result.entry("deprecations").or_insert_with(|| json!([])) {
+        all.push(said);
+    }
+}
+
 /// Whose fault a bad answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

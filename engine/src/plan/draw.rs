@@ -70,7 +70,9 @@ impl<'a> Draw<'a> {
         let mut steps = vec![];
         if self.gathers_facts(&around) {
             let task = Arc::new(super::facts::gathering(play, &self.site.defaults));
-            let planned = self.planned(&task, &around);
+            // Each host gathers its own facts, whatever else one does for all.
+            let keywords = playbook::Keywords { run_once: None, ..around.keywords.clone() };
+            let planned = self.planned(&task, &Around { keywords, ..around.clone() });
             steps.push(step(Blocks::ROOT, Act::Facts(Arc::new(planned))));
         }
         let force = match &play.force_handlers {

@@ -6,7 +6,7 @@ use super::errand::TaskErrand;
 use super::hostvars::Variables;
 use super::names::HostNames;
 use super::pool::Road;
-use super::result::{self, NO_TRACEBACK, registered, says};
+use super::result::{self, NO_TRACEBACK, braced, registered, says};
 use super::target::{Sight, flag, number, setting};
 use super::unit::Unit;
 use crate::connection::{Escalation, Target};
@@ -177,7 +177,9 @@ impl Attempts<'_> {
         {
             let limit = Duration::from_secs(seconds.unsigned_abs());
             let place = Jobs::place(&cx).await;
-            let id = unit.world.jobs.begin(limit, place.clone(), async move { module.run(args, &cx).await });
+            let host = (!cx.no_log).then(|| cx.clone());
+            let work = async move { module.run(args, &cx).await };
+            let id = unit.world.jobs.begin(limit, place.clone(), host, work).await;
             let mut done = Done { delegate, ..Done::default() };
             done.result.insert("failed".into(), json!(false));
             done.result.extend(Jobs::about(&id, &place, false));
@@ -213,6 +215,7 @@ impl Attempts<'_> {
             let enough = if task.task.until.is_empty() {
                 !says(&done.result, "failed")
             } else {
+                braced(&mut done.result, &task.task.until, &after);
                 holds_all(&after, &task.task.until)?
             };
             if enough {
@@ -481,6 +484,7 @@ impl Attempts<'_> {
                 }
                 let scope = self.after(&result);
                 let holds = holds_all(&scope, conditions).map_err(|fault| (what.to_string(), fault))?;
+                braced(&mut result, conditions, &scope);
                 result.insert(what.to_string(), json!(holds));
                 if what == "failed" {
                     result.insert("failed_when_result".into(), json!(holds));

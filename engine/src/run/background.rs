@@ -128,25 +128,26 @@ pub async fn left_behind(
 mod tests {
     use super::*;
 
-    fn left(jobs: &Jobs, takes: u64) -> Result<Output, Failure> {
-        let id = jobs.begin(Duration::from_secs(60), "/tmp".into(), async move {
+    async fn left(jobs: &Jobs, takes: u64) -> Result<Output, Failure> {
+        let id = jobs.begin(Duration::from_secs(60), "/tmp".into(), None, async move {
             tokio::time::sleep(Duration::from_secs(takes)).await;
             Ok(Output::new(true).with("rc", 0))
         });
+        let id = id.await;
         Ok(Output { result: Jobs::about(&id, "/tmp", false), vars: None })
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_job_that_was_left_behind_gives_the_result() {
         let jobs = Jobs::default();
-        let output = left_behind(left(&jobs, 3), &jobs, 10).await.unwrap();
+        let output = left_behind(left(&jobs, 3).await, &jobs, 10).await.unwrap();
         assert_eq!((&output.result["rc"], &output.result["finished"]), (&json!(0), &json!(true)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_not_waited_for_longer_than_it_may_take() {
         let jobs = Jobs::default();
-        let late = left_behind(left(&jobs, 30), &jobs, 10).await.unwrap_err();
+        let late = left_behind(left(&jobs, 30).await, &jobs, 10).await.unwrap_err();
         assert_eq!(late.message(), "async task did not complete within the requested time - 10s");
         let none = left_behind(Ok(Output::new(true)), &jobs, 10).await.unwrap_err();
         assert_eq!(none.message(), "No job id was returned by the async task");

@@ -72,8 +72,14 @@ impl HostNames {
         let secrets = self.world.site.loader.secrets.clone();
         let sources = Some(self.world.site.loader.sources.clone());
         let defaults = &self.world.site.defaults;
-        let (managed, broken_conditionals) = (defaults.managed.clone(), defaults.broken_conditionals);
-        let around = Surroundings { search, secrets, sources, managed, broken_conditionals };
+        let around = Surroundings {
+            search,
+            secrets,
+            sources,
+            managed: defaults.managed.clone(),
+            broken_conditionals: defaults.broken_conditionals,
+            deprecations: defaults.deprecations,
+        };
         Scope::new(Arc::new(self), around)
     }
 

@@ -2,7 +2,7 @@
 
 use super::attempt::DELEGATED;
 use crate::event::Status;
-use crate::module::{CAUSE, JUDGED, Map, NEVER_VERBOSE, SAID, VERBOSE};
+use crate::module::{CAUSE, JUDGED, Map, NEVER_VERBOSE, SAID, VERBOSE, braces_go};
 use crate::template::{Expr, Fault, Scope, Trail};
 use serde_json::{Value as Json, json};
 
@@ -88,17 +88,16 @@ pub fn skipped(condition: &Expr) -> Map {
 
 /// Says beside a result that conditions in template delimiters will go, as far as conditions were looked at.
 pub fn braced(result: &mut Map, conditions: &[Expr], scope: &Scope) {
-    let words = "Conditionals should not be surrounded by templating delimiters such as {{ }} or {% %}.";
+    // Most tasks have none, and are not weighed again.
+    if !conditions.iter().any(|condition| scope.is_braced(condition)) {
+        return;
+    }
     for condition in conditions {
         if scope.is_braced(condition) {
-            let by = json!({"resolved_name": "ansible.builtin", "type": null});
-            let said = json!({"msg": words, "version": "2.23", "collection_name": "ansible.builtin", "deprecator": by});
-            if let Json::Array(all) = result.entry("deprecations").or_insert_with(|| json!([])) {
-                all.push(said);
-            }
-            if !scope.holds(condition).unwrap_or(false) {
-                return;
-            }
+            braces_go(result);
+        }
+        if !scope.holds(condition).unwrap_or(false) {
+            return;
         }
     }
 }

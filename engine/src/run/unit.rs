@@ -388,9 +388,7 @@ impl Unit {
     /// What the task ignores and hides.
     fn weigh(&self, done: &mut Done, scope: &Scope) {
         let keywords = &self.task.keywords;
-        if self.world.site.defaults.deprecations {
-            result::braced(&mut done.result, &keywords.when, scope);
-        }
+        result::braced(&mut done.result, &keywords.when, scope);
         // What is no boolean but says something counts as yes; the task has failed for it anyway.
         let yes = |setting: Option<&_>| flag(setting, scope).unwrap_or(Some(true)).unwrap_or(false);
         done.ignore_errors = yes(keywords.ignore_errors.as_ref());

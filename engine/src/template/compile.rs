@@ -5,7 +5,7 @@ use super::environment::{environment, knows};
 use super::lazy::{Core, Root};
 use super::rewrite::operators::Emitted;
 use super::rewrite::{Mode, Plugin, Rewritten, Shape, rewrite};
-use super::{Value, fault, files};
+use super::{Value, fault, files, native, syntax};
 use crate::diagnostic::nearest;
 use minijinja::{Error, Expression, Template};
 use std::borrow::Cow;
@@ -79,11 +79,8 @@ impl Broken {
         let delimiters = mode == Mode::Condition && (source.contains("{{") || source.contains("{%"));
         let got = error.range().and_then(|range| source.get(range)).unwrap_or("");
         let at = error.range().map(|range| range.start);
-        let own = at.and_then(|at| fault::unlexed(&detail, source, at)).or_else(|| {
-            at.filter(|_| mode == Mode::Condition).and_then(|at| fault::unended(&detail, source, at))
-        });
         Self {
-            message: own.unwrap_or_else(|| fault::syntax(&detail, got)),
+            message: syntax::said(&detail, source, at, got, mode == Mode::Condition),
             lookup: false,
             at: error.range(),
             help: delimiters
@@ -165,6 +162,7 @@ impl Compiled {
     pub fn eval(self: &Arc<Self>, core: &Arc<Core>) -> Result<Value, Error> {
         if super::lazy::current().is_none() {
             fault::forget_missing();
+            native::forget();
         }
         let value = core.current(|| self.run(core))?;
         if value.is_undefined() {
@@ -197,7 +195,8 @@ impl Compiled {
                 _ => {}
             }
         }
-        Ok(Value::from(with_newlines(done.into_output(), &self.source)))
+        let text = with_newlines(done.into_output(), &self.source);
+        if self.rewritten.captures { native::native(Value::from(text)) } else { Ok(Value::from(text)) }
     }
 
     /// A value of its own; text gets the newline that the source ends with.

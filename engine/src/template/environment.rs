@@ -5,7 +5,7 @@ use super::arguments::Args;
 use super::finish::{Omit, finish, is_omit};
 use super::range::is_range;
 use super::rewrite::{Plugin, operators};
-use super::{Value, filters, functions, guests, lookups, methods, predicates, python};
+use super::{Value, filters, functions, guests, lookups, methods, native, predicates, python};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, State, UndefinedBehavior, escape_formatter};
@@ -78,6 +78,17 @@ pub fn test(state: &mut State<'_, '_>, name: &str, all: &[Value]) -> Result<bool
     }
 }
 
+/// The text of a value that is none, where it is put out.
+pub fn printed(value: &Value) -> Result<String, Error> {
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map if !is_range(value) => {
+            // Tuples print as lists, and what is omitted does not print.
+            python::text(&finish(value.clone())?)
+        }
+        _ => python::text(value),
+    }
+}
+
 fn build() -> Built {
     let mut env = Environment::new();
     let mut syntax = SyntaxConfig::builder();
@@ -99,17 +110,13 @@ fn build() -> Built {
         }
         match value.as_str() {
             Some(text) => out.write_str(text)?,
-            None if is_range(value) => out.write_str(&python::text(value)?)?,
-            None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) => {
-                // Tuples print as lists, and what is omitted does not print.
-                out.write_str(&python::text(&finish(value.clone())?)?)?;
-            }
-            None => out.write_str(&python::text(value)?)?,
+            None => out.write_str(&printed(value)?)?,
         }
         Ok(())
     });
     env.add_global("omit", Value::from_object(Omit));
     operators::install(&mut env);
+    native::install(&mut env);
     let filters = filters::install(&mut env);
     let tests = predicates::install(&mut env);
     functions::install(&mut env);

@@ -199,65 +199,6 @@ pub fn led(message: String, undefined: bool, what: &str) -> String {
     if own { message } else { format!("Error rendering {what}: {message}") }
 }
 
-/// Jinja's words for what is no token.
-pub fn unlexed(detail: &str, source: &str, at: usize) -> Option<String> {
-    if !matches!(detail, "unexpected character" | "unexpected end of string") {
-        return None;
-    }
-    let here = source.get(at..)?.trim_start();
-    let before = source.get(..source.len() - here.len())?;
-    let odd = python::repr(&Value::from(here.chars().next()?.to_string()));
-    Some(format!("unexpected char {odd} at {}", before.chars().count()))
-}
-
-/// Jinja's words for an expression that ends too early, or does not end.
-pub fn unended(detail: &str, source: &str, at: usize) -> Option<String> {
-    match detail {
-        "unexpected input after expression" => Some(match source.get(at..)?.trim_start().chars().next() {
-            Some(closer @ (')' | ']' | '}')) => format!("unexpected '{closer}'"),
-            _ => "chunk after expression".into(),
-        }),
-        "unexpected end of input, expected expression" => Some("unexpected 'end of template'".into()),
-        _ => {
-            let wanted = match detail.strip_prefix("unexpected end of input, expected ")?.trim_matches('`') {
-                "identifier" => "name",
-                "]" => ",",
-                other => other,
-            };
-            Some(format!("unexpected end of template, expected '{wanted}'."))
-        }
-    }
-}
-
-/// Jinja's words for what the parser refused; `got` is what stood there.
-pub fn syntax(detail: &str, got: &str) -> String {
-    let token = |words: &str| match words {
-        "end of variable block" => "end of print statement".to_string(),
-        "end of block" => "end of statement block".to_string(),
-        "identifier" => "name".to_string(),
-        "identifier or integer" => "name or number".to_string(),
-        other => other.trim_matches('`').to_string(),
-    };
-    if let Some(tag) = detail.strip_prefix("unknown statement ") {
-        return format!("Encountered unknown tag '{tag}'.");
-    }
-    let Some(rest) = detail.strip_prefix("unexpected ") else { return detail.to_string() };
-    let (found, wanted) = rest.split_once(", expected ").map_or((rest, None), |(f, w)| (f, Some(w)));
-    let seen = match found {
-        "identifier" if !got.is_empty() => got.trim().to_string(),
-        other => token(other),
-    };
-    match wanted {
-        Some("end of variable block") if found == "end of input" => {
-            "unexpected end of template, expected 'end of print statement'.".into()
-        }
-        _ if matches!(found, "end of string" | "character") => detail.to_string(),
-        None => format!("Expected an expression, got '{seen}'"),
-        Some("identifier or integer") => "expected name or number".to_string(),
-        Some(wanted) => format!("expected token '{}', got '{seen}'", token(wanted)),
-    }
-}
-
 /// The message, and whether something undefined is the cause. `parent` evaluates a part of the template, whose text is
 /// `source`.
 fn describe(error: &Error, source: &str, parent: &dyn Fn(&str) -> Option<Value>) -> (String, bool) {

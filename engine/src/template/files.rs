@@ -4,7 +4,7 @@
 use super::compile::{Broken, compile, with_newlines};
 use super::lazy::{Core, Root};
 use super::rewrite::{Mode, rewrite};
-use super::{Fault, FileOptions, Spot, Value, environment as shared, fault};
+use super::{Fault, FileOptions, Spot, Value, environment as shared, fault, native};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind};
 use std::borrow::Cow;
@@ -86,7 +86,7 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
         template.render(Root::changing(core, rewritten.changes))
     });
     match rendered {
-        Ok(out) => Ok(with_newlines(out, body)),
+        Ok(out) => native::text(with_newlines(out, body)).map_err(|error| fault::plain(&error)),
         Err(error) => {
             let fault = fault::plain(&error);
             let line = error.line().filter(|_| error.name() == Some(name));

@@ -6,7 +6,7 @@ use super::expression::Code;
 use super::lazy::Core;
 use super::rewrite::Mode;
 use super::{
-    Expr, Fault, Names, Surroundings, Value, Variable, compile, fault, files, finish, place, python,
+    Expr, Fault, Names, Spot, Surroundings, Value, Variable, compile, fault, files, finish, place, python,
 };
 use crate::node::{Kind, Node};
 use crate::source::Span;
@@ -156,11 +156,23 @@ impl Scope {
         })
     }
 
-    /// Whether a condition is a template that gives its answer itself: conditions are expressions, and this will go.
+    /// Whether it is to be said of a condition that it is a template which gives its answer itself: this will go.
     #[must_use]
     pub fn is_braced(&self, expr: &Expr) -> bool {
         let answers = |(value, _): (Value, _)| value.kind() == ValueKind::Bool;
-        matches!(expr.code, Code::Embedded(..)) && self.raw(expr).is_ok_and(answers)
+        self.core.around.deprecations
+            && matches!(expr.code, Code::Embedded(..))
+            && self.raw(expr).is_ok_and(answers)
+    }
+
+    /// The expression that a template gave, if a person wrote it as one: no other text is to be evaluated.
+    #[must_use]
+    pub fn given(&self, template: &str, text: &str) -> Option<Node> {
+        let text = text.trim();
+        let quoted = |quote: char| template.contains(&format!("{quote}{text}{quote}"));
+        let made = super::is_template(text) || quoted('\'') || quoted('"');
+        let span = self.core.around.sources.as_ref()?.written(text).filter(|_| !made)?;
+        Some(Node { span, kind: Kind::Str(text.into()) })
     }
 
     fn weighed(&self, expr: &Expr) -> Result<bool, Fault> {
@@ -176,20 +188,15 @@ impl Scope {
         if finish::is_omit(&value) {
             return fail("A template was resolved to an Omit scalar.".into());
         }
-        if let (Code::Embedded(..), Some(text), Some(sources)) =
-            (&expr.code, value.as_str(), &self.core.around.sources)
+        if let (Code::Embedded(..), Some(text)) = (&expr.code, value.as_str())
+            && self.core.around.sources.is_some()
         {
-            let text = text.trim();
-            if text.is_empty() {
+            if text.trim().is_empty() {
                 return fail("Empty conditional expressions are not allowed.".into());
             }
-            // What a template gives is an expression only if a person wrote it as one.
-            let quoted = |quote: char| expr.text.contains(&format!("{quote}{text}{quote}"));
-            let made = super::is_template(text) || quoted('\'') || quoted('"');
-            let Some(span) = sources.written(text).filter(|_| !made) else {
-                return fail("Encountered untrusted template or expression.".into());
+            let Some(node) = self.given(&expr.text, text) else {
+                return Err(Fault::untrusted(Spot::Written(expr.span)));
             };
-            let node = Node { span, kind: Kind::Str(text.into()) };
             return self.weighed(&Expr::parse_anyway(&node).0);
         }
         if self.core.around.broken_conditionals {

@@ -43,6 +43,12 @@ impl Fault {
         Self { message: message.into(), span, undefined: false, trail: Box::default() }
     }
 
+    /// The fault of a text that was to be evaluated although nobody wrote it as an expression or a template.
+    #[must_use]
+    pub fn untrusted(origin: Spot) -> Self {
+        Self::new("Encountered untrusted template or expression.", None).at(origin)
+    }
+
     /// The same, of a value that is written there, unless that is known.
     #[must_use]
     pub fn of(mut self, origin: Span) -> Self {

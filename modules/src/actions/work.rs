@@ -29,8 +29,9 @@ pub(super) async fn module(asked: &Json, cx: &Context) -> Result<Json, Refusal> 
         return Ok(json!({"result": done(run(module.as_ref(), args, &cx).await)?}));
     }
     let (jobs, place) = (cx.jobs.clone(), Jobs::place(&cx).await);
+    let host = (!cx.no_log).then(|| cx.clone());
     let work = async move { run(module.as_ref(), args, &cx).await };
-    let id = jobs.begin(Duration::from_secs(seconds), place.clone(), work);
+    let id = jobs.begin(Duration::from_secs(seconds), place.clone(), host, work).await;
     let mut result = Jobs::about(&id, &place, false);
     result.insert("changed".into(), json!(true));
     Ok(json!({"result": result}))

@@ -1,7 +1,7 @@
 //! `ansible.builtin.async_status`: how far a task in the background is. A job's id comes in; its result goes out once
 //! the job has ended.
 
-use muster_engine::module::{Check, Context, Failure, Jobs, Kind, Module, Opt, Output, Spec};
+use muster_engine::module::{Check, Context, Failure, Jobs, Kind, Map, Module, Opt, Output, Spec};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::convert::Infallible;
@@ -36,9 +36,18 @@ impl Module for AsyncStatus {
 
     async fn check(&self, args: &Args, cx: &Context) -> Result<Check<Infallible>, Failure> {
         let told = |result| Output { result: Jobs::told(result), vars: None };
+        let ended = |result: Map| {
+            if result.get("failed") != Some(&Json::Bool(true)) {
+                return Ok(Check::Done(told(result)));
+            }
+            let mut failure = Failure::new("");
+            failure.result = Jobs::told(result);
+            Err(failure)
+        };
         if args.mode == "cleanup" {
-            let known = cx.jobs.forget(&args.jid);
-            let mut result = Jobs::about(&args.jid, &Jobs::place(cx).await, !known);
+            let place = Jobs::place(cx).await;
+            let known = Jobs::erase(cx, &place, &args.jid).await | cx.jobs.forget(&args.jid);
+            let mut result = Jobs::about(&args.jid, &place, !known);
             let file = result.shift_remove("results_file");
             result.insert("erased".into(), file.unwrap_or_default());
             if known {
@@ -51,17 +60,18 @@ impl Module for AsyncStatus {
         }
         match cx.jobs.look(&args.jid) {
             None => {
-                let mut failure = Failure::new("could not find job");
-                failure.result.extend(Jobs::told(Jobs::about(&args.jid, &Jobs::place(cx).await, true)));
-                Err(failure)
+                let place = Jobs::place(cx).await;
+                match Jobs::kept(cx, &place, &args.jid).await {
+                    Some(result) => ended(result),
+                    None => {
+                        let mut failure = Failure::new("could not find job");
+                        failure.result.extend(Jobs::told(Jobs::about(&args.jid, &place, true)));
+                        Err(failure)
+                    }
+                }
             }
             Some(None) => Ok(Check::Done(told(Jobs::about(&args.jid, &Jobs::place(cx).await, false)))),
-            Some(Some(result)) if result.get("failed") == Some(&Json::Bool(true)) => {
-                let mut failure = Failure::new("");
-                failure.result = Jobs::told(result);
-                Err(failure)
-            }
-            Some(Some(result)) => Ok(Check::Done(told(result))),
+            Some(Some(result)) => ended(result),
         }
     }
 

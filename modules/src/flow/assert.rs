@@ -2,10 +2,10 @@
 
 use super::written;
 use muster_engine::module::{
-    Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE, python_type,
+    Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE, braces_go, python_type,
 };
 use muster_engine::node::{self, Node};
-use muster_engine::template::{Expr, Fault, Scope, to_json};
+use muster_engine::template::{Expr, Fault, Scope, Spot, to_json};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -47,13 +47,20 @@ impl Module for Assert {
             output = output.with(VERBOSE, true);
         }
         for that in conditions(&args.that, cx)? {
-            if !holds(&that, &cx.scope)? {
+            let holds = holds(&that, &cx.scope)?;
+            if Expr::parse(&that).is_ok_and(|condition| cx.scope.is_braced(&condition)) {
+                braces_go(&mut output.result);
+            }
+            if !holds {
                 let shown = match &that.kind {
                     node::Kind::Bool(value) => Json::Bool(*value),
                     _ => that.as_str().into(),
                 };
                 let failure = Failure::new("").with("evaluated_to", false).with("assertion", shown);
-                let failure = failure.with("msg", args.fail_msg.clone()).with("changed", false);
+                let mut failure = failure.with("msg", args.fail_msg.clone()).with("changed", false);
+                if let Some(said) = output.result.get("deprecations") {
+                    failure = failure.with("deprecations", said.clone());
+                }
                 return Err(if args.quiet { failure } else { failure.with(VERBOSE, true) });
             }
         }
@@ -70,7 +77,7 @@ pub(super) fn conditions(that: &Json, cx: &Context) -> Result<Vec<Node>, Failure
     let node = written::node(cx, &["that"], that);
     let trusted = |value: &Json| match value.as_str() {
         Some(text) if !written::is_template(text) && !cx.scope.is_written(text) => {
-            Err(Failure::new("Task failed: Encountered untrusted template or expression."))
+            Err(Fault::untrusted(Spot::Value(text.into())))
         }
         _ => Ok(()),
     };
@@ -104,7 +111,7 @@ pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, Fault> {
     if !matches!(that.kind, node::Kind::Bool(_) | node::Kind::Str(_)) && that.as_str().is_none() {
         return Err(fault("Conditional expressions must be strings.".into()));
     }
-    scope.holds(&Expr::parse(that).map_err(|found| fault(found.message))?)
+    scope.holds(&Expr::parse_anyway(that).0)
 }
 
 fn texts(option: &str, value: &Json) -> Result<(), Failure> {

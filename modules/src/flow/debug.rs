@@ -5,7 +5,8 @@ use muster_engine::module::{
     Check, Context, Failure, Kind, Manners, Module, Opt, Output, Side, Spec, VERBOSE,
 };
 use muster_engine::node::{self, Node};
-use muster_engine::template::{Expr, Scope, from_json, text_of, to_json};
+use muster_engine::source::Span;
+use muster_engine::template::{Expr, Fault, Scope, Spot, from_json, text_of, to_json};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::convert::Infallible;
@@ -55,16 +56,13 @@ impl Module for Debug {
 fn shown(var: &Json, cx: &Context) -> Result<Output, Failure> {
     let node = expression(var, cx)?;
     let text = node.as_str().unwrap_or("").to_string();
-    let unresolved = |message: &str| {
-        Failure::new(format!("Task failed: Error while resolving `var` expression: {message}"))
-    };
-    let expr = Expr::parse(&node).map_err(|fault| unresolved(&fault.message))?;
+    let (expr, _) = Expr::parse_anyway(&node);
     match cx.scope.eval(&expr) {
         Ok(value) if Scope::is_omit(&value) => Ok(Output::default().with(&text, "<<Omit>>").warn(
             "The result of the `var` expression could not be omitted; a placeholder was used instead.",
         )),
         Ok(value) => {
-            let json = to_json(&value).map_err(|fault| unresolved(&fault.message))?;
+            let json = to_json(&value).map_err(|fault| unresolved(fault, node.span))?;
             Ok(Output::default().with(&text, json))
         }
         Err(fault) if fault.undefined => {
@@ -72,8 +70,18 @@ fn shown(var: &Json, cx: &Context) -> Result<Output, Failure> {
             let output = Output::default().with(&text, format!("<< {error} >>"));
             Ok(output.warn(format!("Encountered 1 template error.\n{error}")))
         }
-        Err(fault) => Err(unresolved(&fault.message)),
+        Err(fault) => Err(unresolved(fault, node.span)),
     }
+}
+
+/// The failure over what nobody wrote as an expression.
+fn untrusted(span: Span) -> Failure {
+    unresolved(Fault::untrusted(Spot::Written(span)), span)
+}
+
+/// The failure of an expression that stands at a place.
+fn unresolved(fault: Fault, span: Span) -> Failure {
+    fault.within("Error while resolving `var` expression", span).into()
 }
 
 /// The expression; where its text is a template, what that gives is the expression.
@@ -94,13 +102,16 @@ fn expression(var: &Json, cx: &Context) -> Result<Node, Failure> {
     };
     let written = cx.written.as_map().and_then(|map| map.get("var"));
     if written.is_some_and(|node| matches!(node.kind, node::Kind::Unsafe(_))) {
-        let why = "Encountered untrusted template or expression.";
-        return Err(Failure::new(format!("Task failed: Error while resolving `var` expression: {why}")));
+        return Err(untrusted(written.map_or(cx.written.span, |node| node.span)));
     }
     let node = written::node(cx, &["var"], var);
     if !text.contains("{{") && !text.contains("{%") {
         return Ok(node);
     }
-    let text = cx.scope.text(&node)?;
-    Ok(Node { span: node.span, kind: node::Kind::Str(text.into()) })
+    let given = cx.scope.text(&node)?;
+    if cx.scope.around().sources.is_none() {
+        return Ok(Node { span: node.span, kind: node::Kind::Str(given.into()) });
+    }
+    let span = written::node(cx, &["var"], var).span;
+    cx.scope.given(text, &given).ok_or_else(|| untrusted(span))
 }

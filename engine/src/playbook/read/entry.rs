@@ -354,6 +354,7 @@ impl Reader<'_> {
             );
         }
         let wrong = match (word, handlers, self.home) {
+            ("flush_handlers", true, _) => "flush_handlers cannot be used as a handler",
             ("end_role", true, _) => "cannot execute `end_role` from a handler",
             ("end_role", false, Home::Play) => "cannot execute `end_role` from outside of a role",
             _ => return,

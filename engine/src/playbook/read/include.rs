@@ -66,7 +66,7 @@ impl Reader<'_> {
             _ => None,
         };
         let Some(file) = written.or_else(|| named.get("file")).filter(|file| !file.is_null()) else {
-            let message = format!("no file specified for `{}`", request.name);
+            let message = format!("No file specified for {}", request.name);
             self.diagnostics.push(
                 Diagnostic::parse("muster::playbook::include", message)
                     .at(request.span, "which file?")

@@ -54,7 +54,7 @@ impl Walk<'_> {
             }
             E::Call(call) => {
                 let E::GetAttr(attr) = &call.expr else {
-                    self.call(call, true);
+                    self.value_of(call, end(expr), true);
                     return false;
                 };
                 self.method(call, attr);

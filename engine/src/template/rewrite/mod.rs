@@ -12,6 +12,7 @@
 //! | `+x`; `for i in 1, 2`        | ` x`; `for i in (1, 2)`                                     | (token step)                    |
 //! | `{% set x = y %}`, `x.append([])` somewhere | `{% set x =( y )\|_m_own %}`, `x.append(([])\|_m_own)` | a list that may change |
 //! | `macro m(a)` reading `varargs`, `m(1, 2)` | `macro m(a, varargs=[], kwargs={})`, `_m_macro(m, 1, 2)` | takes what it does not name |
+//! | `{% macro m() %}{{ x }}{% endmacro %}`, `m()` | `{{ (x)\|_m_put }}`, `(m()\|_m_native)`          | keeps the native value          |
 //! | `for c in s`, `loop.` somewhere | `for c in( s)\|_m_each` | text that says how long it is |
 //! | `'{{ x }}' == y` in a condition | `('{{ x }}'|_m_render) == y`                           | the constant is rendered         |
 //! | `lookup('x', '{{ y }}')`    | `lookup('x', ('{{ y }}'\|_m_render))`                      | the same of a lookup's terms     |
@@ -19,6 +20,7 @@
 
 mod chain;
 mod edits;
+mod macros;
 pub mod operators;
 mod tokens;
 mod walk;
@@ -91,6 +93,8 @@ pub struct Rewritten {
     pub includes: bool,
     /// Whether a method that changes its object is called: then variables are read as copies that may change.
     pub changes: bool,
+    /// Whether macros or blocks capture text that may be no text.
+    pub captures: bool,
     steps: [Step; 2],
 }
 
@@ -154,16 +158,16 @@ pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewrit
             }
         }
     };
-    let mut walk = Walk::new(text, bare);
+    let mut walk = Walk::new(text, bare, syntax.variable_delimiters().0.len());
     let mut shape = Shape::Text;
     match &parsed {
         Tree::Expr(expr) => walk.expr(expr, false),
         Tree::Template(ast::Stmt::Template(template)) => {
-            shape = outputs_marked(&mut walk, &template.children, mode, syntax);
+            shape = outputs_marked(&mut walk, &template.children, mode);
         }
         Tree::Template(_) => {}
     }
-    let Walk { edits, mut reads, mut named, includes, changes, .. } = walk;
+    let Walk { edits, mut reads, mut named, includes, changes, captures, .. } = walk;
     let (new, second) = apply(text, edits);
     if let Shape::Sole(range) = &mut shape {
         range.end = new.len() - (text.len() - range.end); // nothing is edited outside of it
@@ -171,7 +175,7 @@ pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewrit
     let back = |at: &mut Range<usize>| *at = first.back(at.start, false)..first.back(at.end, true);
     reads.iter_mut().for_each(|read| back(&mut read.at));
     named.iter_mut().for_each(|named| back(&mut named.at));
-    Ok(Rewritten { text: new.into_owned(), shape, reads, named, includes, changes, steps: [first, second] })
+    Ok(Rewritten { text: new.into_owned(), shape, reads, named, includes, changes, captures, steps: [first, second] })
 }
 
 enum Tree<'s> {
@@ -184,37 +188,21 @@ fn look<'s>(text: &'s str, bare: bool, syntax: &SyntaxConfig) -> Result<Tree<'s>
 }
 
 /// Walks a template's body and marks the outputs that may be its only value.
-fn outputs_marked(walk: &mut Walk<'_>, body: &[ast::Stmt<'_>], mode: Mode, syntax: &SyntaxConfig) -> Shape {
-    let open = syntax.variable_delimiters().0.len();
-    let text = walk.source;
-    // The inside of `{{ }}`: after the `-` or `+` of `{{-` too.
-    let inner = |span: Span| {
-        let start = span.start_offset as usize + open;
-        let sign = text.get(start..).is_some_and(|rest| rest.starts_with(['-', '+']));
-        start + usize::from(sign)..span.end_offset as usize
-    };
+fn outputs_marked(walk: &mut Walk<'_>, body: &[ast::Stmt<'_>], mode: Mode) -> Shape {
     let mut outs = vec![];
     let mut shape = Shape::Text;
     if mode == Mode::Playbook {
         match body {
-            [ast::Stmt::EmitExpr(expr)] => shape = Shape::Sole(inner(expr.span())),
+            [ast::Stmt::EmitExpr(expr)] => shape = Shape::Sole(walk.inside(expr.span())),
             _ if outputs(body, &mut outs) => shape = Shape::MaybeSingle,
             _ => outs.clear(),
         }
     }
-    for span in &outs {
-        let start = inner(*span).start;
-        walk.edit(start..start, "(");
-    }
-    walk.stmts(body);
-    for span in &outs {
-        let end = inner(*span).end;
-        walk.edit(end..end, ")|_m_out");
-    }
+    walk.marked(&outs, "_m_out", |walk| walk.stmts(body));
     shape
 }
 
-/// The top-level outputs; false if text or something opaque is certain to be put out beside them.
+/// The outputs of a body; false if text or something opaque is certain to be put out beside them.
 fn outputs(body: &[ast::Stmt<'_>], outs: &mut Vec<Span>) -> bool {
     use ast::Stmt as S;
     // A branch with text is simply not marked.

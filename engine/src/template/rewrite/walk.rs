@@ -20,11 +20,15 @@ pub struct Walk<'s> {
     /// Whether a method that changes its object is called somewhere.
     pub changes: bool,
     /// Whether macros of the text take more than they name.
-    variadic: bool,
+    pub variadic: bool,
     /// The names of macros, and of modules of them.
-    macros: Vec<String>,
+    pub macros: Vec<String>,
     /// Names bound in the template.
     known: Vec<String>,
+    /// Whether text is captured somewhere, by macros or blocks, that may be no text.
+    pub captures: bool,
+    /// The length of what opens an output.
+    pub open: usize,
     /// Whether templates in constants are rendered: conditions.
     embedded: bool,
     /// How many guards (`default`, `is defined`) are around.
@@ -53,6 +57,14 @@ pub fn end(expr: &ast::Expr<'_>) -> usize {
     expr.span().end_offset as usize
 }
 
+/// Where the first of the filters of a block is named.
+fn first(filter: &ast::Expr<'_>) -> usize {
+    match filter {
+        ast::Expr::Filter(outer) if outer.expr.is_some() => outer.expr.as_ref().map_or(0, first),
+        filter => filter.span().start_offset as usize,
+    }
+}
+
 fn items<'x, 's>(expr: &'x ast::Expr<'s>) -> Option<&'x [ast::Expr<'s>]> {
     match expr {
         ast::Expr::List(list) => Some(&list.items),
@@ -62,7 +74,7 @@ fn items<'x, 's>(expr: &'x ast::Expr<'s>) -> Option<&'x [ast::Expr<'s>]> {
 }
 
 impl<'s> Walk<'s> {
-    pub fn new(source: &'s str, embedded: bool) -> Self {
+    pub fn new(source: &'s str, embedded: bool, open: usize) -> Self {
         let changes = CHANGING.iter().any(|method| source.contains(&format!(".{method}(")));
         let variadic = source.contains("varargs") || source.contains("kwargs");
         Self {
@@ -75,6 +87,8 @@ impl<'s> Walk<'s> {
             variadic,
             macros: vec![],
             known: vec![],
+            captures: false,
+            open,
             embedded,
             guard: 0,
         }
@@ -98,7 +112,7 @@ impl<'s> Walk<'s> {
         at + rest.find(|c: char| !c.is_whitespace() && c != ')').unwrap_or(rest.len())
     }
 
-    fn declare(&mut self, target: &ast::Expr<'_>) {
+    pub fn declare(&mut self, target: &ast::Expr<'_>) {
         match (target, items(target)) {
             (ast::Expr::Var(var), _) => self.known.push(var.id.to_string()),
             (_, Some(list)) => list.iter().for_each(|item| self.declare(item)),
@@ -106,7 +120,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn scoped(&mut self, names: &[&str], f: impl FnOnce(&mut Self)) {
+    pub fn scoped(&mut self, names: &[&str], f: impl FnOnce(&mut Self)) {
         let outer = self.known.len();
         self.known.extend(names.iter().map(ToString::to_string));
         f(self);
@@ -149,8 +163,11 @@ impl<'s> Walk<'s> {
                 self.declare(&set.target);
             }
             S::SetBlock(set) => {
+                let stop = end(&set.target);
+                if matches!(set.target, ast::Expr::Var(_)) && self.captured(&set.body, &[]) {
+                    self.edit(stop..stop, "|_m_native");
+                }
                 set.filter.iter().for_each(|filter| self.expr(filter, false));
-                self.scoped(&[], |walk| walk.stmts(&set.body));
                 self.declare(&set.target);
             }
             S::AutoEscape(block) => {
@@ -158,14 +175,18 @@ impl<'s> Walk<'s> {
                 self.stmts(&block.body);
             }
             S::FilterBlock(block) => {
+                let start = first(&block.filter);
+                if self.captured(&block.body, &[]) {
+                    self.edit(start..start, "_m_native|");
+                }
                 self.expr(&block.filter, false);
-                self.scoped(&[], |walk| walk.stmts(&block.body));
             }
             S::Block(block) => self.scoped(&["self", "super"], |walk| walk.stmts(&block.body)),
             S::Import(_) | S::FromImport(_) | S::Extends(_) | S::Include(_) => self.include(stmt),
             S::Do(act) => self.call(&act.call, false),
             S::Macro(decl) => {
                 self.known.push(decl.name.to_string());
+                self.macros.push(decl.name.to_string());
                 self.signature(decl, decl.span().start_offset as usize);
                 self.macro_body(decl);
             }
@@ -189,48 +210,6 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// `macro m(a)` becomes `macro m(a, varargs=[], kwargs={})` where those are read; `_m_macro` calls it.
-    fn signature(&mut self, decl: &ast::Macro<'_>, from: usize) {
-        if !self.variadic {
-            return;
-        }
-        let Some(open) = self.rest(from).find('(').map(|at| from + at) else { return };
-        let mut depth = 0usize;
-        let close = self.rest(open).char_indices().find(|(_, c)| {
-            match c {
-                '(' | '[' | '{' => depth += 1,
-                ')' | ']' | '}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            depth == 0
-        });
-        let Some((length, _)) = close else { return };
-        let comma = if decl.args.is_empty() { "" } else { ", " };
-        self.edit(open + length..open + length, format!("{comma}varargs=[], kwargs={{}}"));
-        self.macros.push(decl.name.to_string());
-    }
-
-    /// A call of a macro that may be given more than it names.
-    fn macro_call(&mut self, call: &ast::Call<'_>) -> bool {
-        let root = match &call.expr {
-            ast::Expr::Var(var) => var.id,
-            ast::Expr::GetAttr(attr) => match &attr.expr {
-                ast::Expr::Var(var) => var.id,
-                _ => return false,
-            },
-            _ => return false,
-        };
-        if !self.macros.iter().any(|name| name == root) {
-            return false;
-        }
-        let (start, stop) = (self.start(&call.expr), end(&call.expr));
-        let Some(paren) = self.rest(stop).find('(').map(|at| stop + at) else { return false };
-        self.edit(start..start, "_m_macro(");
-        self.edit(stop..paren + 1, if call.args.is_empty() { "" } else { "," });
-        self.args(&call.args, false);
-        true
-    }
-
     /// `{% set x = y %}` where a method changes something: what is named is the evaluation's own, and may change.
     fn set(&mut self, set: &ast::Set<'_>) {
         let sign = self.skip(end(&set.target));
@@ -247,7 +226,8 @@ impl<'s> Walk<'s> {
 
     fn include(&mut self, stmt: &ast::Stmt<'_>) {
         use ast::Stmt as S;
-        self.includes = true;
+        // What comes from other files may hold what their macros captured.
+        (self.includes, self.captures) = (true, true);
         match stmt {
             S::Import(import) => {
                 self.expr(&import.expr, false);
@@ -272,14 +252,6 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn macro_body(&mut self, decl: &ast::Macro<'_>) {
-        decl.defaults.iter().for_each(|default| self.expr(default, true));
-        self.scoped(&["caller", "varargs", "kwargs"], |walk| {
-            decl.args.iter().for_each(|arg| walk.declare(arg));
-            walk.stmts(&decl.body);
-        });
-    }
-
     pub fn args(&mut self, args: &[ast::CallArg<'_>], soft: bool) {
         use ast::CallArg as A;
         for A::Pos(expr) | A::Kwarg(_, expr) | A::PosSplat(expr) | A::KwargSplat(expr) in args {
@@ -287,7 +259,18 @@ impl<'s> Walk<'s> {
         }
     }
 
-    pub fn call(&mut self, call: &ast::Call<'_>, soft: bool) {
+    /// A call that is a value and ends at `stop`.
+    pub fn value_of(&mut self, call: &ast::Call<'_>, stop: usize, soft: bool) {
+        if !self.calls_macro(&call.expr) {
+            return self.call(call, soft);
+        }
+        let start = self.start(&call.expr);
+        self.edit(start..start, "(");
+        self.call(call, soft);
+        self.edit(stop..stop, "|_m_native)");
+    }
+
+    fn call(&mut self, call: &ast::Call<'_>, soft: bool) {
         if self.macro_call(call) {
             return;
         }
@@ -447,7 +430,7 @@ impl<'s> Walk<'s> {
                 parts.into_iter().flatten().for_each(|part| self.expr(part, false));
             }
             E::GetAttr(attr) => self.expr(&attr.expr, soft),
-            E::Call(call) => self.call(call, soft),
+            E::Call(call) => self.value_of(call, at.end, soft),
         }
     }
 
@@ -508,7 +491,7 @@ impl<'s> Walk<'s> {
     }
 
     /// Where an expression starts: the spans of comparisons and choices begin a token early.
-    fn start(&self, expr: &ast::Expr<'_>) -> usize {
+    pub fn start(&self, expr: &ast::Expr<'_>) -> usize {
         use ast::BinOpKind as B;
         use ast::Expr as E;
         match expr {
