@@ -76,6 +76,9 @@ settings! {
     /// Whether an inventory source that cannot be read ends the run.
     any_unparsed_is_failed: bool = "false", env ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"],
         ini ["inventory" "any_unparsed_is_failed"];
+    /// Whether what an inventory script writes to stderr is shown although it went well.
+    script_stderr: bool = "true", env ["ANSIBLE_INVENTORY_PLUGIN_SCRIPT_STDERR"],
+        ini ["inventory_plugin_script" "always_show_stderr"];
     /// Whether it ends the run that no inventory source can be read.
     unparsed_is_failed: bool = "false", env ["ANSIBLE_INVENTORY_UNPARSED_FAILED"],
         ini ["inventory" "unparsed_is_failed"];

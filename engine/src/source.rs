@@ -88,7 +88,7 @@ impl Source {
         let ends = |after: &str| {
             let next = after.trim_start_matches(' ');
             let whole = next.is_empty() || next.starts_with(['\n', '\r', ',', ']', '}']);
-            whole || after.starts_with(" #") || word && after.starts_with([' ', '"', '\''])
+            whole || next.starts_with('#') && next.len() < after.len() || word && after.starts_with([' ', '"', '\''])
         };
         let begins = begins || word;
         begins && after.is_some_and(ends)
@@ -220,7 +220,7 @@ mod tests {
         let sources = Sources::default();
         sources.add_sealed("vault.yml", "a: token == 1\n");
         let id = sources
-            .add("a.yml", "a: x == 1 and y\nb: [{when: 'y == 2', c: d}]\ne: \"y == 3\"\nf: y == 4 # why\n");
+            .add("a.yml", "a: x == 1 and y\nb: [{when: 'y == 2', c: d}]\ne: \"y == 3\"\nf: y == 4   # why\n");
         sources.add("b.yml", "a: [ 'y == 5' ]\nset_fact: k=\"y == 6\" l=z\n");
         assert!(["y == 5", "y == 6", "z"].iter().all(|text| sources.written(text).is_some()));
         let written = |text: &str| sources.written(text).map(|span| (span.source, span.start));

@@ -47,6 +47,7 @@ impl Given {
             ignored_extensions: session.settings.inventory_ignore.clone(),
             // A name that is misspelt must not become a run on no host; Ansible only warns.
             unparsed_is_failed: !session.as_ansible || session.settings.any_unparsed_is_failed,
+            script_stderr: session.settings.script_stderr,
             enabled: session.settings.enable_plugins.iter().filter_map(|name| Format::named(name)).collect(),
             // `control-plane` is the name of a group everywhere but in a variable.
             group_names: match session.settings.force_valid_group_names {

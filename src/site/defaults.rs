@@ -56,7 +56,6 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         managed: settings.ansible_managed.as_deref().map(Arc::from),
         broken_conditionals: settings.allow_broken_conditionals,
         no_log: settings.no_log,
-        deprecations: settings.deprecation_warnings,
         stop_at_mistakes: stops_at_mistakes(session),
         inject_facts: settings.inject_facts_as_vars,
         executable: settings.executable.clone(),

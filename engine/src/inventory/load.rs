@@ -92,6 +92,8 @@ pub struct LoadOptions {
     /// Whether a source that cannot be read is an error; otherwise it is a warning, as Ansible has it unless
     /// `INVENTORY_ANY_UNPARSED_IS_FAILED`.
     pub unparsed_is_failed: bool,
+    /// Whether what an inventory script writes to stderr is shown although it went well.
+    pub script_stderr: bool,
     /// The Python of this machine, for the `localhost` that no source mentions.
     pub python: Option<String>,
     /// How an installed `ansible-inventory` is called, for plugins that are not built in; nothing where there is none.
@@ -110,6 +112,7 @@ impl Default for LoadOptions {
             ignored_extensions: ignored.map(String::from).to_vec(),
             group_names: GroupNames::default(),
             unparsed_is_failed: true,
+            script_stderr: true,
             python: None,
             plugins: vec![],
             extra: Layer::default(),
@@ -328,7 +331,9 @@ impl Loader<'_> {
         warnings: &mut Diagnostics,
     ) -> Result<(), Vec<Diagnostic>> {
         match format {
-            Format::Script => script::read(inventory, path, source, warnings),
+            Format::Script => {
+                script::read(inventory, path, source, self.options.script_stderr, warnings)
+            },
             Format::Ini => ini::read(inventory, self.sources, source, warnings),
             Format::Toml => yaml::read(inventory, &toml::tree(self.sources, source)?, warnings),
             Format::Yaml => yaml::read(inventory, &self.document(source, warnings)?, warnings),

@@ -30,6 +30,8 @@ struct Script<'a> {
     environment: &'a [(&'a str, &'a str)],
     /// The file itself, for lack of a place in what it printed.
     span: Span,
+    /// Whether what it writes to stderr is shown although it went well.
+    speaks: bool,
     inventory: &'a mut Inventory,
     warnings: &'a mut Diagnostics,
 }
@@ -42,12 +44,13 @@ pub(super) fn read(
     inventory: &mut Inventory,
     path: &Path,
     source: SourceId,
+    speaks: bool,
     warnings: &mut Diagnostics,
 ) -> Result<(), Vec<Diagnostic>> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let span = Span { source, start: 0, end: 2 };
     let command = vec![path.clone().into_os_string()];
-    let mut script = Script { path, command, environment: &[], span, inventory, warnings };
+    let mut script = Script { path, command, environment: &[], span, speaks, inventory, warnings };
     script.all().map_err(|message| {
         let error = Diagnostic::parse("muster::inventory::script", message).file(&script.path);
         let help = format!("see what it prints: `{} --list`", script.path.display());
@@ -70,7 +73,7 @@ pub(super) fn of_plugin(
     let mut words: Vec<OsString> = command.iter().map(OsString::from).collect();
     words.extend(["-i".into(), path.clone().into_os_string(), "--export".into()]);
     let environment = &[("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"), ("ANSIBLE_NOCOLOR", "true")];
-    let mut script = Script { path, command: words, environment, span, inventory, warnings };
+    let mut script = Script { path, command: words, environment, span, speaks: false, inventory, warnings };
     script.all().map_err(|message| {
         let error =
             Diagnostic::parse("muster::inventory::plugin", message).at(script.span, "read by ansible-core");
@@ -163,7 +166,7 @@ impl Script<'_> {
     }
 
     /// The JSON mapping that a run of the program prints.
-    fn run(&self, arguments: &[&str]) -> Result<Map<String, Value>, String> {
+    fn run(&mut self, arguments: &[&str]) -> Result<Map<String, Value>, String> {
         let said = |stderr: &[u8]| match String::from_utf8_lossy(stderr).trim() {
             "" => String::new(),
             text => format!(" Standard error from inventory script: {}", text.escape_debug()),
@@ -182,6 +185,10 @@ impl Script<'_> {
                 None => "was killed".to_owned(),
             };
             return Err(format!("Inventory script {how}.{}", said(&output.stderr)));
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if self.speaks && !stderr.trim().is_empty() {
+            self.warnings.push(Diagnostic::warning("muster::inventory::stderr", stderr.trim_end()));
         }
         if output.stdout.iter().all(u8::is_ascii_whitespace) && arguments.first() == Some(&"--host") {
             return Ok(Map::new());

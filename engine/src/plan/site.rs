@@ -119,8 +119,6 @@ pub struct Defaults {
     pub broken_conditionals: bool,
     /// `no_log` where nothing says so.
     pub no_log: bool,
-    /// Whether results say what in their task will go in later releases of Ansible.
-    pub deprecations: bool,
     /// Whether a task that is certain to fail, and not meant to, keeps the playbook from running.
     pub stop_at_mistakes: bool,
     /// `inject_facts_as_vars`.
@@ -188,7 +186,6 @@ impl Default for Defaults {
             managed: None,
             broken_conditionals: false,
             no_log: false,
-            deprecations: true,
             stop_at_mistakes: true,
             inject_facts: true,
             executable: "/bin/sh".into(),

@@ -78,7 +78,6 @@ impl HostNames {
             sources,
             managed: defaults.managed.clone(),
             broken_conditionals: defaults.broken_conditionals,
-            deprecations: defaults.deprecations,
         };
         Scope::new(Arc::new(self), around)
     }

@@ -39,9 +39,13 @@ pub fn managed(setting: Option<&str>, path: &Path, about: &IndexMap<Arc<str>, Va
         Some(Variable::Known(value)) => value.to_string(),
         _ => String::new(),
     };
-    let places = [("{host}", "template_host"), ("{uid}", "template_uid"), ("{file}", "template_path")];
-    let text =
-        places.iter().fold(setting.to_string(), |text, (place, name)| text.replace(place, &known(name)));
+    // A file's name holds no directives.
+    let places = [
+        ("{host}", known("template_host")),
+        ("{uid}", known("template_uid")),
+        ("{file}", known("template_path").replace('%', "%%")),
+    ];
+    let text = places.iter().fold(setting.to_string(), |text, (place, name)| text.replace(place, name));
     let modified = std::fs::metadata(path).ok().and_then(|found| Timestamp::new(found.mtime(), 0).ok());
     let at = modified.filter(|_| text.contains('%')).map(|at| at.to_zoned(TimeZone::system()));
     // What is no directive stands as it is written.

@@ -209,6 +209,11 @@ impl Compiled {
         }
     }
 
+    /// Whether it is more than one output.
+    pub fn is_of_parts(&self) -> bool {
+        !matches!(self.rewritten.shape, Shape::Sole(_))
+    }
+
     /// Whether it may give one value that is no text. One that includes files needs to know where they are.
     pub fn may_be_one(&self) -> bool {
         self.rewritten.shape != Shape::Text && !self.rewritten.includes

@@ -4,6 +4,7 @@
 use super::compile::{Broken, Compiled, compile};
 use super::reads::{self, Use};
 use super::rewrite::{Mode, Shape};
+use super::trail::UNTRUSTED;
 use super::{Value, place};
 use crate::diagnostic::Diagnostic;
 use crate::node::{Kind, Node};
@@ -65,10 +66,9 @@ impl Expr {
             Kind::Str(text) => text.clone(),
             Kind::Null => return Err(empty(node.span)),
             Kind::Unsafe(inner) if inner.as_str().is_some() => {
-                let said = "Encountered untrusted template or expression.";
                 let message = "what is marked `!unsafe` is never an expression";
                 let found = Diagnostic::parse("muster::template::untrusted", message).at(node.span, "");
-                return Err(Unread { found: Box::new(found), said: said.into() });
+                return Err(Unread { found: Box::new(found), said: UNTRUSTED.into() });
             }
             _ => {
                 let message = format!("a conditional expression must be a string, not {}", node.describe());
@@ -84,13 +84,27 @@ impl Expr {
             return Err(empty(node.span));
         }
         let shared = Arc::new(node.clone());
-        let code = if trimmed.starts_with("{{") && trimmed.ends_with("}}") {
+        let ends = |first: [&str; 2], f: &dyn Fn(&str) -> bool| first.into_iter().any(f);
+        let whole = ends(["{{", "{%"], &|mark| trimmed.starts_with(mark))
+            && ends(["}}", "%}"], &|mark| trimmed.ends_with(mark));
+        let code = if whole {
+            let (text, shared) = match trimmed.len() == text.len() {
+                true => (text.clone(), shared),
+                // Blanks around it are no text of its own.
+                false => {
+                    let text: Arc<str> = trimmed.into();
+                    (text.clone(), Arc::new(Node { span: node.span, kind: Kind::Str(text) }))
+                }
+            };
             let compiled =
                 compile(&text, Mode::Playbook).map_err(|broken| unread(node, &broken, "template"))?;
-            match compiled.rewritten.shape {
-                Shape::Sole(_) => Ok(Code::Embedded(compiled, shared)),
-                _ => compile(&text, Mode::Condition).map(|compiled| Code::Expression(compiled, shared)),
+            if compiled.rewritten.shape == Shape::Text {
+                let message = "templates among text give text, which is no condition";
+                let found = Diagnostic::parse("muster::template::syntax", message).at(node.span, "");
+                let help = "a condition is an expression: write the names themselves, without braces";
+                return Err(Unread { found: Box::new(found.help(help)), said: UNTRUSTED.into() });
             }
+            Ok(Code::Embedded(compiled, shared))
         } else {
             compile(&text, Mode::Condition).map(|compiled| Code::Expression(compiled, shared))
         };

@@ -2,6 +2,7 @@
 //! out, as ansible-core's own Python would give them.
 
 use super::fault;
+use super::filters::attributes::is_group;
 use super::range::is_range;
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
@@ -26,6 +27,7 @@ pub fn type_name(value: &Value) -> &'static str {
         ValueKind::Bytes => "bytes",
         ValueKind::Seq if value.is_tuple() => "tuple",
         ValueKind::Seq if is_range(value) => "range",
+        ValueKind::Seq if is_group(value) => "GroupTuple",
         ValueKind::Seq | ValueKind::Iterable => "list",
         ValueKind::Map => match value.as_object().map(minijinja::value::DynObject::type_name) {
             Some(name) if name.ends_with("::HostVars") => "HostVars",
@@ -77,7 +79,7 @@ fn write_repr(out: &mut String, value: &Value) -> Result<(), Error> {
             let _ = write!(out, "{value}");
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            let tuple = value.is_tuple();
+            let tuple = value.is_tuple() || is_group(value);
             out.push(if tuple { '(' } else { '[' });
             let mut count = 0;
             for item in value.try_iter()?.checked() {

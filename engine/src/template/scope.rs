@@ -160,9 +160,7 @@ impl Scope {
     #[must_use]
     pub fn is_braced(&self, expr: &Expr) -> bool {
         let answers = |(value, _): (Value, _)| value.kind() == ValueKind::Bool;
-        self.core.around.deprecations
-            && matches!(expr.code, Code::Embedded(..))
-            && self.raw(expr).is_ok_and(answers)
+        matches!(expr.code, Code::Embedded(..)) && self.raw(expr).is_ok_and(answers)
     }
 
     /// The expression that a template gave, if a person wrote it as one: no other text is to be evaluated.
@@ -194,7 +192,9 @@ impl Scope {
             if text.trim().is_empty() {
                 return fail("Empty conditional expressions are not allowed.".into());
             }
-            let Some(node) = self.given(&expr.text, text) else {
+            // What stands among other parts of a template is not a value by itself.
+            let part = matches!(&expr.code, Code::Embedded(compiled, _) if compiled.is_of_parts());
+            let Some(node) = self.given(&expr.text, text).filter(|_| !part || !expr.text.contains(text)) else {
                 return Err(Fault::untrusted(Spot::Written(expr.span)));
             };
             return self.weighed(&Expr::parse_anyway(&node).0);

@@ -19,6 +19,4 @@ pub struct Surroundings {
     pub managed: Option<Arc<str>>,
     /// Whether conditions may be what is no boolean (`allow_broken_conditionals`).
     pub broken_conditionals: bool,
-    /// Whether what will go is told (`deprecation_warnings`).
-    pub deprecations: bool,
 }

@@ -43,9 +43,9 @@ fn unbalanced(source: &str, at: usize, alone: bool) -> Option<String> {
         }
     }
     match open.last() {
+        // The end of a tag, which is not for here.
+        None if closer == '}' && source.get(at..)?.trim_start().starts_with("}}") => None,
         None if alone => Some(format!("unexpected '{closer}'\n  line 1")),
-        // The end of the tag itself.
-        None if closer == '}' => None,
         None => Some(format!("unexpected '{closer}'")),
         Some(wanted) if *wanted != closer => Some(format!("unexpected '{closer}', expected '{wanted}'")),
         Some(_) => None,

@@ -36,6 +36,9 @@ impl Trail {
     pub const KEY: &str = "_ansible_trail";
 }
 
+/// What is said of a text that nobody wrote as an expression or a template.
+pub const UNTRUSTED: &str = "Encountered untrusted template or expression.";
+
 impl Fault {
     /// A fault; `span` is where.
     #[must_use]
@@ -46,7 +49,7 @@ impl Fault {
     /// The fault of a text that was to be evaluated although nobody wrote it as an expression or a template.
     #[must_use]
     pub fn untrusted(origin: Spot) -> Self {
-        Self::new("Encountered untrusted template or expression.", None).at(origin)
+        Self::new(UNTRUSTED, None).at(origin)
     }
 
     /// The same, of a value that is written there, unless that is known.

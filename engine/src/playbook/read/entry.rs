@@ -97,7 +97,7 @@ impl Reader<'_> {
             return None;
         }
         if around.handlers && around.depth > 0 {
-            let message = "using a block as a handler is not supported";
+            let message = "Using a block as a handler is not supported.";
             self.error(Class::Parse, "muster::playbook::block", message, span, "a block within handlers");
         }
         let within = Around { depth: around.depth + 1, ..around };

@@ -171,6 +171,11 @@ fn by_attribute(state: &mut State<'_, '_>, value: &Value, args: &Args, wanted: b
     choose(state, value, test, &args.pairs(), Some(path), wanted)
 }
 
+/// Whether a value is a group, which prints as a pair.
+pub fn is_group(value: &Value) -> bool {
+    value.downcast_object_ref::<Group>().is_some()
+}
+
 /// One group: `(grouper, list)`, by index or by name.
 #[derive(Debug)]
 struct Group {
@@ -234,6 +239,9 @@ fn extract(_: &mut State<'_, '_>, value: &Value, args: &Args) -> Result<Value, E
         }
     }
     let mut found = args.need(0, "container")?;
+    if found.is_undefined() {
+        return Ok(found);
+    }
     for key in keys {
         found = step(&found, &key, None)?;
         if found.is_undefined() {
