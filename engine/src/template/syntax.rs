@@ -7,8 +7,8 @@ use minijinja::value::Value;
 /// The words for what the parser refused in `source` at `at`, where `got` stood; `alone` is an expression without braces.
 pub fn said(detail: &str, source: &str, at: Option<usize>, got: &str, alone: bool) -> String {
     let own = at.and_then(|at| {
-        let unlexed = unlexed(detail, source, at).or_else(|| unbalanced(source, at, alone));
-        unlexed.or_else(|| unended(detail, source, at).filter(|_| alone))
+        let unended = || unended(detail, source, at).filter(|_| alone);
+        unlexed(detail, source, at).or_else(unended).or_else(|| unbalanced(source, at, alone))
     });
     own.unwrap_or_else(|| refused(detail, got, at.and_then(|at| source.get(..at)).unwrap_or("")))
 }
@@ -55,10 +55,13 @@ fn unbalanced(source: &str, at: usize, alone: bool) -> Option<String> {
 /// An expression that ends too early, or does not end.
 fn unended(detail: &str, source: &str, at: usize) -> Option<String> {
     match detail {
-        "unexpected input after expression" => Some(match source.get(at..)?.trim_start().chars().next() {
-            Some(closer @ (')' | ']' | '}')) => format!("unexpected '{closer}'"),
-            _ => "chunk after expression".into(),
-        }),
+        "unexpected input after expression" => {
+            let rest = source.get(at..)?.trim_start();
+            Some(match rest.chars().next().filter(|_| !rest.starts_with("}}")) {
+                Some(closer @ (')' | ']' | '}')) => format!("unexpected '{closer}'"),
+                _ => "chunk after expression".into(),
+            })
+        }
         "unexpected end of input, expected expression" => Some("unexpected 'end of template'".into()),
         _ => {
             let wanted = match detail.strip_prefix("unexpected end of input, expected ")?.trim_matches('`') {
