@@ -175,6 +175,9 @@ settings! {
     become_method: String = "sudo", env ["ANSIBLE_BECOME_METHOD"], ini ["privilege_escalation" "become_method"];
     /// The user to become.
     become_user: String = "root", env ["ANSIBLE_BECOME_USER"], ini ["privilege_escalation" "become_user"];
+    /// Whether it is done although that is the user who logged in.
+    become_allow_same_user: bool = "false", env ["ANSIBLE_BECOME_ALLOW_SAME_USER"],
+        ini ["privilege_escalation" "become_allow_same_user"];
     /// The program that does it.
     become_exe: Option<String> = "", env ["ANSIBLE_BECOME_EXE"], ini ["privilege_escalation" "become_exe"];
     /// Its flags.

@@ -5,10 +5,9 @@ use super::{TABLE, World, file::File};
 use muster_engine::diagnostic::{Class, Diagnostic, Diagnostics, nearest};
 
 /// Keys that may be set to anything, as what they are about works the same or does not exist here.
-const HARMLESS: [&str; 26] = [
+const HARMLESS: [&str; 25] = [
     "action_warnings",
     "agnostic_become_prompt",
-    "become_allow_same_user",
     "callbacks_enabled",
     "command_warnings",
     "control_path",

@@ -32,6 +32,8 @@ pub fn of(session: &Session, options: &Options, passwords: Passwords) -> Default
         host_key_checking: settings.host_key_checking,
         timeout: Duration::from_secs(connect.timeout.unwrap_or(settings.timeout)),
         escalate: escalate.escalate || settings.become_,
+        become_same_user: settings.become_allow_same_user,
+        me: Some(me()),
         become_method: escalate.become_method.clone().or_else(|| Some(settings.become_method.clone())),
         become_user: escalate.become_user.clone().or_else(|| Some(settings.become_user.clone())),
         become_password: passwords.escalation,
@@ -125,4 +127,11 @@ fn special(session: &Session) -> Vec<(Arc<str>, Value)> {
         ("ansible_playbook_python", json!(crate::python::own(session))),
     ];
     all.into_iter().map(|(name, value)| (Arc::from(name), from_json(&value))).collect()
+}
+
+/// Who runs this, as Python's `getpass.getuser` has it.
+fn me() -> String {
+    let names = ["LOGNAME", "USER", "LNAME", "USERNAME"];
+    let set = names.iter().filter_map(|name| std::env::var(name).ok()).find(|name| !name.is_empty());
+    set.unwrap_or_else(muster_connections::user)
 }

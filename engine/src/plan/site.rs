@@ -67,6 +67,10 @@ pub struct Defaults {
     pub timeout: Duration,
     /// `--become`.
     pub escalate: bool,
+    /// Whether tasks become the user that they already are.
+    pub become_same_user: bool,
+    /// Who runs this, on this machine.
+    pub me: Option<String>,
     /// `--become-method`.
     pub become_method: Option<String>,
     /// `--become-user`.
@@ -160,6 +164,8 @@ impl Default for Defaults {
             host_key_checking: None,
             timeout: Duration::from_secs(10),
             escalate: false,
+            become_same_user: false,
+            me: None,
             become_method: None,
             become_user: None,
             become_password: None,

@@ -142,7 +142,8 @@ impl Attempts<'_> {
         let defaults = &unit.world.site.defaults;
         let host = delegate.as_ref().unwrap_or(&unit.host);
         let sight = Sight { scope: &there, host, keywords, defaults };
-        let (target, escalation) = (sight.target()?, sight.escalation()?);
+        let target = sight.target()?;
+        let escalation = sight.escalation(&target)?;
         for setting in [&keywords.ignore_errors, &keywords.ignore_unreachable] {
             flag(setting.as_ref(), scope)?;
         }

@@ -183,11 +183,11 @@ impl Sight<'_> {
         Target { shell: self.shell().unwrap_or_else(|_| here.shell.clone()), ..here }
     }
 
-    /// As whom commands run; nothing for the user who logged in.
+    /// As whom commands run; nothing for the user who logged in at the target, as far as it is known who that is.
     ///
     /// # Errors
     /// As [`Sight::target`].
-    pub fn escalation(&self) -> Result<Option<Escalation>, Fault> {
+    pub fn escalation(&self, target: &Target) -> Result<Option<Escalation>, Fault> {
         let (defaults, keywords) = (self.defaults, self.keywords);
         let wanted = match self.first(&["ansible_become"])? {
             Some(text) => truth(&text).ok_or_else(|| self.wrong("ansible_become", &text))?,
@@ -215,6 +215,10 @@ impl Sight<'_> {
                 .or(defaults.become_user.clone())
                 .unwrap_or("root".into()),
         };
+        let known = if &*target.kind == "local" { &defaults.me } else { &target.user };
+        if known.as_ref() == Some(&user) && !defaults.become_same_user {
+            return Ok(None);
+        }
         let password =
             self.first(&[&own("pass"), &own("password"), "ansible_become_password", "ansible_become_pass"])?;
         let flags = match self.first(&[&own("flags"), "ansible_become_flags"])? {

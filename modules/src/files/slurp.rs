@@ -33,16 +33,17 @@ impl Module for Slurp {
         let facts = Look::at(&args.src).content(Content::All).more(more).run(cx).await?;
         let source = &facts.path;
         let Some(content) = facts.content else {
-            let why = if facts.seen.is_dir() {
-                format!("Source is a directory and must be a file: {source}")
+            let (why, cause) = if facts.seen.is_dir() {
+                ("Source is a directory and must be a file", "[Errno 21] Is a directory")
             } else if facts.seen.exists() || facts.seen.hidden() == Some("Permission denied") {
-                format!("File is not readable: {source}")
+                ("File is not readable", "[Errno 13] Permission denied")
             } else if matches!(&facts.seen.this, Found::Not(why) if why == "Not a directory") {
-                format!("Unable to slurp file: {source}")
+                ("Unable to slurp file", "[Errno 20] Not a directory")
             } else {
-                format!("File not found: {source}")
+                ("File not found", "[Errno 2] No such file or directory")
             };
-            return Err(Failure::new(why));
+            let said = format!("Task failed: Module failed: {why}: {source}: {cause}: '{source}'");
+            return Err(Failure::new(format!("{why}: {source}")).said(said));
         };
         Ok(Check::Done(
             Output::default()

@@ -170,6 +170,9 @@ def begin(setup):
                 raise KeyError(name)
             return ask("hostvars", name)
 
+        def raw_get(self, name):
+            return self[name]
+
         def __contains__(self, name):
             return name in constants.LOCALHOST or name in self.hosts()
 

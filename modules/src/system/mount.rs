@@ -268,6 +268,10 @@ impl Change {
                     true => (format!("remount,{}", self.entry.opts), "exit 98".to_string()),
                     false => ("remount".into(), format!("{{ umount {path} && mount{how} {path}; }}")),
                 };
+                // Without the word, a bind mount that is to be read-only takes the whole file system beneath along.
+                let binds = self.entry.opts.split(',').any(|opt| matches!(opt, "bind" | "rbind"));
+                let options =
+                    if binds && !special { format!("remount,{}", self.entry.opts) } else { options };
                 Some(format!("mount -o {}{how} {path} >/dev/null 2>&1 || {then}\n", quote(&options)))
             }
         }

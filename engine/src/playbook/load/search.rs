@@ -142,13 +142,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 }
 
 fn missing(name: &str, homes: &[PathBuf], siblings: &[PathBuf], span: Span) -> Diagnostic {
-    let mut searched: Vec<String> = vec![];
-    for home in homes {
-        let shown = absolute(home).display().to_string();
-        if !searched.contains(&shown) {
-            searched.push(shown);
-        }
-    }
+    let searched: Vec<String> = homes.iter().map(|home| absolute(home).display().to_string()).collect();
     let message = format!("the role '{name}' was not found in {}", searched.join(":"));
     let diagnostic =
         Diagnostic::error(Class::Error, "muster::playbook::role", message).at(span, "no such role");

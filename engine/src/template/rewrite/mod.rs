@@ -138,6 +138,8 @@ impl Rewritten {
 /// It does not parse.
 pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewritten, Error> {
     let bare = mode == Mode::Condition;
+    let spaced = tokens::spaced(source, bare, syntax);
+    let source = spaced.as_deref().unwrap_or(source);
     // The token step is needed only for what the parser refuses, and for backslashes.
     let first_try = match mode {
         Mode::Playbook if source.contains('\\') => Err(None),

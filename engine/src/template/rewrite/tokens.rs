@@ -10,6 +10,37 @@ fn range(span: &Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }
 
+/// The text with plain blanks in place of others (no-break spaces come with what is copied from pages) between the tokens of
+/// its tags, as many bytes; nothing if there are none.
+pub fn spaced(source: &str, bare: bool, syntax: &SyntaxConfig) -> Option<String> {
+    let odd = |c: char| c.is_whitespace() && !c.is_ascii();
+    if !source.contains(odd) {
+        return None;
+    }
+    let (variable, block) = (syntax.variable_delimiters(), syntax.block_delimiters());
+    let mut out = String::with_capacity(source.len());
+    let (mut inside, mut quote) = (bare, None);
+    for (at, c) in source.char_indices() {
+        let rest = source.get(at..).unwrap_or("");
+        if !bare && quote.is_none() {
+            match inside {
+                false => inside = rest.starts_with(variable.0) || rest.starts_with(block.0),
+                true => inside = !(rest.starts_with(variable.1) || rest.starts_with(block.1)),
+            }
+        }
+        match (quote, c) {
+            (Some(end), c) if c == end => quote = None,
+            (None, '"' | '\'') if inside => quote = Some(c),
+            _ => {}
+        }
+        match inside && quote.is_none() && odd(c) {
+            true => out.extend(std::iter::repeat_n(' ', c.len_utf8())),
+            false => out.push(c),
+        }
+    }
+    Some(out)
+}
+
 /// The edits; `backslash` says that backslashes in string literals of `{{ }}` are literal.
 pub fn edits(source: &str, bare: bool, backslash: bool, syntax: &SyntaxConfig) -> Vec<Edit> {
     use Token as T;
