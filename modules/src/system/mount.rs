@@ -91,15 +91,23 @@ impl Module for Mount {
             return Err(Failure::new("`opts_no_log` is not supported here: set `no_log: true` on the task"));
         }
         let table = args.fstab.clone().unwrap_or_else(|| "/etc/fstab".into());
+        // `mount` knows the file behind a loop device; the kernel's list does not.
+        let same = match (args.state.as_str(), &args.src) {
+            ("ephemeral", Some(src)) => format!(
+                "s={}; case \"\n$(mount -v 2>/dev/null)\" in *\"\n$s on $m \"*) a=${{a}}s ;; esac",
+                expanded(src)
+            ),
+            _ => ":".into(),
+        };
         let question = format!(
             "m={}; a=; [ -e \"$m\" ] && a=e; [ -L \"$m\" ] || {{ [ -d \"$m\" ] && [ \"$(stat -c %d:%i -- \"$m\")\" != x ] && \
-             {{ [ \"$(stat -c %d -- \"$m\")\" != \"$(stat -c %d -- \"$m/..\")\" ] || [ \"$(stat -c %i -- \"$m\")\" = \"$(stat -c %i -- \"$m/..\")\" ]; }} && a=${{a}}m; }}\n\
+             {{ [ \"$(stat -c %d -- \"$m\")\" != \"$(stat -c %d -- \"$m/..\")\" ] || [ \"$(stat -c %i -- \"$m\")\" = \"$(stat -c %i -- \"$m/..\")\" ]; }} && a=${{a}}m; }}\n{same}\n\
              put \"$a$(echo; cat /proc/self/mountinfo 2>/dev/null)\"",
             expanded(&args.path)
         );
         let fstab = File::look(&table, &question, cx).await?;
         let (about, kernel) = fstab.answer().split_once('\n').unwrap_or((fstab.answer(), ""));
-        let (exists, is_mount) = (about.contains('e'), about.contains('m'));
+        let (exists, is_mount, is_same) = (about.contains('e'), about.contains('m'), about.contains('s'));
         let mut entry = Entry {
             src: args.src.clone().unwrap_or_default(),
             name: args.path.clone(),
@@ -149,7 +157,7 @@ impl Module for Mount {
                     (changed, act) = (true, Act::Mount);
                 } else if lasting && changed {
                     act = Act::Remount;
-                } else if !lasting && source == Some(&entry.src) {
+                } else if !lasting && (source == Some(&entry.src) || is_same) {
                     (changed, act) = (true, Act::Remount);
                 } else if !lasting {
                     return Err(Failure::new(
