@@ -7,7 +7,7 @@ use super::rewrite::operators::Emitted;
 use super::rewrite::{Mode, Plugin, Rewritten, Shape, rewrite};
 use super::{Value, fault, files, native, syntax};
 use crate::diagnostic::nearest;
-use minijinja::{Error, Expression, Template};
+use minijinja::{Captured, Error, Expression, Template};
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -183,17 +183,10 @@ impl Compiled {
             }
         };
         let mut done = template.render_captured(root)?;
-        if self.rewritten.shape == Shape::MaybeSingle {
-            let put = done.state().get_extension::<Emitted>().map_or(vec![], |emitted| emitted.0.clone());
-            // What gave nothing is not there: one value beside it stays a value.
-            let put: Vec<Value> = put.into_iter().filter(|value| !value.is_none()).collect();
-            match put.as_slice() {
-                [] if done.output().is_empty() => return Ok(Value::from(())),
-                [value] if done.with_state_mut(|state| state.format(value.clone()))? == done.output() => {
-                    return Ok(self.ended(value.clone()));
-                }
-                _ => {}
-            }
+        if self.rewritten.shape == Shape::MaybeSingle
+            && let Some(value) = only(&mut done)?
+        {
+            return Ok(self.ended(value));
         }
         let text = with_newlines(done.into_output(), &self.source);
         if self.rewritten.captures { native::native(Value::from(text)) } else { Ok(Value::from(text)) }
@@ -212,11 +205,6 @@ impl Compiled {
     /// Whether it is more than one output.
     pub fn is_of_parts(&self) -> bool {
         !matches!(self.rewritten.shape, Shape::Sole(_))
-    }
-
-    /// Whether it may give one value that is no text. One that includes files needs to know where they are.
-    pub fn may_be_one(&self) -> bool {
-        self.rewritten.shape != Shape::Text && !self.rewritten.includes
     }
 
     /// A part of the template as a value, for messages.
@@ -250,6 +238,20 @@ impl Compiled {
         let error = self.undefined_error(core)?;
         Some(fault::of(&error, core, self, None).message)
     }
+}
+
+/// The one value that was put out, nothing (`none`) if none was; `None` if there was more.
+pub fn only(done: &mut Captured<'_>) -> Result<Option<Value>, Error> {
+    let put = done.state().get_extension::<Emitted>().map_or(vec![], |emitted| emitted.0.clone());
+    // What gave nothing is not there: one value beside it stays a value.
+    let put: Vec<Value> = put.into_iter().filter(|value| !value.is_none()).collect();
+    Ok(match put.as_slice() {
+        [] if done.output().is_empty() => Some(Value::from(())),
+        [value] if done.with_state_mut(|state| state.format(value.clone()))? == done.output() => {
+            Some(value.clone())
+        }
+        _ => None,
+    })
 }
 
 /// The output with the newlines at its end that the source has.

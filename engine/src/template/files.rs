@@ -1,9 +1,10 @@
 //! Template files. A file's text and how it differs from the usual come in, text goes out. Includes, imports and
 //! parents are looked for beside the roles and playbooks that the scope searches, and are rewritten as well.
 
-use super::compile::{Broken, compile, with_newlines};
+use super::compile::{Broken, only, with_newlines};
 use super::lazy::{Core, Root};
-use super::rewrite::{Mode, rewrite};
+use super::finish::finish;
+use super::rewrite::{Mode, Shape, rewrite};
 use super::{Fault, FileOptions, Spot, Value, environment as shared, fault, native};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind};
@@ -50,7 +51,7 @@ pub fn find(search: &[PathBuf], name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// It does not parse, fails, or reads something undefined; the message names the file and line.
-pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
+pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -> Result<Value, Fault> {
     let mut options = options.clone();
     let fail = |message: String| Fault::new(message, None);
     let body = header(text, &mut options)
@@ -60,7 +61,7 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
     let lines = text.get(..skipped).unwrap_or("").matches('\n').count();
     let syntax = syntax(&options).map_err(|error| fail(error.to_string()))?;
     if is_plain(body, &options) {
-        return Ok(body.to_owned());
+        return Ok(Value::from(body));
     }
     let unified = unified(body);
     let body = &*unified;
@@ -83,10 +84,18 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
     let env = environment(&Core::new(core.names.clone(), around), syntax);
     let rendered = core.current(|| {
         let template = env.template_from_named_str(name, &rewritten.text)?;
-        template.render(Root::changing(core, rewritten.changes))
+        let mut done = template.render_captured(Root::changing(core, rewritten.changes))?;
+        // With more than one newline at its end it is text.
+        if rewritten.shape == Shape::MaybeSingle
+            && !source.ends_with('\n')
+            && let Some(value) = only(&mut done)?.filter(|value| value.as_str().is_none() && !value.is_none())
+        {
+            return finish(value);
+        }
+        native::native(Value::from(with_newlines(done.into_output(), body)))
     });
     match rendered {
-        Ok(out) => native::text(with_newlines(out, body)).map_err(|error| fault::plain(&error)),
+        Ok(value) => Ok(value),
         Err(error) => {
             let fault = fault::plain(&error);
             let line = error.line().filter(|_| error.name() == Some(name));
@@ -98,16 +107,6 @@ pub fn render(core: &Arc<Core>, name: &str, text: &str, options: &FileOptions) -
             Err(Fault { message, ..fault }.at(spot))
         }
     }
-}
-
-/// The value of a file that is one expression, or may be. Nothing if it is text or fails: rendering it tells why.
-pub fn one(core: &Arc<Core>, text: &str) -> Option<Value> {
-    if text.contains('\\') || text.starts_with("#jinja2:") {
-        return None;
-    }
-    let compiled = compile(&Arc::from(text), Mode::Playbook).ok().filter(|compiled| compiled.may_be_one())?;
-    let value = compiled.eval(core).ok()?;
-    (!value.is_undefined() && !value.is_none()).then_some(value)
 }
 
 /// Whether nothing of a template is in a text: it stays as it is, its ends of lines too.

@@ -71,9 +71,3 @@ pub fn native(value: Value) -> Result<Value, Error> {
     out.push_str(rest);
     Ok(Value::from(out))
 }
-
-/// A text that was put out, without marks.
-pub fn text(text: String) -> Result<String, Error> {
-    let value = native(Value::from(text))?;
-    value.as_str().map_or_else(|| printed(&value), |text| Ok(text.to_owned()))
-}

@@ -290,7 +290,8 @@ impl Scope {
     /// # Errors
     /// It does not parse, fails, or reads something undefined.
     pub fn file(&self, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
-        files::render(&self.core, name, text, options)
+        let value = files::render(&self.core, name, text, options)?;
+        value.as_str().map_or_else(|| python::text(&value), |text| Ok(text.to_owned())).map_err(|error| fault::plain(&error))
     }
 
     /// What the text of a template file gives, as the `template` lookup does: a file that is one expression is its
@@ -299,15 +300,10 @@ impl Scope {
     /// # Errors
     /// As [`Scope::file`].
     pub fn file_value(&self, name: &str, text: &str, options: &FileOptions) -> Result<Value, Fault> {
-        let one = (*options == FileOptions::default()).then(|| files::one(&self.core, text)).flatten();
-        match one {
-            Some(value) => Ok(value),
-            // A template that comes to nothing is no text at all.
-            None => self.file(name, text, options).map(|rendered| match rendered.is_empty() {
-                true if !files::is_plain(text, options) => Value::from(()),
-                _ => Value::from(rendered),
-            }),
-        }
+        let value = files::render(&self.core, name, text, options)?;
+        // A template that comes to nothing is no text at all.
+        let nothing = value.as_str() == Some("") && !files::is_plain(text, options);
+        Ok(if nothing { Value::from(()) } else { value })
     }
 
     /// Whether a rendered value is `omit`.

@@ -221,7 +221,7 @@ fn files_include_import_and_extend_what_lies_beside_them() {
     };
     for (source, want) in [
         ("a {{ x }}\n{% if t %}\nb\n{% endif %}\nc\n", "a 5\nb\nc\n"),
-        ("{{ l }}\n", "[1, 2]\n"),
+        ("{{ l }}\n", "[1, 2]"),
         ("{{ 'a\\tb' }}", "a\tb"),
         ("#jinja2: variable_start_string: '[%', variable_end_string: '%]'\n[% x %] {{ x }}\n", "5 {{ x }}\n"),
         ("#jinja2:trim_blocks:False\n{% if t %}\nb\n{% endif %}\n", "\nb\n"),

@@ -193,9 +193,9 @@ fn look<'s>(text: &'s str, bare: bool, syntax: &SyntaxConfig) -> Result<Tree<'s>
 fn outputs_marked(walk: &mut Walk<'_>, body: &[ast::Stmt<'_>], mode: Mode) -> Shape {
     let mut outs = vec![];
     let mut shape = Shape::Text;
-    if mode == Mode::Playbook {
+    if mode != Mode::Condition {
         match body {
-            [ast::Stmt::EmitExpr(expr)] => shape = Shape::Sole(walk.inside(expr.span())),
+            [ast::Stmt::EmitExpr(expr)] if mode == Mode::Playbook => shape = Shape::Sole(walk.inside(expr.span())),
             _ if outputs(body, &mut outs) => shape = Shape::MaybeSingle,
             _ => outs.clear(),
         }
