@@ -279,6 +279,15 @@ impl Scope {
         finished.map(Some).map_err(|error| fault::plain(&error))
     }
 
+    /// A variable as a person wrote it; nothing if it came otherwise.
+    #[must_use]
+    pub fn written(&self, name: &str) -> Option<Node> {
+        match self.core.names.get(name)? {
+            Variable::Written(node) => Some(node),
+            _ => None,
+        }
+    }
+
     /// Whether there is a variable of that name, whatever its value.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -87,6 +87,11 @@ pub(super) fn conditions(that: &Json, cx: &Context) -> Result<Vec<Node>, Failure
         items.iter().try_for_each(trusted)?;
     }
     if let Some(text) = node.as_str().filter(|text| written::is_template(text)) {
+        // A list that is written down is as good as one that is written here: its conditions stay where they are.
+        let name = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+        if let Some(node::Kind::Seq(items)) = cx.scope.written(name).map(|node| node.kind) {
+            return Ok(items.to_vec());
+        }
         let listed = cx.scope.render(&node).ok().and_then(|value| to_json(&value).ok());
         if let (Some(Json::Array(items)), false) = (listed, text.is_empty()) {
             items.iter().try_for_each(trusted)?;
