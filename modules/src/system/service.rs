@@ -91,7 +91,7 @@ impl Module for Service {
             "auto" | "" => known(cx)?.unwrap_or_else(|| String::from("auto")),
             named => named.to_string(),
         };
-        let manager = if manager == "auto" { detected(cx).await? } else { manager };
+        let manager = if manager == "auto" { told(DETECT, cx).await? } else { manager };
         match manager.as_str() {
             "systemd" | "systemd_service" => {
                 let unused: Vec<&str> =
@@ -114,7 +114,7 @@ impl Module for Service {
         let args = LEGACY.convert("ansible.legacy.service", args).map_err(Failure::new)?;
         let args: Args = serde_json::from_value(Json::Object(args))
             .map_err(|error| Failure::new(format!("invalid arguments: {error}")))?;
-        let manager = detected(cx).await?;
+        let manager = told(RUNS, cx).await?;
         if manager != "systemd" {
             return scripted(&args, manager == "openrc", cx).await;
         }
@@ -160,15 +160,26 @@ fn known(cx: &Context) -> Result<Option<String>, Failure> {
     Ok(fact.and_then(|fact| fact.as_str().map(str::to_string)).filter(|fact| !fact.is_empty()))
 }
 
-/// What runs services, as far as this module tells them apart.
-async fn detected(cx: &Context) -> Result<String, Failure> {
-    let seen = cx
-        .sh("if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then echo systemd\n\
-             elif command -v rc-service >/dev/null 2>&1; then echo openrc\n\
-             elif [ \"$(cat /proc/1/comm 2>/dev/null)\" = init ] && [ -d /etc/init.d ]; then echo sysvinit\n\
-             else echo other; fi")
-        .await?;
-    Ok(seen.out().trim().to_string())
+/// What runs services, as the fact `service_mgr` has it: in a container without init, systemd where it is installed as
+/// init, although it does not run.
+const DETECT: &str = "has() { command -v \"$1\" >/dev/null 2>&1; }\n\
+    one=$(cat /proc/1/comm 2>/dev/null); [ -n \"$one\" ] || one=$(readlink /sbin/init); one=${one##*/}\n\
+    case $one in init | *sh | '') one= ;; openrc-init) one=openrc ;; esac\n\
+    if [ -n \"$one\" ]; then echo \"$one\"\n\
+    elif has systemctl && [ -d /run/systemd/system ]; then echo systemd\n\
+    elif has initctl && [ -d /etc/init ]; then echo upstart\n\
+    elif [ -e /sbin/openrc ]; then echo openrc\n\
+    elif has systemctl && [ -L /sbin/init ] && case $(readlink /sbin/init) in */systemd) ;; *) false ;; esac; then echo systemd\n\
+    elif [ -d /etc/init.d ]; then echo sysvinit\n\
+    else echo service; fi";
+
+/// What runs services, whatever its name.
+const RUNS: &str = "if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then echo systemd\n\
+    elif command -v rc-service >/dev/null 2>&1; then echo openrc\n\
+    else echo other; fi";
+
+async fn told(script: &str, cx: &Context) -> Result<String, Failure> {
+    Ok(cx.sh(script).await?.out().trim().to_string())
 }
 
 /// A service of an init script or of OpenRC.
