@@ -88,7 +88,9 @@ impl Source {
         let ends = |after: &str| {
             let next = after.trim_start_matches(' ');
             let whole = next.is_empty() || next.starts_with(['\n', '\r', ',', ']', '}']);
-            whole || next.starts_with('#') && next.len() < after.len() || word && after.starts_with([' ', '"', '\''])
+            whole
+                || next.starts_with('#') && next.len() < after.len()
+                || word && after.starts_with([' ', '"', '\''])
         };
         let begins = begins || word;
         begins && after.is_some_and(ends)

@@ -9,7 +9,7 @@ use crate::report::console::Console;
 use crate::report::json::Json;
 use crate::report::logged::{Log, Logged};
 use crate::report::progress::Progress;
-use crate::report::{Format, Look, Palette, Report, Shape};
+use crate::report::{Colour, Format, Look, Palette, Report, Shape, harmless};
 use crate::session::Session;
 use crate::site::Prepared;
 use crate::terminal;
@@ -48,7 +48,12 @@ pub fn with(
     inventory: Inventory,
 ) -> Result<Exit, Exit> {
     crate::log::begin(options.show.verbose);
-    let look = look(session, options)?;
+    let mut look = look(session, options)?;
+    if options.show.output == Output::Console && look.verbosity > 0 {
+        // Before anything can go wrong.
+        let settings = std::mem::take(&mut look.settings);
+        print(&format!("{}\n", look.palette.paint(Colour::Verbose, &harmless(&settings))));
+    }
     let given = Given::read(session, &options.site)?;
     let given = if inventory == Inventory::Spared { given.without_need() } else { given };
     let prepared = Prepared::read(session, playbooks, given, options)?;

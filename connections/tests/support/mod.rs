@@ -78,11 +78,7 @@ pub fn sleepers(marker: &str) -> usize {
 pub async fn until_sleepers(marker: &str, many: usize) {
     let since = Instant::now();
     while sleepers(marker) != many {
-        assert!(
-            since.elapsed() < PATIENCE,
-            "{} sleepers of {marker}, not {many}",
-            sleepers(marker)
-        );
+        assert!(since.elapsed() < PATIENCE, "{} sleepers of {marker}, not {many}", sleepers(marker));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -331,9 +331,7 @@ impl Loader<'_> {
         warnings: &mut Diagnostics,
     ) -> Result<(), Vec<Diagnostic>> {
         match format {
-            Format::Script => {
-                script::read(inventory, path, source, self.options.script_stderr, warnings)
-            },
+            Format::Script => script::read(inventory, path, source, self.options.script_stderr, warnings),
             Format::Ini => ini::read(inventory, self.sources, source, warnings),
             Format::Toml => yaml::read(inventory, &toml::tree(self.sources, source)?, warnings),
             Format::Yaml => yaml::read(inventory, &self.document(source, warnings)?, warnings),

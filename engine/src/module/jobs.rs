@@ -32,7 +32,8 @@ impl Jobs {
 
     /// Where the results of a host's jobs are kept, in a directory that is there from then on.
     pub async fn place(cx: &Context) -> String {
-        let asked = cx.sh(r#"d=${ANSIBLE_ASYNC_DIR:-~/.ansible_async}; case $d in "~/"*) d=$HOME/${d#??} ;; esac
+        let asked = cx
+            .sh(r#"d=${ANSIBLE_ASYNC_DIR:-~/.ansible_async}; case $d in "~/"*) d=$HOME/${d#??} ;; esac
 (umask 077; mkdir -p "$d"); printf %s "$d""#);
         // A host that went silent must not hold up what is told of it.
         match tokio::time::timeout(Duration::from_secs(10), asked).await {

@@ -22,7 +22,9 @@ pub use errand::{About, Errand, Nobodys};
 pub use finder::{Finder, Found, Nearby, Nothing};
 pub use jobs::Jobs;
 pub use live::{Live, Said};
-pub use output::{braces_go, CALLED, CAUSE, Failure, JUDGED, NEVER_VERBOSE, Output, PASSED_OVER, Reason, SAID, VERBOSE};
+pub use output::{
+    CALLED, CAUSE, Failure, JUDGED, NEVER_VERBOSE, Output, PASSED_OVER, Reason, SAID, VERBOSE, braces_go,
+};
 pub use python::{ascii as ascii_json, str as python_str, type_name as python_type};
 pub use registry::Registry;
 pub use spec::{Kind, Manners, Opt, Side, Spec};

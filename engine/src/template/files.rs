@@ -2,8 +2,8 @@
 //! parents are looked for beside the roles and playbooks that the scope searches, and are rewritten as well.
 
 use super::compile::{Broken, only, with_newlines};
-use super::lazy::{Core, Root};
 use super::finish::finish;
+use super::lazy::{Core, Root};
 use super::rewrite::{Mode, Shape, rewrite};
 use super::{Fault, FileOptions, Spot, Value, environment as shared, fault, native};
 use minijinja::syntax::SyntaxConfig;

@@ -194,7 +194,8 @@ impl Scope {
             }
             // What stands among other parts of a template is not a value by itself.
             let part = matches!(&expr.code, Code::Embedded(compiled, _) if compiled.is_of_parts());
-            let Some(node) = self.given(&expr.text, text).filter(|_| !part || !expr.text.contains(text)) else {
+            let Some(node) = self.given(&expr.text, text).filter(|_| !part || !expr.text.contains(text))
+            else {
                 return Err(Fault::untrusted(Spot::Written(expr.span)));
             };
             return self.weighed(&Expr::parse_anyway(&node).0);
@@ -300,7 +301,10 @@ impl Scope {
     /// It does not parse, fails, or reads something undefined.
     pub fn file(&self, name: &str, text: &str, options: &FileOptions) -> Result<String, Fault> {
         let value = files::render(&self.core, name, text, options)?;
-        value.as_str().map_or_else(|| python::text(&value), |text| Ok(text.to_owned())).map_err(|error| fault::plain(&error))
+        value
+            .as_str()
+            .map_or_else(|| python::text(&value), |text| Ok(text.to_owned()))
+            .map_err(|error| fault::plain(&error))
     }
 
     /// What the text of a template file gives, as the `template` lookup does: a file that is one expression is its

@@ -113,5 +113,6 @@ fn begins(before: &str) -> bool {
     let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
     let set = before.strip_suffix('=').is_some_and(|name| !name.ends_with(['=', '!', '<', '>']));
     let statement = before.rfind("{%") > before.rfind("{{");
-    set || statement && matches!(word, "if" | "elif" | "in") || ["{{", "{{-", "{{+"].iter().any(|tag| before.ends_with(tag))
+    set || statement && matches!(word, "if" | "elif" | "in")
+        || ["{{", "{{-", "{{+"].iter().any(|tag| before.ends_with(tag))
 }

@@ -20,7 +20,7 @@ impl<O: Write, E: Write> Console<O, E> {
             EventKind::UnitFinished { step, host, delegate, outcome, .. } => {
                 self.bare_result(*step, &Who { host, delegate: delegate.as_deref() }, outcome)?;
             }
-            EventKind::RunStarted { .. } if self.look.verbosity > 0 => {
+            EventKind::RunStarted { .. } if self.look.verbosity > 0 && !self.look.settings.is_empty() => {
                 let text = harmless(&self.look.settings).into_owned();
                 self.painted(Colour::Verbose, &text)?;
             }

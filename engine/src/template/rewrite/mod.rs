@@ -177,7 +177,16 @@ pub fn rewrite(source: &str, mode: Mode, syntax: &SyntaxConfig) -> Result<Rewrit
     let back = |at: &mut Range<usize>| *at = first.back(at.start, false)..first.back(at.end, true);
     reads.iter_mut().for_each(|read| back(&mut read.at));
     named.iter_mut().for_each(|named| back(&mut named.at));
-    Ok(Rewritten { text: new.into_owned(), shape, reads, named, includes, changes, captures, steps: [first, second] })
+    Ok(Rewritten {
+        text: new.into_owned(),
+        shape,
+        reads,
+        named,
+        includes,
+        changes,
+        captures,
+        steps: [first, second],
+    })
 }
 
 enum Tree<'s> {
@@ -195,7 +204,9 @@ fn outputs_marked(walk: &mut Walk<'_>, body: &[ast::Stmt<'_>], mode: Mode) -> Sh
     let mut shape = Shape::Text;
     if mode != Mode::Condition {
         match body {
-            [ast::Stmt::EmitExpr(expr)] if mode == Mode::Playbook => shape = Shape::Sole(walk.inside(expr.span())),
+            [ast::Stmt::EmitExpr(expr)] if mode == Mode::Playbook => {
+                shape = Shape::Sole(walk.inside(expr.span()))
+            }
             _ if outputs(body, &mut outs) => shape = Shape::MaybeSingle,
             _ => outs.clear(),
         }
