@@ -84,9 +84,8 @@ impl Expr {
             return Err(empty(node.span));
         }
         let shared = Arc::new(node.clone());
-        let ends = |first: [&str; 2], f: &dyn Fn(&str) -> bool| first.into_iter().any(f);
-        let whole = ends(["{{", "{%"], &|mark| trimmed.starts_with(mark))
-            && ends(["}}", "%}"], &|mark| trimmed.ends_with(mark));
+        let begins = trimmed.starts_with("{{") || trimmed.starts_with("{%");
+        let whole = begins && (trimmed.ends_with("}}") || trimmed.ends_with("%}"));
         let code = if whole {
             let (text, shared) = match trimmed.len() == text.len() {
                 true => (text.clone(), shared),

@@ -272,14 +272,16 @@ impl Change {
             }
             Act::Remount => {
                 let special = self.args.state == "remounted" && self.entry.opts != "defaults";
-                let (options, then) = match special {
-                    true => (format!("remount,{}", self.entry.opts), "exit 98".to_string()),
-                    false => ("remount".into(), format!("{{ umount {path} && mount{how} {path}; }}")),
-                };
                 // Without the word, a bind mount that is to be read-only takes the whole file system beneath along.
                 let binds = self.entry.opts.split(',').any(|opt| matches!(opt, "bind" | "rbind"));
-                let options =
-                    if binds && !special { format!("remount,{}", self.entry.opts) } else { options };
+                let options = match special || binds {
+                    true => format!("remount,{}", self.entry.opts),
+                    false => "remount".into(),
+                };
+                let then = match special {
+                    true => "exit 98".to_string(),
+                    false => format!("{{ umount {path} && mount{how} {path}; }}"),
+                };
                 Some(format!("mount -o {}{how} {path} >/dev/null 2>&1 || {then}\n", quote(&options)))
             }
         }

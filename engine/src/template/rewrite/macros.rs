@@ -58,7 +58,7 @@ impl Walk<'_> {
         decl.defaults.iter().for_each(|default| self.expr(default, true));
         self.scoped(&["caller", "varargs", "kwargs"], |walk| {
             decl.args.iter().for_each(|arg| walk.declare(arg));
-            walk.captured(&decl.body, &[]);
+            walk.captured(&decl.body);
         });
     }
 
@@ -69,14 +69,14 @@ impl Walk<'_> {
     }
 
     /// A body whose text is captured; whether it may be one value that is no text.
-    pub fn captured(&mut self, body: &[ast::Stmt<'_>], names: &[&str]) -> bool {
+    pub fn captured(&mut self, body: &[ast::Stmt<'_>]) -> bool {
         let mut outs = vec![];
         let single = outputs(body, &mut outs);
         if !single {
             outs.clear();
         }
         self.captures |= single;
-        self.marked(&outs, "_m_put", |walk| walk.scoped(names, |walk| walk.stmts(body)));
+        self.marked(&outs, "_m_put", |walk| walk.scoped(&[], |walk| walk.stmts(body)));
         single
     }
 

@@ -164,7 +164,7 @@ impl<'s> Walk<'s> {
             }
             S::SetBlock(set) => {
                 let stop = end(&set.target);
-                if matches!(set.target, ast::Expr::Var(_)) && self.captured(&set.body, &[]) {
+                if matches!(set.target, ast::Expr::Var(_)) && self.captured(&set.body) {
                     self.edit(stop..stop, "|_m_native");
                 }
                 set.filter.iter().for_each(|filter| self.expr(filter, false));
@@ -176,7 +176,7 @@ impl<'s> Walk<'s> {
             }
             S::FilterBlock(block) => {
                 let start = first(&block.filter);
-                if self.captured(&block.body, &[]) {
+                if self.captured(&block.body) {
                     self.edit(start..start, "_m_native|");
                 }
                 self.expr(&block.filter, false);
