@@ -488,10 +488,6 @@ impl<O: Write, E: Write> Console<O, E> {
     }
 
     fn start(&mut self, playbooks: &[String], plays: &[usize]) -> io::Result<()> {
-        if self.look.verbosity > 0 && !self.look.settings.is_empty() {
-            let text = harmless(&self.look.settings).into_owned();
-            self.painted(Colour::Verbose, &text)?;
-        }
         if self.look.verbosity > 1 {
             for (playbook, plays) in playbooks.iter().zip(plays) {
                 let name = Path::new(playbook).file_name().map(|name| name.to_string_lossy());

@@ -89,7 +89,7 @@ pub fn skipped(condition: &Expr) -> Map {
 /// Says beside a result that conditions in template delimiters will go, as far as conditions were looked at.
 pub fn braced(result: &mut Map, conditions: &[Expr], scope: &Scope) {
     // Most tasks have none, and are not weighed again.
-    if !conditions.iter().any(|condition| scope.is_braced(condition)) {
+    if !conditions.iter().any(Expr::is_template) {
         return;
     }
     for condition in conditions {

@@ -118,6 +118,12 @@ impl Expr {
         Self { text: super::python::repr(&value).into(), span, code: Code::Literal(value) }
     }
 
+    /// Whether it is a template, which gives the answer or the expression itself.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        matches!(self.code, Code::Embedded(..))
+    }
+
     /// Whether it is written as a value, not as text.
     #[must_use]
     pub fn is_literal(&self) -> bool {

@@ -160,7 +160,7 @@ impl Scope {
     #[must_use]
     pub fn is_braced(&self, expr: &Expr) -> bool {
         let answers = |(value, _): (Value, _)| value.kind() == ValueKind::Bool;
-        matches!(expr.code, Code::Embedded(..)) && self.raw(expr).is_ok_and(answers)
+        expr.is_template() && self.raw(expr).is_ok_and(answers)
     }
 
     /// The expression that a template gave, if a person wrote it as one: no other text is to be evaluated.

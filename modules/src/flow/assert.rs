@@ -47,8 +47,9 @@ impl Module for Assert {
             output = output.with(VERBOSE, true);
         }
         for that in conditions(&args.that, cx)? {
-            let holds = holds(&that, &cx.scope)?;
-            if Expr::parse(&that).is_ok_and(|condition| cx.scope.is_braced(&condition)) {
+            let condition = condition(&that)?;
+            let holds = cx.scope.holds(&condition)?;
+            if cx.scope.is_braced(&condition) {
                 braces_go(&mut output.result);
             }
             if !holds {
@@ -109,6 +110,11 @@ pub(super) fn conditions(that: &Json, cx: &Context) -> Result<Vec<Node>, Failure
 /// # Errors
 /// It is no condition, does not parse, fails, or its result is no boolean.
 pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, Fault> {
+    scope.holds(&condition(that)?)
+}
+
+/// A condition, as one that does not parse too: it fails when it is weighed.
+fn condition(that: &Node) -> Result<Expr, Fault> {
     let fault = |message: String| Fault::new(message, Some(that.span)).of(that.span);
     if that.is_null() {
         return Err(fault("Empty conditional expressions are not allowed.".into()));
@@ -116,7 +122,7 @@ pub(super) fn holds(that: &Node, scope: &Scope) -> Result<bool, Fault> {
     if !matches!(that.kind, node::Kind::Bool(_) | node::Kind::Str(_)) && that.as_str().is_none() {
         return Err(fault("Conditional expressions must be strings.".into()));
     }
-    scope.holds(&Expr::parse_anyway(that).0)
+    Ok(Expr::parse_anyway(that).0)
 }
 
 fn texts(option: &str, value: &Json) -> Result<(), Failure> {

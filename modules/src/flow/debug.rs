@@ -112,6 +112,5 @@ fn expression(var: &Json, cx: &Context) -> Result<Node, Failure> {
     if cx.scope.around().sources.is_none() {
         return Ok(Node { span: node.span, kind: node::Kind::Str(given.into()) });
     }
-    let span = written::node(cx, &["var"], var).span;
-    cx.scope.given(text, &given).ok_or_else(|| untrusted(span))
+    cx.scope.given(text, &given).ok_or_else(|| untrusted(node.span))
 }
